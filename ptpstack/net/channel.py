@@ -1,0 +1,72 @@
+"""The one interface of a network channel: an (interface, transport) pair that PTP ports share.
+
+Several instances (domains) may live on one channel; the engine tells their frames apart.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Received(NamedTuple):
+    """One datagram, UDP payload or Ethernet payload: the octets from the start of the PTP header."""
+
+    octets: bytes
+    #: kernel or NIC time stamp, ns on the clock of the channel's stamping; None when there was none.
+    stamp_ns: int | None
+    #: sender's transport address: dotted IPv4, or MAC as ``aa:bb:cc:dd:ee:ff``
+    source: str
+    #: arrived on the event socket (UDP 319) or general socket (UDP 320). L2 has one: by message type.
+    event: bool
+
+
+class TransmitStamp(NamedTuple):
+    token: int
+    stamp_ns: int | None
+    #: why there is none: ``timeout``, ``overflow``
+    missing: str = ""
+
+
+class Channel(Protocol):
+    """Contract: tests/net/test_contract.py runs over every transport."""
+
+    @property
+    def name(self) -> str:
+        """``eth1/udp4``, ``eth1/l2``"""
+
+    @property
+    def interface(self) -> str: ...
+
+    @property
+    def stamping(self) -> str:
+        """``hardware`` or ``software``, chosen at open; ``stamping_reason`` says why."""
+
+    @property
+    def stamping_reason(self) -> str: ...
+
+    @property
+    def phc_index(self) -> int | None: ...
+
+    @property
+    def mac(self) -> bytes: ...
+
+    def receive_filenos(self) -> list[int]:
+        """Descriptors to watch for input."""
+
+    def stamp_fileno(self) -> int:
+        """The transmit-only event socket: watch for error-queue readiness (POLLERR) only."""
+
+    def receive(self, fileno: int, limit: int = 64) -> list[Received]:
+        """Drain up to ``limit`` datagrams; [] when there are none. Never raises for what the network sent."""
+
+    def transmit_stamps(self, now_ns: int) -> list[TransmitStamp]:
+        """Drain the error queue; also reports, once each, sends whose stamp has not come in time."""
+
+    def send_event(self, octets: bytes, destination: str | None, token: int, now_ns: int) -> None:
+        """Send by the stamped event socket; the stamp comes back under ``token``."""
+
+    def send_general(self, octets: bytes, destination: str | None) -> None: ...
+
+    def counters(self) -> dict[str, int]: ...
+
+    def close(self) -> None: ...

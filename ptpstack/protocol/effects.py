@@ -1,0 +1,71 @@
+"""What the protocol asks its driver to do, or tells it. Effects are values; the driver carries them out in order."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Union
+
+from ptpstack.protocol.decision import Decision
+from ptpstack.wire.types import PortIdentity, PortState
+
+
+class Send(NamedTuple):
+    """Transmit ``octets`` on ``channel``.
+
+    ``destination`` None is the channel's multicast group, else a transport address. An event message (``token``
+    not None) goes out by the stamped event socket; its transmit time stamp comes back as
+    ``transmitted(token, egress)``. The token is unique within its engine.
+    """
+
+    channel: str
+    octets: bytes
+    destination: str | None
+    token: int | None
+
+
+class SyncMeasured(NamedTuple):
+    """A complete Sync (one- or two-step) from the parent: forward observation t1 -> t2.
+
+    Both in 2**-16 ns on their own clock; ``correction_sns`` is the sum of all corrections (Sync, Follow_Up, ingress
+    asymmetry): forward delay + offset = t2 - t1 - correction.
+    """
+
+    port: int
+    parent: PortIdentity
+    sequence_id: int
+    t1_sns: int
+    t2_sns: int
+    correction_sns: int
+    log_interval: int
+
+
+class DelayMeasured(NamedTuple):
+    """A complete Delay_Req/Delay_Resp: reverse observation t3 -> t4; reverse delay - offset = t4 - t3 - correction."""
+
+    port: int
+    parent: PortIdentity
+    sequence_id: int
+    t3_sns: int
+    t4_sns: int
+    correction_sns: int
+
+
+class StateChanged(NamedTuple):
+    """A port entered another state."""
+
+    port: int
+    old: PortState
+    new: PortState
+    event: str
+    decision: Decision | None
+
+
+class ParentChanged(NamedTuple):
+    """The instance follows another parent (or none: ``parent`` is the instance itself with port 0)."""
+
+    old: PortIdentity
+    new: PortIdentity
+    grandmaster: bytes
+    decision: Decision | None
+
+
+Effect = Union[Send, SyncMeasured, DelayMeasured, StateChanged, ParentChanged]

@@ -1,0 +1,78 @@
+"""What an instance and its ports are told at birth: plain validated numbers, nothing about files.
+
+``ptpstack.config`` makes these from TOML; tests and the simulator make them by hand. Ranges are the profile's
+business (config); the checks here are only those without which the protocol would be wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockIdentity, ClockQuality, TimeSource
+
+
+@dataclass(frozen=True, slots=True)
+class PortOptions:
+    """One PTP port. ``channel`` names the network channel it lives on, such as ``eth1/udp4``."""
+
+    channel: str
+    log_announce_interval: int = 1
+    announce_receipt_timeout: int = 3
+    log_sync_interval: int = 0
+    log_min_delay_req_interval: int = 0
+    delay_mechanism: str = "E2E"
+    #: portDS.masterOnly (8.2.15.5.2): never SLAVE, never PASSIVE.
+    server_only: bool = False
+    #: delayAsymmetry (7.4.2): positive when the path from the master is the longer one.
+    delay_asymmetry_ns: float = 0.0
+    #: timestampCorrectionPortDS (16.7), between the time stamp and the wire.
+    ingress_latency_ns: float = 0.0
+    egress_latency_ns: float = 0.0
+    #: foreign master records kept per port (at least 5, 9.3.2.4).
+    foreign_master_capacity: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TimeProperties:
+    """timePropertiesDS (8.2.4)."""
+
+    current_utc_offset: int = 37
+    current_utc_offset_valid: bool = False
+    leap59: bool = False
+    leap61: bool = False
+    time_traceable: bool = False
+    frequency_traceable: bool = False
+    ptp_timescale: bool = True
+    time_source: int = TimeSource.INTERNAL_OSCILLATOR
+
+
+@dataclass(frozen=True, slots=True)
+class QualityTable:
+    """clockClass of a grandmaster by the state of its reference (7.6.2.5); a profile overrides it."""
+
+    locked: int = 6
+    holdover: int = 7
+    holdover_out_of_spec: int = 52
+    free_running: int = 248
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOptions:
+    """One PTP Instance (one domain). ``clock`` names the clock whose time stamps its ports use."""
+
+    name: str
+    clock_identity: ClockIdentity
+    ports: tuple[PortOptions, ...]
+    clock: str = "clock"
+    profile: str = "default"
+    domain: int = 0
+    sdo_id: int = 0
+    priority1: int = 128
+    priority2: int = 128
+    #: D0's quality while no reference speaks for it.
+    quality: ClockQuality = ClockQuality(248, ACCURACY_UNKNOWN, 0xFFFF)
+    quality_table: QualityTable = field(default_factory=QualityTable)
+    time_properties: TimeProperties = field(default_factory=TimeProperties)
+    client_only: bool = False
+    max_steps_removed: int = 255
+    minor_version: int = 1

@@ -1,0 +1,70 @@
+"""The one interface between measurements and a clock that is steered.
+
+Rules of this room:
+
+1. Each one-way observation is handed over by itself: ``sync`` (t1, t2), ``delay`` (t3, t4), ``reading`` (a direct
+   comparison, such as PHC to system clock or a pulse per second). Whether a servo pairs them is its own business.
+2. A servo answers with a ``Command``: a frequency, perhaps a step, perhaps a moment at which it wants to be asked again.
+3. The driver tells the servo what was really done and when, on the steered clock (``commanded``): a servo accounts for
+   the phase that its own commands have put into the clock.
+4. Signs: offset = this clock minus its master; a frequency in ppb is what the clock is told, positive = faster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from ptpstack.timebase.estimate import Estimate
+
+
+class ServoState(Enum):
+    UNLOCKED = "unlocked"
+    #: converging: offsets are known, not yet within the lock limits
+    TRACKING = "tracking"
+    LOCKED = "locked"
+    HOLDOVER = "holdover"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to do with the steered clock now. ``step_sns`` is added to the clock, before the frequency applies."""
+
+    frequency_ppb: float | None = None
+    step_sns: int | None = None
+    #: ask ``Servo.timer`` at this time of the driver's monotonic clock, ns
+    again_at_ns: int | None = None
+    reason: str = ""
+
+
+class Servo(Protocol):
+    """Contract: tests/servo/test_contract.py runs over every servo.
+
+    All times ``*_sns`` are PTP time on the steered clock, except t1 and t4 (master's clock). ``now_ns`` is the driver's
+    monotonic clock.
+    """
+
+    @property
+    def state(self) -> ServoState: ...
+
+    def sync(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None: ...
+
+    def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None: ...
+
+    def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None: ...
+
+    def timer(self, now_ns: int) -> Command | None: ...
+
+    def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None: ...
+
+    def new_master(self, now_ns: int) -> None: ...
+
+    def set_sync_interval(self, log_interval: int) -> None: ...
+
+    def lost(self, now_ns: int) -> None:
+        """The master is gone: hold over."""
+
+    def estimate(self, now_ns: int) -> Estimate | None: ...
+
+    def path_delay_ns(self) -> float | None: ...
