@@ -25,8 +25,8 @@ class Bench:
     clock: Clock
     #: let this much time pass
     wait_ns: Callable[[int], None]
-    #: what reading the clock twice may cost
-    slack_ns: float
+    #: the time that passes meanwhile on an ideal clock, ns from any start
+    passed_ns: Callable[[], int]
     #: CLOCK_REALTIME as the kernel would stamp a packet on it, or the PHC's own time
     stamp_ns: Callable[[], int]
 
@@ -37,26 +37,26 @@ def _sleep(ns: int) -> None:
 
 def _manual() -> Bench:
     base = ManualBase(START_NS)
-    return Bench(SimulatedClock(base, "tcxo", seed=3), base.advance_ns, 0, base.now_ns)
+    return Bench(SimulatedClock(base, "tcxo", seed=3), base.advance_ns, base.now_ns, base.now_ns)
 
 
 def _realtime() -> Bench:
-    return Bench(SimulatedClock(RealtimeBase(), "perfect"), _sleep, 5e7, time.time_ns)
+    return Bench(SimulatedClock(RealtimeBase(), "perfect"), _sleep, time.monotonic_ns, time.time_ns)
 
 
 def _phc() -> Bench:
     kernel = FakeKernel()
-    return Bench(LinuxPhc("/dev/ptp0", kernel=kernel), kernel.advance_ns, 1e5, kernel.phc_ns)
+    return Bench(LinuxPhc("/dev/ptp0", kernel=kernel), kernel.advance_ns, lambda: kernel.true_ns, kernel.phc_ns)
 
 
 def _fake_system() -> Bench:
     kernel = FakeKernel()
     clock = SystemClock(LeapTable.built_in(), read_only=False, kernel=kernel, user_hz=100)
-    return Bench(clock, kernel.advance_ns, 1e5, kernel.realtime_ns)
+    return Bench(clock, kernel.advance_ns, lambda: kernel.true_ns, kernel.realtime_ns)
 
 
 def _system() -> Bench:
-    return Bench(SystemClock(LeapTable.built_in()), _sleep, 5e7, time.time_ns)
+    return Bench(SystemClock(LeapTable.built_in()), _sleep, time.monotonic_ns, time.time_ns)
 
 
 BENCHES = {"manual": _manual, "realtime": _realtime, "phc": _phc, "fake-system": _fake_system, "system": _system}
@@ -83,11 +83,28 @@ def test_it_speaks_ptp_time(bench: Bench) -> None:
     assert (reading.clock_sns >> 16) - reading.realtime_ns == pytest.approx(37 * 10**9, abs=1e6)
 
 
+def gained(bench: Bench, action: Callable[[], object]) -> tuple[float, float]:
+    """(what the clock gained on ideal time during ``action``, how sure that is), ns; safe on a busy machine."""
+
+    def difference() -> tuple[int, int]:
+        best = (0, 1 << 62)
+        for _ in range(20):
+            before = bench.passed_ns()
+            clock_sns = bench.clock.now_sns()
+            after = bench.passed_ns()
+            if after - before < best[1]:
+                best = (2 * clock_sns - (before + after) * NS, after - before)
+        return best
+
+    (first, first_width), _, (second, second_width) = difference(), action(), difference()
+    return (second - first) / (2 * NS), (first_width + second_width) / 2 + 1.0
+
+
 def test_time_goes_on(bench: Bench) -> None:
     before = bench.clock.now_sns()
-    bench.wait_ns(20_000_000)
-    passed_ns = (bench.clock.now_sns() - before) / NS
-    assert 20_000_000 * (1 - 1e-3) <= passed_ns <= 20_000_000 * (1 + 1e-3) + bench.slack_ns
+    gain, unsure = gained(bench, lambda: bench.wait_ns(20_000_000))
+    assert abs(gain) <= unsure + 20_000_000 * 1e-3
+    assert bench.clock.now_sns() - before >= 20_000_000 * NS * 0.999
 
 
 def test_a_stamp_is_on_the_clock_itself(bench: Bench) -> None:
@@ -111,17 +128,13 @@ def test_frequency_reads_back_what_was_taken(steered: Bench) -> None:
 
 
 def test_frequency_is_absolute_and_positive_is_faster(steered: Bench) -> None:
-    gained = []
     for ppb in (200_000.0, 200_000.0, -200_000.0):
+        start = steered.passed_ns()
         steered.clock.set_frequency(ppb)
-        a = steered.clock.cross_reading()
-        steered.wait_ns(50_000_000)
-        b = steered.clock.cross_reading()
-        elapsed = (b.realtime_ns - a.realtime_ns) if steered.clock.kind != "system" else 50_000_000
-        real = (b.clock_sns - a.clock_sns) / NS - elapsed
-        gained.append(real / elapsed * 1e9)
-    tolerance = 40_000 if steered.slack_ns else 5_000
-    assert gained == pytest.approx([200_000, 200_000, -200_000], abs=tolerance)
+        gain, unsure = gained(steered, lambda: steered.wait_ns(50_000_000))
+        most = steered.passed_ns() - start
+        expected = sorted((50_000_000 * ppb * 1e-9, most * ppb * 1e-9))
+        assert expected[0] - unsure - 100 <= gain <= expected[1] + unsure + 100
 
 
 def test_frequency_is_clamped_to_the_range(steered: Bench) -> None:
@@ -132,12 +145,10 @@ def test_frequency_is_clamped_to_the_range(steered: Bench) -> None:
     assert steered.clock.set_frequency(-limit * 10) == -took
 
 
-@pytest.mark.parametrize("delta_ns", [1, -1, 300_000_000, -300_000_000, 5 * 10**9, -5 * 10**9 - 7])
+@pytest.mark.parametrize("delta_ns", [1_000_000, -1_000_000, 300_000_000, -300_000_000, 5 * 10**9, -5 * 10**9 - 7])
 def test_a_step_moves_the_clock_by_that_much(steered: Bench, delta_ns: int) -> None:
-    before = steered.clock.now_sns()
-    steered.clock.step(delta_ns * NS)
-    moved_ns = (steered.clock.now_sns() - before) / NS
-    assert delta_ns <= moved_ns <= delta_ns + max(steered.slack_ns, 1)
+    gain, unsure = gained(steered, lambda: steered.clock.step(delta_ns * NS))
+    assert gain == pytest.approx(delta_ns, abs=unsure + 100)
 
 
 def test_a_step_keeps_the_frequency(steered: Bench) -> None:
