@@ -291,7 +291,7 @@ class Instance:
                 (str(silent_sender),) if silent_sender is not None else (),
                 "an Announce of that or another master",
             )
-        if self._best_of_port(port, now) is not None and port.state in FOLLOWING + (PortState.PASSIVE,):
+        if self._best_of_port(port, now) is not None and port.state in (*FOLLOWING, PortState.PASSIVE):
             # somebody else is qualified on this port already: elect at once instead of serving for a moment
             port.decision = decision
             port.arm_announce_receipt(now)
