@@ -149,8 +149,8 @@ class _Runner:
         self._network = Network(self._topology, self._run)
         try:
             self._start_all()
-            self._await_first_answers(began)
-            self._live()
+            if self._await_first_answers(began):
+                self._live()
         finally:
             self._recording.lasted_s = max(0.0, self._now())
             self._end_all()
@@ -173,7 +173,8 @@ class _Runner:
             worker.start()
         self._observer.message(f"{len(self._workers)} nodes started in namespaces of their own")
 
-    def _await_first_answers(self, began: float) -> None:
+    def _await_first_answers(self, began: float) -> bool:
+        """False when a node did not survive its own start: the lab would show nothing that it was made for."""
         limit = time.monotonic() + START_LIMIT_S
         while time.monotonic() < limit and not self._asked_to_stop():
             self._look()
@@ -184,6 +185,10 @@ class _Runner:
             self._observer.update(self._recording, -1.0)
         self._zero = time.monotonic()
         self._recording.started_in_s = self._zero - began
+        dead = [worker.node.label for worker in self._workers.values() if not worker.running]
+        if dead:
+            self._observer.message(f"ending the lab: {', '.join(dead)} did not start")
+        return not dead
 
     def _live(self) -> None:
         # what was seen before time zero was only to know that everybody is there
@@ -418,6 +423,9 @@ class _Runner:
         elif event.do in REFERENCE_ACTIONS:
             self._tell_reference(event, worker)
         elif event.do == "start":
+            if worker.may_end and worker.child is not None:
+                # told to go a moment ago: a process needs some milliseconds to die
+                worker.child.reap(1.0)
             self._check_alive(worker)
             worker.start()
             node.down = False
