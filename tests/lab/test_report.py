@@ -276,14 +276,14 @@ def test_absorb() -> None:
 
 
 def test_absorb_names_what_is_missing() -> None:
-    node = NodeRecording("n", "n", "ptpstack", "")
     for damage in ("parent", "grandmaster", "ports", "domain"):
+        node = NodeRecording("n", "n", "ptpstack", "")
         status = json.loads(json.dumps(STATUS))
         del status["instances"][0][damage]
         with pytest.raises(MalformedAnswer, match=damage):
             absorb(node, failover(), 1.0, status, TRUTH)
     with pytest.raises(MalformedAnswer):
-        absorb(node, failover(), 1.0, "hello", None)
+        absorb(NodeRecording("n", "n", "ptpstack", ""), failover(), 1.0, "hello", None)
 
 
 def test_percentiles_of_noise_agree_with_its_distribution() -> None:
