@@ -8,6 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 
+class ChannelError(OSError):
+    """The channel cannot be opened. Says which interface, what is wrong, and what to do."""
+
+
 class Received(NamedTuple):
     """One datagram, UDP payload or Ethernet payload: the octets from the start of the PTP header."""
 
@@ -23,7 +27,7 @@ class Received(NamedTuple):
 class TransmitStamp(NamedTuple):
     token: int
     stamp_ns: int | None
-    #: why there is none: ``timeout``, ``overflow``
+    #: why there is none: ``timeout``, ``overflow``, ``unsent`` (the send itself failed), ``resync``
     missing: str = ""
 
 

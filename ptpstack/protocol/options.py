@@ -30,6 +30,8 @@ class PortOptions:
     egress_latency_ns: float = 0.0
     #: foreign master records kept per port (at least 5, 9.3.2.4).
     foreign_master_capacity: int = 16
+    #: False: do not wait for the announce receipt timeout before serving (a grandmaster on a NIC of its own).
+    listen_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)

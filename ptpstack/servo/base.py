@@ -62,8 +62,20 @@ class Servo(Protocol):
 
     def set_sync_interval(self, log_interval: int) -> None: ...
 
-    def lost(self, now_ns: int) -> None:
+    def lost(self, now_ns: int) -> Command | None:
         """The master is gone: hold over."""
+
+    @property
+    def steering(self) -> bool:
+        """False: this servo only watches, its answers carry no command."""
+
+    def take_over(self, frequency_ppb: float) -> None:
+        """Begin to steer a clock that runs with ``frequency_ppb`` now."""
+
+    def watch_only(self) -> None: ...
+
+    def clock_stepped(self) -> None:
+        """Somebody stepped the clock (this servo's own steps included)."""
 
     def estimate(self, now_ns: int) -> Estimate | None: ...
 

@@ -20,6 +20,7 @@ from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, MessageType, PortIdentity
 
 NOWHERE = PortIdentity(bytes(8), 0)
+DEFAULT_QUALITY = ClockQuality(248, 0xFE, 0xFFFF)
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class Announce(Message):
     current_utc_offset: int = 0
     reserved: int = 0
     priority1: int = 128
-    quality: ClockQuality = ClockQuality(248, 0xFE, 0xFFFF)
+    quality: ClockQuality = DEFAULT_QUALITY
     priority2: int = 128
     grandmaster: ClockIdentity = bytes(8)
     steps_removed: int = 0

@@ -1,0 +1,262 @@
+"""From a validated document to a ``Site``: profile defaults and ranges, values that depend on others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ptpstack.config.findings import ConfigError, Report, show
+from ptpstack.config.model import (
+    ChannelOptions,
+    ClockOptions,
+    InstanceSettings,
+    NodeOptions,
+    ReferenceOptions,
+    ServoOptions,
+    Site,
+)
+from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
+from ptpstack.config.schema import INSTANCE, NODE, PORT, SIMULATED_CLOCK_KEYS, SITE, Table
+from ptpstack.config.validate import Section, validate
+from ptpstack.protocol.options import InstanceOptions, PortOptions
+from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
+
+#: sockaddr_un.sun_path holds 108 octets with its closing zero.
+_UNIX_PATH_MAX = 107
+
+_PRIORITIES = ("priority1", "priority2")
+
+
+def _drop_ineffective(section: Section, keys: tuple[str, ...], why: str, report: Report) -> None:
+    """A word about given keys that do nothing here; values that do nothing become their defaults."""
+    given = [key for key in keys if key in section.given]
+    for key in given:
+        report.warning(section.at(key), f"has no effect: {why}", "remove it, or change the type")
+
+
+def _clock(section: Section, report: Report) -> ClockOptions:
+    kind = section["type"]
+    values = dict(section.values)
+    if kind != "simulated":
+        _drop_ineffective(section, SIMULATED_CLOCK_KEYS, f"the clock's type is {kind}, not simulated", report)
+        values = {k: v for k, v in values.items() if k not in SIMULATED_CLOCK_KEYS}
+    if kind != "phc":
+        _drop_ineffective(section, ("device",), f"the clock's type is {kind}, not phc", report)
+        values["device"] = None
+    elif values["device"] is None and "device" not in section.given:
+        report.note(section.path, "no device: the PHC of the port's interface will be used", "give device to pin it")
+    return ClockOptions(**values)
+
+
+def _clocks(site: Section, report: Report) -> tuple[ClockOptions, ...]:
+    clocks = tuple(_clock(section, report) for section in site.tables["clock"])
+    return clocks or (ClockOptions(),)
+
+
+def _clock_name(section: Section, clocks: tuple[ClockOptions, ...], report: Report) -> str:
+    """The clock an instance reads: the one it names, else the only one."""
+    names = [clock.name for clock in clocks]
+    wanted: str | None = section["clock"]
+    if wanted is None:
+        if len(names) > 1 and "clock" not in section.given:
+            have = ", ".join(show(n) for n in names)
+            report.error(
+                section.path,
+                f"{len(names)} clocks are declared and the instance names none",
+                f"add clock = one of {have}",
+            )
+        return names[0]
+    if wanted not in names:
+        near = report.suggest(wanted, names)
+        hint = f'did you mean "{near}"? ' if near else ""
+        have = ", ".join(show(n) for n in names)
+        report.error(section.at("clock"), f"there is no clock {show(wanted)}", f"{hint}declared: {have}")
+    return wanted
+
+
+class _ProfileCache:
+    """Each profile is read once per site; its findings are reported once, at the first instance that names it."""
+
+    def __init__(self, base: str | None) -> None:
+        self.base = base
+        self.loaded: dict[str, Profile] = {}
+
+    def get(self, section: Section, report: Report) -> Profile:
+        name = section["profile"]
+        if name not in self.loaded:
+            try:
+                self.loaded[name] = load_profile(name, self.base)
+            except ConfigError as error:
+                self._explain(section, name, error, report)
+                self.loaded[name] = any_profile()
+        return self.loaded[name]
+
+    @staticmethod
+    def _explain(section: Section, name: str, error: ConfigError, report: Report) -> None:
+        for finding in error.findings:
+            if finding.file:
+                report.findings.append(finding)
+        own = [f for f in error.findings if not f.file]
+        for finding in own:
+            reason = f"profile {show(name)} {finding.reason}" if error.source else finding.reason
+            report.error(section.at("profile"), reason, finding.fix)
+        if not own:
+            report.error(
+                section.at("profile"), f"profile {show(name)} has errors", "correct that file, see its findings"
+            )
+
+
+def _apply_profile(section: Section, table: Table, profile: Profile, report: Report) -> None:
+    """Fill in the profile's defaults; what the file gives must be in the profile's range."""
+    for owner, spec in PROFILED:
+        if owner is not table:
+            continue
+        parameter = profile.parameters[spec.name]
+        value = section[spec.name]
+        if value is None:
+            section.values[spec.name] = parameter.default
+        elif value not in parameter:
+            report.error(
+                section.at(spec.name),
+                f"{value} is outside profile {show(profile.name)}, which allows {parameter.range}",
+                'use a value in that range, or a profile that allows it ("unrestricted", or a file of your own)',
+            )
+
+
+def _reference(section: Section, report: Report) -> ReferenceOptions:
+    kind = section["type"]
+    if kind == "none":
+        keys = ("state", "time_source", "accuracy", "holdover_spec_s", "noise_ns", "log_interval")
+        _drop_ineffective(section, keys, "the reference's type is none", report)
+        return ReferenceOptions()
+    values = dict(section.values)
+    if kind != "simulated":
+        _drop_ineffective(section, ("noise_ns",), f"the reference's type is {kind}, not simulated", report)
+        values["noise_ns"] = 0.0
+    if values["state"] is None:
+        values["state"] = "locked" if kind == "simulated" else "free-running"
+        if kind == "declared":
+            report.warning(section.path, "a declared reference without state is free-running", 'add state = "locked"')
+    if values["time_source"] is None:
+        values["time_source"] = int(TimeSource.INTERNAL_OSCILLATOR)
+    if values["accuracy"] is None:
+        values["accuracy"] = ACCURACY_UNKNOWN
+        if values["state"] == "locked":
+            report.note(
+                section.path,
+                "locked with unknown accuracy: loses against any master that states one",
+                'add accuracy = "100 ns" or whatever is true',
+            )
+    return ReferenceOptions(**values)
+
+
+def _port(section: Section, profile: Profile, report: Report) -> tuple[PortOptions, ChannelOptions]:
+    transport = section["transport"]
+    if transport is None:
+        transport = profile.default_transport
+    elif transport not in profile.transports:
+        allowed = ", ".join(profile.transports)
+        report.error(
+            section.at("transport"),
+            f"{show(transport)} is not allowed by profile {show(profile.name)}",
+            f"use one of: {allowed}",
+        )
+    values = section.values
+    if transport == "l2":
+        _drop_ineffective(section, ("ttl", "dscp_event", "dscp_general"), "the transport is l2", report)
+    channel = ChannelOptions(
+        interface=values["interface"] or "?",
+        transport=transport,
+        stamping=values["stamping"],
+        ttl=values["ttl"] if transport != "l2" else 1,
+        dscp_event=values["dscp_event"] if transport != "l2" else 0,
+        dscp_general=values["dscp_general"] if transport != "l2" else 0,
+        socket_priority=values["socket_priority"],
+    )
+    port = PortOptions(
+        channel=channel.name,
+        log_announce_interval=values["log_announce_interval"],
+        announce_receipt_timeout=values["announce_receipt_timeout"],
+        log_sync_interval=values["log_sync_interval"],
+        log_min_delay_req_interval=values["log_min_delay_req_interval"],
+        delay_mechanism=values["delay_mechanism"],
+        server_only=values["server_only"],
+        delay_asymmetry_ns=values["delay_asymmetry_ns"],
+        ingress_latency_ns=values["ingress_latency_ns"],
+        egress_latency_ns=values["egress_latency_ns"],
+    )
+    return port, channel
+
+
+def _instance(
+    section: Section, clocks: tuple[ClockOptions, ...], profiles: _ProfileCache, taken: set[str], report: Report
+) -> InstanceSettings:
+    profile = profiles.get(section, report)
+    client_only: bool = section["client_only"]
+    # The ranges of a profile speak of masters: a client's own default must not be held against them.
+    own = profile.client_priority
+    client_priorities = {key: own for key in _PRIORITIES if client_only and section[key] in (None, own)}
+    section.values.update(dict.fromkeys(client_priorities))
+    _apply_profile(section, INSTANCE, profile, report)
+    section.values.update(client_priorities)
+    ports = []
+    for port_section in section.tables["port"]:
+        _apply_profile(port_section, PORT, profile, report)
+        ports.append(_port(port_section, profile, report))
+    clock_class = 255 if client_only else section["clock_class"] or profile.quality.free_running
+    accuracy = section["clock_accuracy"]
+    name = section["name"] or f"domain{section['domain']}"
+    if "name" not in section.given and name in taken:
+        name = f"{name}-{section.path[-1]}"
+    taken.add(name)
+    options = InstanceOptions(
+        name=name,
+        clock_identity=section["clock_identity"] or b"",
+        ports=tuple(port for port, _ in ports),
+        clock=_clock_name(section, clocks, report),
+        profile=profile.name,
+        domain=section["domain"],
+        sdo_id=section["sdo_id"],
+        priority1=section["priority1"],
+        priority2=section["priority2"],
+        quality=ClockQuality(clock_class, ACCURACY_UNKNOWN if accuracy is None else accuracy, section["variance"]),
+        quality_table=profile.quality,
+        client_only=client_only,
+        max_steps_removed=section["max_steps_removed"],
+        minor_version=section["minor_version"],
+    )
+    return InstanceSettings(
+        options=options,
+        channels=tuple(channel for _, channel in ports),
+        reference=_reference(section.one("reference"), report),
+        servo=ServoOptions(**section.one("servo").values),
+        role=section["role"] or ("ordinary" if len(ports) < 2 else "boundary"),
+        arb_is=section["arb_is"],
+        profile_source=profile.source,
+    )
+
+
+def _node(section: Section, report: Report) -> NodeOptions:
+    if len(os.fsencode(section["control"])) > _UNIX_PATH_MAX:
+        report.error(
+            section.at("control"),
+            f"is longer than {_UNIX_PATH_MAX} octets, which Unix sockets allow",
+            "use a shorter path",
+        )
+    return NodeOptions(**{spec.name: section[spec.name] for spec in NODE.fields})
+
+
+def build(document: Mapping[str, Any], report: Report, base: str | None = None) -> tuple[Site, Section]:
+    """The site that ``document`` describes, and the validated sections (for cross checks).
+
+    Findings go to ``report``; the site may be used only when ``report.failed`` is false. ``base`` is the directory that
+    relative profile paths start from.
+    """
+    section = validate(document, SITE, (), report)
+    clocks = _clocks(section, report)
+    profiles = _ProfileCache(base)
+    # Names that the file gives are taken before any is made up, wherever they stand.
+    taken = {s["name"] for s in section.tables["instance"] if s["name"]}
+    instances = tuple(_instance(s, clocks, profiles, taken, report) for s in section.tables["instance"])
+    return Site(_node(section.one("node"), report), clocks, instances), section

@@ -1,0 +1,129 @@
+"""A site back as TOML: the effective configuration, every value that matters written out.
+
+``loads(dumps(site)) == site``. Keys that do nothing (a simulated clock's on a PHC) and values that are worked out at
+start are left out. Ranges come from the profile again, so a site of a profile file needs that file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from ptpstack.config.model import ClockOptions, InstanceSettings, ReferenceOptions, Site
+from ptpstack.config.quantities import format_accuracy, format_time_source
+from ptpstack.config.schema import SIMULATED_CLOCK_KEYS
+from ptpstack.protocol.options import PortOptions
+from ptpstack.wire.types import format_clock_identity
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def _members(options: Any, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Members of a dataclass that are set."""
+    values = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in leave_out}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _clock(clock: ClockOptions) -> dict[str, Any]:
+    return _members(clock, () if clock.type == "simulated" else SIMULATED_CLOCK_KEYS)
+
+
+def _reference(reference: ReferenceOptions) -> dict[str, Any]:
+    if reference.type == "none":
+        return {"type": "none"}
+    values = _members(reference, () if reference.type == "simulated" else ("noise_ns",))
+    values["time_source"] = format_time_source(reference.time_source)
+    values["accuracy"] = format_accuracy(reference.accuracy)
+    return values
+
+
+def _instance(instance: InstanceSettings) -> dict[str, Any]:
+    options = instance.options
+    document: dict[str, Any] = {
+        "name": options.name,
+        "profile": instance.profile_source,
+        "role": instance.role,
+        "domain": options.domain,
+        "sdo_id": options.sdo_id,
+        "priority1": options.priority1,
+        "priority2": options.priority2,
+        "clock_class": options.quality.clock_class,
+        "clock_accuracy": format_accuracy(options.quality.clock_accuracy),
+        "variance": options.quality.offset_scaled_log_variance,
+        "client_only": options.client_only,
+        "max_steps_removed": options.max_steps_removed,
+        "clock": options.clock,
+        "arb_is": instance.arb_is,
+        "minor_version": options.minor_version,
+    }
+    if options.clock_identity:
+        document["clock_identity"] = format_clock_identity(options.clock_identity)
+    if options.client_only:
+        # Both are what client_only makes them; a profile's ranges do not speak of them.
+        del document["clock_class"]
+    document["port"] = []
+    for channel, port in zip(instance.channels, options.ports, strict=True):
+        values = _members(channel) | _port(port)
+        if channel.transport == "l2":
+            for key in ("ttl", "dscp_event", "dscp_general"):
+                del values[key]
+        document["port"].append(values)
+    document["reference"] = _reference(instance.reference)
+    document["servo"] = _members(instance.servo)
+    return document
+
+
+def _port(port: PortOptions) -> dict[str, Any]:
+    # channel is made from interface and transport; foreign_master_capacity is no key of the schema
+    return _members(port, ("channel", "foreign_master_capacity"))
+
+
+def site_as_dict(site: Site) -> dict[str, Any]:
+    """The site as a TOML document: plain dicts, lists, text and numbers."""
+    return {
+        "node": _members(site.node),
+        "clock": [_clock(clock) for clock in site.clocks],
+        "instance": [_instance(instance) for instance in site.instances],
+    }
+
+
+def dumps(site: Site) -> str:
+    """The site as TOML text."""
+    return dump_document(site_as_dict(site))
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, str):
+        text = "".join(_ESCAPES.get(c) or (c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}") for c in value)
+        return f'"{text}"'
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(entry) for entry in value) + "]"
+    raise TypeError(f"cannot write {type(value).__name__} as TOML")
+
+
+def dump_document(document: Mapping[str, Any], header: str = "") -> str:
+    """A document of tables, arrays of tables, text, numbers and arrays of those as TOML text. TypeError for others."""
+    lines: list[str] = []
+    tables: list[str] = []
+    for name, value in document.items():
+        path = f"{header}.{_key(name)}" if header else _key(name)
+        if isinstance(value, Mapping):
+            tables.append(f"[{path}]\n{dump_document(value, path)}")
+        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+            tables.extend(f"[[{path}]]\n{dump_document(entry, path)}" for entry in value)
+        else:
+            lines.append(f"{_key(name)} = {_value(value)}\n")
+    return "".join(lines) + "".join(f"\n{table}" for table in tables)

@@ -1,0 +1,182 @@
+"""Every table and key of a site file: type, range, default, unit and one line of meaning.
+
+Validation, suggestions for misspelt names, the limits of profiles and ``docs/configuration.md`` all read this table.
+A key whose ``profiled`` is true takes its default and its range from the profile; what stands here is then what
+IEEE 1588-2019 or the socket interface allows at most, and the default where a profile is silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+#: kinds that are checked by more than type and range; see validate.py
+TEXT, INTEGER, NUMBER, BOOLEAN, CHOICE = "text", "integer", "number", "boolean", "choice"
+ACCURACY, TIME_SOURCE, IDENTITY, INTERFACE = "accuracy", "time source", "clock identity", "interface"
+
+#: Bounded everything: more than any machine has, few enough to check at once.
+MAX_TABLES = 64
+
+REFERENCE_STATES = ("locked", "holdover", "holdover-out-of-spec", "free-running")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key. ``default`` None with an ``absent`` text means: worked out when the key is not given."""
+
+    name: str
+    kind: str
+    doc: str
+    default: Any = None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    absent: str = ""
+    required: bool = False
+    profiled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table; ``array`` means ``[[name]]``."""
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+    tables: tuple[Table, ...] = ()
+    array: bool = False
+
+    def field(self, name: str) -> Field:
+        """The field called ``name``; KeyError when there is none."""
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f.name for f in self.fields) + tuple(t.name for t in self.tables)
+
+
+NODE = Table(
+    "node",
+    "The process as a whole.",
+    (
+        Field("name", TEXT, "Name of this node in status, logs and traces.", "ptpstack"),
+        Field("control", TEXT, "Path of the control socket (at most 107 octets).", "/run/ptpstack/control.sock"),
+        Field("io_loop", CHOICE, "How the node waits for input.", "auto", choices=("auto", "epoll", "poll", "select")),
+        Field("log_level", CHOICE, "The least severe log line shown.", "info", choices=("debug", "info", "warning", "error")),
+        Field("leap_file", TEXT, "NIST/IERS leap-seconds.list to read.", absent="the table built in"),
+        Field("user", TEXT, "User to become once everything privileged is open.", absent="stay as started"),
+        Field("record", TEXT, "Trace file to write every input to.", absent="no trace"),
+        Field("seed", INTEGER, "Seed of all random choices.", low=0, high=2**63 - 1, absent="drawn at start, kept in the trace"),
+        Field("scheduling_priority", INTEGER, "SCHED_FIFO priority; 0 is the normal scheduler.", 0, 0, 99),
+    ),
+)  # fmt: skip
+
+CLOCK = Table(
+    "clock",
+    "A clock that instances read, and steer when they follow a master. One of type `auto` exists when none is declared.",
+    (
+        Field("name", TEXT, "Name that instances refer to.", "clock"),
+        Field("type", CHOICE, "`auto`: the PHC of the port's interface when it stamps in hardware, else the system clock.", "auto", choices=("auto", "phc", "system", "simulated")),
+        Field("device", TEXT, "PHC device, for type `phc`.", absent="the PHC of the port's interface"),
+        Field("steer", BOOLEAN, "Whether ptpstack may step and steer it; otherwise it is measured only.", absent="true, but false for the system clock"),
+        Field("oscillator", CHOICE, "Simulated: what the oscillator is like.", "tcxo", choices=("perfect", "tcxo", "ocxo", "rubidium", "cheap")),
+        Field("frequency_ppb", NUMBER, "Simulated: frequency error at start.", low=-500_000, high=500_000, unit="ppb", absent="drawn for the oscillator"),
+        Field("wander_ppb", NUMBER, "Simulated: random walk of frequency, per square root of second.", low=0, high=100_000, unit="ppb", absent="that of the oscillator"),
+        Field("drift_ppb_per_day", NUMBER, "Simulated: ageing.", low=-1e6, high=1e6, unit="ppb/day", absent="that of the oscillator"),
+        Field("initial_error_ns", NUMBER, "Simulated: distance from the truth at start.", 0.0, -1e18, 1e18, "ns"),
+        Field("seed", INTEGER, "Simulated: seed of this clock's noise.", low=0, high=2**63 - 1, absent="made from the node's seed and the clock's name"),
+        Field("grain_ns", NUMBER, "Simulated: resolution of readings and stamps; 0 is none.", 0.0, 0, 1e9, "ns"),
+        Field("noise_ns", NUMBER, "Simulated: standard deviation of the reading noise.", 0.0, 0, 1e9, "ns"),
+        Field("max_adjustment_ppb", NUMBER, "Simulated: largest frequency correction it takes.", 500_000.0, 1, 1e9, "ppb"),
+    ),
+    array=True,
+)  # fmt: skip
+
+PORT = Table(
+    "port",
+    "A PTP port: this instance on one interface.",
+    (
+        Field("interface", INTERFACE, "Network interface.", required=True),
+        Field("transport", CHOICE, "UDP over IPv4 (Annex C) or Ethernet (Annex E).", "udp4", choices=("udp4", "l2"), profiled=True),
+        Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when NIC, driver and clock can.", "auto", choices=("auto", "hardware", "software")),
+        Field("server_only", BOOLEAN, "portDS.masterOnly (8.2.15.5.2): never follows a master.", False),
+        Field("log_announce_interval", INTEGER, "portDS.logAnnounceInterval: time between Announce messages.", 1, -7, 10, "log2 s", profiled=True),
+        Field("announce_receipt_timeout", INTEGER, "portDS.announceReceiptTimeout: Announce intervals of silence until a master is given up.", 3, 2, 255, "intervals", profiled=True),
+        Field("log_sync_interval", INTEGER, "portDS.logSyncInterval: time between Sync messages.", 0, -10, 10, "log2 s", profiled=True),
+        Field("log_min_delay_req_interval", INTEGER, "portDS.logMinDelayReqInterval: least mean time between Delay_Req messages of one client.", 0, -10, 10, "log2 s", profiled=True),
+        Field("delay_mechanism", CHOICE, "portDS.delayMechanism.", "E2E", choices=("E2E",)),
+        Field("delay_asymmetry_ns", NUMBER, "delayAsymmetry (7.4.2): positive when the path from the master is the longer one.", 0.0, -1e9, 1e9, "ns"),
+        Field("ingress_latency_ns", NUMBER, "Between the wire and the receive time stamp (16.7).", 0.0, -1e9, 1e9, "ns"),
+        Field("egress_latency_ns", NUMBER, "Between the transmit time stamp and the wire (16.7).", 0.0, -1e9, 1e9, "ns"),
+        Field("ttl", INTEGER, "Time to live of multicast, UDP only.", 1, 1, 255, "hops", profiled=True),
+        Field("dscp_event", INTEGER, "DSCP of event messages, UDP only.", 0, 0, 63, profiled=True),
+        Field("dscp_general", INTEGER, "DSCP of general messages, UDP only.", 0, 0, 63, profiled=True),
+        Field("socket_priority", INTEGER, "SO_PRIORITY of frames sent; above 6 needs CAP_NET_ADMIN.", 0, 0, 15, profiled=True),
+    ),
+    array=True,
+)  # fmt: skip
+
+REFERENCE = Table(
+    "reference",
+    "What the instance's clock is set by when no PTP master is: this speaks for the quality that a grandmaster announces.",
+    (
+        Field("type", CHOICE, "`declared`: something else keeps the clock right, and the state below is taken at its word. `system`: the system clock. `simulated`: the truth plus noise.", "none", choices=("none", "declared", "system", "simulated")),
+        Field("state", CHOICE, "State at start.", choices=REFERENCE_STATES, absent="`locked` when simulated, else `free-running`"),
+        Field("time_source", TIME_SOURCE, "timeSource (7.6.2.8): a name such as `gnss`, or a code.", absent="`internal-oscillator`"),
+        Field("accuracy", ACCURACY, "Accuracy while locked: a length of time such as `100 ns`, `unknown`, or a code.", absent="`unknown`"),
+        Field("holdover_spec_s", NUMBER, "How long holdover keeps within specification.", 0.0, 0, 1e9, "s"),
+        Field("noise_ns", NUMBER, "Simulated: standard deviation of its readings.", 0.0, 0, 1e9, "ns"),
+        Field("log_interval", INTEGER, "Time between readings.", 0, -7, 10, "log2 s"),
+    ),
+)  # fmt: skip
+
+SERVO = Table(
+    "servo",
+    "How the clock follows its master.",
+    (
+        Field("type", CHOICE, "Servo.", "pi", choices=("pi",)),
+        Field("kp", NUMBER, "Proportional constant; 0: by Sync interval and kind of time stamps.", 0.0, 0, 10),
+        Field("ki", NUMBER, "Integral constant; 0: by Sync interval and kind of time stamps.", 0.0, 0, 10),
+        Field("first_step_threshold_ns", NUMBER, "The first correction steps the clock when the offset is larger; 0: never steps.", 20_000.0, 0, 1e18, "ns"),
+        Field("step_threshold_ns", NUMBER, "Later offsets larger than this step the clock; 0: never.", 0.0, 0, 1e18, "ns"),
+        Field("max_frequency_ppb", NUMBER, "Largest frequency correction; 0: what the clock can.", 0.0, 0, 1e9, "ppb"),
+        Field("delay_filter", CHOICE, "Filter of path delay.", "moving_median", choices=("moving_median", "moving_average")),
+        Field("delay_filter_length", INTEGER, "Delay samples kept.", 10, 1, 10_000, "samples"),
+        Field("lock_threshold_ns", NUMBER, "Offsets below this count as locked; 0: by kind of time stamps.", 0.0, 0, 1e9, "ns"),
+        Field("time_stamping_noise", CHOICE, "Which constants the automatic ones are; `auto`: as the port stamps.", "auto", choices=("auto", "hardware", "software")),
+    ),
+)  # fmt: skip
+
+INSTANCE = Table(
+    "instance",
+    "A PTP Instance: one domain, with its data sets, ports, reference and servo. At least one, with at least one port.",
+    (
+        Field("name", TEXT, "Name in status and logs.", absent="`domain<domain>`"),
+        Field("profile", TEXT, "Name of a profile that ships with ptpstack, or path of a profile file.", "default-e2e"),
+        Field("role", CHOICE, "What this instance is meant to be; contradictions are findings.", choices=("ordinary", "grandmaster", "boundary"), absent="`ordinary` with one port, else `boundary`"),
+        Field("domain", INTEGER, "defaultDS.domainNumber.", 0, 0, 255, profiled=True),
+        Field("sdo_id", INTEGER, "defaultDS.sdoId.", 0, 0, 0xFFF, profiled=True),
+        Field("priority1", INTEGER, "defaultDS.priority1: lower wins, before quality.", 128, 0, 255, absent="the profile's; 255 when client only", profiled=True),
+        Field("priority2", INTEGER, "defaultDS.priority2: lower wins, after quality.", 128, 0, 255, absent="the profile's; 255 when client only", profiled=True),
+        Field("clock_class", INTEGER, "clockClass while no reference speaks for the clock (7.6.2.5).", low=1, high=255, absent="the profile's for `free-running`; 255 when client only"),
+        Field("clock_accuracy", ACCURACY, "clockAccuracy while no reference speaks for the clock.", absent="`unknown`"),
+        Field("variance", INTEGER, "offsetScaledLogVariance (7.6.3).", 0xFFFF, 0, 0xFFFF),
+        Field("client_only", BOOLEAN, "defaultDS.slaveOnly (8.2.1.4.4): never a master.", False),
+        Field("clock_identity", IDENTITY, "defaultDS.clockIdentity, 16 hexadecimal digits.", absent="from the MAC of the first port"),
+        Field("max_steps_removed", INTEGER, "defaultDS.maxStepsRemoved: masters this far away are ignored.", 255, 2, 255, profiled=True),
+        Field("clock", TEXT, "Name of the clock its ports read.", absent="the one clock there is"),
+        Field("arb_is", CHOICE, "What time a grandmaster gives that announces ptpTimescale FALSE.", "unknown", choices=("unknown", "utc")),
+        Field("minor_version", INTEGER, "minorVersionPTP sent: 1 is PTP 2.1, 0 is 2.0 for equipment that rejects 2.1.", 1, 0, 1, profiled=True),
+    ),
+    (PORT, REFERENCE, SERVO),
+    array=True,
+)  # fmt: skip
+
+SITE = Table("", "A site file.", (), (NODE, CLOCK, INSTANCE))
+
+#: The keys of simulated clocks; given on another type they have no effect, which is worth a word.
+SIMULATED_CLOCK_KEYS = tuple(f.name for f in CLOCK.fields[CLOCK.fields.index(CLOCK.field("oscillator")) :])

@@ -1,0 +1,421 @@
+"""The engine: inputs in, effects out. See the package's rules."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ptpstack.engine.discipline import Edge, SteeredClock, locked
+from ptpstack.engine.effects import (
+    EngineEffect,
+    Event,
+    ReadClock,
+    ReadReference,
+    SetFrequency,
+    StepClock,
+)
+from ptpstack.engine.plan import EnginePlan, InstancePlan
+from ptpstack.engine.reference import Reference, ReferenceState
+from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
+from ptpstack.protocol.effects import DelayMeasured, Effect, ParentChanged, Send, StateChanged, SyncMeasured
+from ptpstack.protocol.instance import Instance
+from ptpstack.servo.base import Command, Servo
+from ptpstack.servo.classic import ClassicServo
+from ptpstack.servo.options import ServoOptions
+from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
+from ptpstack.wire.types import format_clock_identity
+
+#: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources.
+HOUSEKEEPING_NS = 1_000_000_000
+
+
+class Engine:
+    def __init__(self, plan: EnginePlan) -> None:
+        self.plan = plan
+        self.instances: dict[str, Instance] = {}
+        self.plans: dict[str, InstancePlan] = {}
+        self.clocks = {
+            c.name: SteeredClock(c.name, c.steerable, c.why_not_steerable, c.max_frequency_ppb) for c in plan.clocks
+        }
+        self.references: dict[str, Reference] = {}
+        self.edges: dict[str, Edge] = {}
+        self.reference_edges: dict[str, Edge] = {}
+        #: per channel: frames that belong to no instance
+        self.unrouted: dict[str, Counter[str]] = {}
+        self._reading_due: dict[str, int] = {}
+        self._housekeeping_due: int | None = None
+        self._clock_time: dict[str, tuple[int, int]] = {}
+        self._out: list[EngineEffect] = []
+        self._servo_state: dict[str, str] = {}
+        self._token_owners: list[Instance] = []
+        rng = random.Random(plan.seed)
+        self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
+        for reference_plan in plan.references:
+            self.references[reference_plan.clock] = Reference(reference_plan)
+            if reference_plan.type == "measured":
+                edge = Edge(
+                    f"reference of {reference_plan.clock}",
+                    reference_plan.clock,
+                    self._new_servo(reference_plan.servo, reference_plan.clock),
+                    None,
+                    interval_ns=log_interval_ns(reference_plan.log_interval),
+                )
+                self.reference_edges[reference_plan.clock] = edge
+                self.clocks[reference_plan.clock].edges.append(edge)
+        for index, instance_plan in enumerate(plan.instances):
+            options = instance_plan.options
+            # the token itself says whose it is: nothing to remember, nothing to leak
+            tokens = itertools.count(index, len(plan.instances)).__next__
+            instance = Instance(options, random.Random(rng.getrandbits(64)), tokens)
+            self._token_owners.append(instance)
+            self.instances[options.name] = instance
+            self.plans[options.name] = instance_plan
+            edge = Edge(options.name, options.clock, self._new_servo(instance_plan.servo, options.clock), options.name)
+            self.edges[options.name] = edge
+            self.clocks[options.clock].edges.append(edge)
+            for number, port in enumerate(options.ports, 1):
+                routes = self._routes.setdefault(port.channel, {})
+                key = route_key(options.sdo_id, options.domain)
+                if key in routes:
+                    other = routes[key][0].options.name
+                    raise ValueError(
+                        f"instances {other} and {options.name} both have domain {options.domain} and sdoId "
+                        f"0x{options.sdo_id:03x} on {port.channel}: frames could not be told apart"
+                    )
+                routes[key] = (instance, number)
+        for channel in self._routes:
+            self.unrouted[channel] = Counter()
+
+    def _new_servo(self, options: ServoOptions, clock: str) -> Servo:
+        servo = ClassicServo(options, max_frequency_ppb=self.clocks[clock].max_frequency_ppb, steering=False)
+        return servo
+
+    # ---- inputs -----------------------------------------------------------------------------------------------
+
+    def start(self, now: int, frequencies: dict[str, float] | None = None) -> list[EngineEffect]:
+        """``frequencies`` (ppb) are what the clocks run with already."""
+        for name, ppb in (frequencies or {}).items():
+            self.clocks[name].frequency_ppb = ppb
+        for clock, reference in self.references.items():
+            reference.start(now)
+            if clock in self.reference_edges and reference.signal:
+                self._reading_due[clock] = now
+        self._refresh_references(now)
+        for name, instance in self.instances.items():
+            self._take(name, instance.start(now), now)
+        self._housekeeping_due = now
+        return self._drain()
+
+    def receive(
+        self, channel: str, octets: bytes, ingress_sns: int | None, address: str, now: int
+    ) -> list[EngineEffect]:
+        """A frame from the network, from the first octet of the PTP header."""
+        if len(octets) < 34:
+            self.unrouted[channel]["drop-short-header"] += 1
+            return []
+        if octets[1] & 0x0F != 2:
+            self.unrouted[channel]["drop-version-1" if octets[1] & 0x0F == 1 else "drop-version"] += 1
+            return []
+        route = self._routes[channel].get((octets[0] >> 4) << 16 | octets[5] << 8 | octets[4])
+        if route is None:
+            self.unrouted[channel]["drop-domain-or-sdo-id"] += 1
+            return []
+        instance, number = route
+        effects = instance.receive(number, octets, ingress_sns, address, now)
+        if not effects:
+            return []
+        if len(effects) == 1 and type(effects[0]) is Send and effects[0].token is None:
+            return [effects[0]]
+        self._take(instance.options.name, effects, now)
+        return self._drain()
+
+    def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
+        """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
+        instance = self._token_owners[token % len(self._token_owners)]
+        self._take(instance.options.name, instance.transmitted(token, egress_sns, now), now)
+        return self._drain()
+
+    def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
+        for instance, number in self._routes[channel].values():
+            self._take(instance.options.name, instance.link(number, up, now), now)
+        self._event("link", "", 0, {"channel": channel, "up": up})
+        return self._drain()
+
+    def timer(self, now: int) -> list[EngineEffect]:
+        for name, instance in self.instances.items():
+            deadline = instance.next_deadline()
+            if deadline is not None and deadline <= now:
+                self._take(name, instance.timer(now), now)
+        for clock, due in list(self._reading_due.items()):
+            if due <= now:
+                interval = self.reference_edges[clock].interval_ns
+                self._reading_due[clock] = due + interval if due + interval > now else now + interval
+                self._out.append(ReadReference(clock))
+        for edge in self._all_edges():
+            if edge.again_at_ns is not None and edge.again_at_ns <= now:
+                edge.again_at_ns = None
+                self._command(edge, edge.servo.timer(now), now)
+        for reference in self.references.values():
+            before = reference.state
+            reference.tick(now)
+            if reference.state is not before:
+                self._reference_changed(reference, now)
+        if self._housekeeping_due is not None and self._housekeeping_due <= now:
+            self._housekeeping_due = now + HOUSEKEEPING_NS
+            self._housekeep(now)
+        return self._drain()
+
+    def next_deadline(self) -> int | None:
+        deadlines = [i.next_deadline() for i in self.instances.values()]
+        deadlines += self._reading_due.values()
+        deadlines += [e.again_at_ns for e in self._all_edges()]
+        deadlines += [r.next_deadline() for r in self.references.values()]
+        deadlines.append(self._housekeeping_due)
+        return min((d for d in deadlines if d is not None), default=None)
+
+    def commanded(
+        self, clock: str, clock_sns: int, frequency_ppb: float, step_sns: int, now: int
+    ) -> list[EngineEffect]:
+        """A SetFrequency or StepClock was carried out: what the clock really took, at its time ``clock_sns``."""
+        steered = self.clocks[clock]
+        steered.frequency_ppb = frequency_ppb
+        if steered.steering is not None:
+            steered.steering.servo.commanded(clock_sns, frequency_ppb, step_sns, now)
+        return self._drain()
+
+    def command_failed(self, clock: str, why: str, now: int) -> list[EngineEffect]:
+        """The clock refused: it is not steered any more, and says why."""
+        steered = self.clocks[clock]
+        steered.steerable = False
+        steered.why_not = why
+        steered.arbitrate()
+        self._event("clock-failed", "", 0, {"clock": clock, "reason": why})
+        return self._drain()
+
+    def reading(
+        self, clock: str, clock_sns: int, reference_sns: int, bound_ns: float, now: int
+    ) -> list[EngineEffect]:
+        """The clock and its reference at the same moment."""
+        edge = self.reference_edges[clock]
+        reference = self.references[clock]
+        if not reference.signal:
+            return []
+        self._measured(edge, now)
+        self._command(edge, edge.servo.reading(clock_sns, clock_sns - reference_sns, bound_ns, now), now)
+        self._clock_time[clock] = (clock_sns, now)
+        if locked(edge) and reference.state is not ReferenceState.LOCKED:
+            reference.servo_locked(now)
+            self._reference_changed(reference, now)
+        return self._drain()
+
+    def clock_time(self, clock: str, clock_sns: int, now: int) -> list[EngineEffect]:
+        self._clock_time[clock] = (clock_sns, now)
+        self._refresh_references(now)
+        return self._drain()
+
+    def declare_reference(
+        self, clock: str, state: str, clock_class: int | None, now: int
+    ) -> list[EngineEffect]:
+        """The operator (or a lab) says how the reference is. ValueError for an unknown state, KeyError for a clock."""
+        reference = self.references[clock]
+        reference.declare(ReferenceState(state), clock_class, now)
+        edge = self.reference_edges.get(clock)
+        if edge is not None:
+            if reference.signal:
+                self._reading_due.setdefault(clock, now)
+            else:
+                self._reading_due.pop(clock, None)
+                self._lost(edge, now)
+        self._reference_changed(reference, now)
+        return self._drain()
+
+    def set_priorities(self, instance: str, now: int, priority1: int | None, priority2: int | None) -> list[EngineEffect]:
+        self._take(instance, self.instances[instance].set_priorities(now, priority1, priority2), now)
+        return self._drain()
+
+    # ---- protocol effects -------------------------------------------------------------------------------------
+
+    def _take(self, name: str, effects: Iterable[Effect], now: int) -> None:
+        for effect in effects:
+            kind = type(effect)
+            if kind is Send:
+                assert isinstance(effect, Send)
+                self._out.append(effect)
+            elif isinstance(effect, SyncMeasured):
+                edge = self.edges[name]
+                if effect.log_interval != edge.log_interval and effect.log_interval in LOG_INTERVAL_RANGE:
+                    edge.log_interval = effect.log_interval
+                    edge.interval_ns = log_interval_ns(effect.log_interval)
+                    edge.servo.set_sync_interval(effect.log_interval)
+                self._measured(edge, now)
+                self._clock_time[edge.clock] = (effect.t2_sns, now)
+                self._command(
+                    edge, edge.servo.sync(effect.t1_sns, effect.t2_sns, effect.correction_sns, now), now
+                )
+            elif isinstance(effect, DelayMeasured):
+                edge = self.edges[name]
+                self._command(
+                    edge, edge.servo.delay(effect.t3_sns, effect.t4_sns, effect.correction_sns, now), now
+                )
+            elif isinstance(effect, ParentChanged):
+                self._parent_changed(name, effect, now)
+            elif isinstance(effect, StateChanged):
+                self._event(
+                    "port-state",
+                    name,
+                    effect.port,
+                    {
+                        "old": effect.old.name,
+                        "new": effect.new.name,
+                        "event": effect.event,
+                        "decision": None if effect.decision is None else effect.decision.as_dict(),
+                    },
+                )
+
+    def _parent_changed(self, name: str, effect: ParentChanged, now: int) -> None:
+        edge = self.edges[name]
+        decision = effect.decision
+        self._event(
+            "parent",
+            name,
+            0,
+            {
+                "old": str(effect.old),
+                "new": str(effect.new),
+                "grandmaster": format_clock_identity(effect.grandmaster),
+                "decision": None if decision is None else decision.as_dict(),
+            },
+        )
+        if effect.new.port_number == 0:
+            self._lost(edge, now)
+        else:
+            edge.servo.new_master(now)
+
+    # ---- steering ---------------------------------------------------------------------------------------------
+
+    def _all_edges(self) -> Iterable[Edge]:
+        return itertools.chain(self.reference_edges.values(), self.edges.values())
+
+    def _measured(self, edge: Edge, now: int) -> None:
+        edge.measured_ns = now
+        edge.measurements += 1
+        if not edge.usable:
+            edge.usable = True
+            self._arbitrate(self.clocks[edge.clock])
+
+    def _lost(self, edge: Edge, now: int) -> None:
+        edge.usable = False
+        self._command(edge, edge.servo.lost(now), now)
+        self._arbitrate(self.clocks[edge.clock])
+
+    def _arbitrate(self, clock: SteeredClock) -> None:
+        if clock.arbitrate():
+            self._event("steering", "", 0, {"clock": clock.name, "decision": clock.decision.as_dict()})
+
+    def _command(self, edge: Edge, command: Command | None, now: int) -> None:
+        clock = self.clocks[edge.clock]
+        if command is not None:
+            if command.again_at_ns is not None:
+                edge.again_at_ns = command.again_at_ns
+            if clock.steering is edge and clock.steerable:
+                # the frequency first: a step must not be undone by a clock that still runs away
+                if command.frequency_ppb is not None:
+                    clock.frequency_ppb = command.frequency_ppb
+                    self._out.append(SetFrequency(clock.name, command.frequency_ppb, command.reason))
+                if command.step_sns:
+                    self._step(clock, edge, command.step_sns, command.reason)
+        self._report_lock(edge, now)
+
+    def _step(self, clock: SteeredClock, edge: Edge, step_sns: int, reason: str) -> None:
+        clock.steps += 1
+        self._out.append(StepClock(clock.name, step_sns, reason))
+        self._event(
+            "clock-step", edge.instance or "", 0, {"clock": clock.name, "step_ns": step_sns / 65536, "reason": reason}
+        )
+        for other in clock.edges:
+            other.servo.clock_stepped()
+        for instance in self.instances.values():
+            if instance.options.clock == clock.name:
+                instance.clock_stepped()
+
+    def _report_lock(self, edge: Edge, now: int) -> None:
+        """The servo's state is news for the port state machine, and for people."""
+        state = edge.servo.state.value
+        before = self._servo_state.get(edge.name)
+        if state == before:
+            return
+        self._servo_state[edge.name] = state
+        self._event(
+            "servo",
+            edge.instance or "",
+            0,
+            {"edge": edge.name, "old": before, "new": state, "steers": self.clocks[edge.clock].steering is edge},
+        )
+        if edge.instance is not None:
+            instance = self.instances[edge.instance]
+            reason = f"servo {state}"
+            self._take(edge.instance, instance.synchronised(locked(edge), now, reason), now)
+
+    def _housekeep(self, now: int) -> None:
+        for edge in self._all_edges():
+            if edge.usable and now > edge.silent_at_ns():
+                self._event(
+                    "silent", edge.instance or "", 0, {"edge": edge.name, "for_s": (now - edge.measured_ns) / 1e9}
+                )
+                self._lost(edge, now)
+        for clock in self.references:
+            self._out.append(ReadClock(clock))
+
+    # ---- the grandmaster's own quality -------------------------------------------------------------------------
+
+    def _reference_changed(self, reference: Reference, now: int) -> None:
+        self._event(
+            "reference",
+            "",
+            0,
+            {"clock": reference.plan.clock, "state": reference.state.value, "decision": reference.decision.as_dict()},
+        )
+        self._refresh_references(now)
+
+    def clock_ptp_s(self, clock: str, now: int) -> int | None:
+        """PTP seconds of a clock, carried on from its last reading."""
+        last = self._clock_time.get(clock)
+        if last is None:
+            return None
+        return (last[0] + ((now - last[1]) << 16)) // SNS_PER_S
+
+    def _refresh_references(self, now: int) -> None:
+        """D0 of every instance follows the reference of its clock: class, accuracy, UTC offset, leap flags."""
+        table = self.plan.leap
+        for name, instance in self.instances.items():
+            reference = self.references.get(instance.options.clock)
+            if reference is None:
+                continue
+            ptp_s = self.clock_ptp_s(instance.options.clock, now)
+            if ptp_s is None:
+                offset, valid, flags = table.entries[-1].tai_minus_utc, False, (False, False)
+            else:
+                offset, flags = table.at_ptp(ptp_s), table.leap_flags(ptp_s)
+                valid = table.status(ptp_s - offset).usable
+            options = instance.options
+            quality = reference.quality(options.quality_table, options.quality)
+            properties = reference.time_properties(offset, valid, *flags)
+            self._take(name, instance.set_quality(quality, properties, now), now)
+
+    # ---- plumbing ---------------------------------------------------------------------------------------------
+
+    def _event(self, kind: str, instance: str, port: int, data: dict[str, Any]) -> None:
+        self._out.append(Event(kind, instance, port, data))
+
+    def _drain(self) -> list[EngineEffect]:
+        out = self._out
+        self._out = []
+        return out
+
+
+def route_key(sdo_id: int, domain: int) -> int:
+    """What tells the frames of instances on one channel apart: majorSdoId, minorSdoId, domainNumber."""
+    return (sdo_id >> 8) << 16 | (sdo_id & 0xFF) << 8 | domain

@@ -1,0 +1,112 @@
+"""What a grandmaster may say of its time, from the state of its reference (IEEE 1588-2019 7.6.2.5, 9.4).
+
+    free-running --lock--> locked --signal lost--> holdover --holdover_spec_s over--> holdover-out-of-spec
+                             ^-------------------------lock again--------------------------------'
+
+A reference that comes back counts only once the servo has locked to it again. A declared state overrides this.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ptpstack.engine.plan import ReferencePlan
+from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.options import QualityTable, TimeProperties
+from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
+
+
+class ReferenceState(Enum):
+    LOCKED = "locked"
+    HOLDOVER = "holdover"
+    HOLDOVER_OUT_OF_SPEC = "holdover-out-of-spec"
+    FREE_RUNNING = "free-running"
+
+
+class Reference:
+    def __init__(self, plan: ReferencePlan) -> None:
+        self.plan = plan
+        self.state = ReferenceState.FREE_RUNNING
+        self.signal = plan.type == "measured" and plan.state == "locked"
+        self.forced_class: int | None = None
+        self.since_ns = 0
+        self.decision = Decision("free-running", "never locked to the reference since the start")
+        self._declared = plan.type == "declared"
+
+    def start(self, now: int) -> None:
+        self.since_ns = now
+        if self._declared:
+            self._enter(ReferenceState(self.plan.state), now, "declared by the configuration")
+        elif not self.signal:
+            self._enter(ReferenceState(self.plan.state), now, "the reference gives no signal, by configuration")
+
+    def declare(self, state: ReferenceState, clock_class: int | None, now: int) -> None:
+        """The operator's word. For a measured reference ``locked`` means that the signal is there again."""
+        self.forced_class = clock_class
+        if self._declared or clock_class is not None and state is ReferenceState.LOCKED:
+            self._enter(state, now, "declared by the operator")
+            return
+        self.signal = state is ReferenceState.LOCKED
+        if not self.signal:
+            self._enter(state, now, "declared by the operator: the reference's signal is gone")
+
+    def servo_locked(self, now: int) -> None:
+        if self.signal and self.state is not ReferenceState.LOCKED:
+            self._enter(ReferenceState.LOCKED, now, "the clock has locked to the reference")
+
+    def tick(self, now: int) -> None:
+        if (
+            not self._declared
+            and self.state is ReferenceState.HOLDOVER
+            and now - self.since_ns > self.plan.holdover_spec_s * 1e9
+        ):
+            self._enter(
+                ReferenceState.HOLDOVER_OUT_OF_SPEC,
+                now,
+                f"in holdover for more than {self.plan.holdover_spec_s:.0f} s, beyond specification",
+            )
+
+    def _enter(self, state: ReferenceState, now: int, reason: str) -> None:
+        self.state = state
+        self.since_ns = now
+        self.decision = Decision(state.value, reason, {"forced_class": self.forced_class})
+
+    def next_deadline(self) -> int | None:
+        if self._declared or self.state is not ReferenceState.HOLDOVER:
+            return None
+        return self.since_ns + int(self.plan.holdover_spec_s * 1e9) + 1
+
+    def quality(self, table: QualityTable, own: ClockQuality) -> ClockQuality:
+        """clockQuality of D0. ``own`` is what the clock is worth without a reference."""
+        state = self.state
+        if state is ReferenceState.FREE_RUNNING:
+            quality = own
+        elif not self.plan.primary:
+            quality = ClockQuality(own.clock_class, self.plan.accuracy, own.offset_scaled_log_variance)
+        elif state is ReferenceState.LOCKED:
+            quality = ClockQuality(table.locked, self.plan.accuracy, self.plan.variance)
+        else:
+            # the accuracy of a holdover is not known here: never claim the locked one
+            clock_class = table.holdover if state is ReferenceState.HOLDOVER else table.holdover_out_of_spec
+            quality = ClockQuality(clock_class, ACCURACY_UNKNOWN, 0xFFFF)
+        if self.forced_class is not None:
+            quality = quality._replace(clock_class=self.forced_class)
+        return quality
+
+    def time_properties(self, utc_offset: int, table_valid: bool, leap59: bool, leap61: bool) -> TimeProperties:
+        """timePropertiesDS of the grandmaster; UTC is called valid only while its time is known."""
+        state = self.state
+        known = state in (ReferenceState.LOCKED, ReferenceState.HOLDOVER)
+        traceable = known and self.plan.primary
+        return TimeProperties(
+            current_utc_offset=utc_offset,
+            current_utc_offset_valid=known and table_valid,
+            leap59=known and table_valid and leap59,
+            leap61=known and table_valid and leap61,
+            time_traceable=traceable,
+            frequency_traceable=traceable,
+            ptp_timescale=True,
+            time_source=self.plan.time_source
+            if state is ReferenceState.LOCKED
+            else TimeSource.INTERNAL_OSCILLATOR,
+        )

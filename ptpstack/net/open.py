@@ -1,0 +1,75 @@
+"""Open a channel: interface + transport -> sockets, with the best time stamps the interface gives."""
+
+from __future__ import annotations
+
+from ptpstack.net import abilities, device
+from ptpstack.net.channel import ChannelError
+from ptpstack.net.l2 import L2Channel
+from ptpstack.net.sockets import RECEIVE_BUFFER, explain
+from ptpstack.net.udp4 import Udp4Channel
+
+TRANSPORTS = ("udp4", "l2")
+
+
+def open_channel(
+    interface: str,
+    transport: str,
+    *,
+    stamping: str = "auto",
+    ttl: int = 1,
+    unicast_ttl: int = 64,
+    dscp_event: int = 46,
+    dscp_general: int = 34,
+    priority: int = 0,
+    stamp_timeout_ns: int | None = None,
+    receive_buffer: int = RECEIVE_BUFFER,
+) -> Udp4Channel | L2Channel:
+    """Open ``transport`` (``udp4``, ``l2``) on ``interface``.
+
+    ``stamping``: ``auto`` takes hardware stamps where the NIC has all it needs, else the kernel's; ``hardware`` and
+    ``software`` insist. ``ttl`` is that of multicast, 1..255 (peer delay messages always leave with 1), ``unicast_ttl``
+    that of unicast. ``dscp_event`` and ``dscp_general``, 0..63, mark the two message classes (udp4 only; the defaults
+    EF and AF41 are ptpstack's own choice). ``priority`` is SO_PRIORITY, 0..6, which a VLAN interface maps to PCP.
+    ``stamp_timeout_ns``: how long a transmit stamp may take, default 100 ms (hardware) or 50 ms (software).
+    ``receive_buffer``: octets asked for, per socket; ``Channel.receive_buffer`` says what was granted.
+
+    ChannelError when the interface is missing, has no address for the transport, cannot stamp as insisted, or rights
+    are lacking. ValueError for a parameter out of range.
+    """
+    if transport not in TRANSPORTS:
+        raise ValueError(f"transport is one of {', '.join(TRANSPORTS)}, not {transport!r}")
+    for name, value, low, high in (
+        ("ttl", ttl, 1, 255),
+        ("unicast_ttl", unicast_ttl, 1, 255),
+        ("dscp_event", dscp_event, 0, 63),
+        ("dscp_general", dscp_general, 0, 63),
+        ("priority", priority, 0, 6),
+    ):
+        if not low <= value <= high:
+            raise ValueError(f"{name} is {low} to {high}, not {value}")
+    device.index_of(interface)
+    choice = abilities.prepare(interface, transport, stamping)
+    try:
+        if transport == "l2":
+            return L2Channel(
+                interface,
+                choice,
+                priority=priority,
+                stamp_timeout_ns=stamp_timeout_ns,
+                receive_buffer=receive_buffer,
+            )
+        return Udp4Channel(
+            interface,
+            choice,
+            ttl=ttl,
+            unicast_ttl=unicast_ttl,
+            dscp_event=dscp_event,
+            dscp_general=dscp_general,
+            priority=priority,
+            stamp_timeout_ns=stamp_timeout_ns,
+            receive_buffer=receive_buffer,
+        )
+    except ChannelError:
+        raise
+    except OSError as error:
+        raise explain(interface, transport, error) from error

@@ -1,0 +1,89 @@
+"""Data sets of a PTP Instance and its ports (IEEE 1588-2019 clause 8). Initial values: facts of datasets 8.2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ptpstack.protocol.options import TimeProperties
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, PortState
+
+
+@dataclass(slots=True)
+class DefaultDS:
+    """8.2.1"""
+
+    clock_identity: ClockIdentity
+    number_ports: int
+    quality: ClockQuality
+    priority1: int
+    priority2: int
+    domain_number: int
+    sdo_id: int
+    slave_only: bool
+    max_steps_removed: int
+
+
+@dataclass(slots=True)
+class CurrentDS:
+    """8.2.2. Offset and delay live with the servo, which knows their bounds."""
+
+    steps_removed: int = 0
+    synchronization_uncertain: bool = False
+
+
+@dataclass(slots=True)
+class ParentDS:
+    """8.2.3"""
+
+    parent_port_identity: PortIdentity
+    grandmaster_identity: ClockIdentity
+    grandmaster_quality: ClockQuality
+    grandmaster_priority1: int
+    grandmaster_priority2: int
+    protocol_address: str = ""
+    synchronization_uncertain: bool = False
+    parent_stats: bool = False
+    observed_offset_scaled_log_variance: int = 0xFFFF
+    observed_clock_phase_change_rate: int = 0x7FFFFFFF
+
+
+@dataclass(slots=True)
+class PortDS:
+    """8.2.15"""
+
+    port_identity: PortIdentity
+    log_min_delay_req_interval: int
+    log_announce_interval: int
+    announce_receipt_timeout: int
+    log_sync_interval: int
+    delay_mechanism: str
+    delay_asymmetry_sns: int
+    server_only: bool
+    port_state: PortState = PortState.INITIALIZING
+    port_enable: bool = True
+
+
+@dataclass(slots=True)
+class DataSets:
+    """All of one instance, together because they change together (9.3.5)."""
+
+    default: DefaultDS
+    parent: ParentDS
+    own_time_properties: TimeProperties
+    current: CurrentDS = field(default_factory=CurrentDS)
+    time_properties: TimeProperties = field(default_factory=TimeProperties)
+
+    def become_grandmaster(self) -> None:
+        """Table 30 (M1, M2)."""
+        d = self.default
+        self.current.steps_removed = 0
+        self.current.synchronization_uncertain = False
+        p = self.parent
+        p.parent_port_identity = PortIdentity(d.clock_identity, 0)
+        p.grandmaster_identity = d.clock_identity
+        p.grandmaster_quality = d.quality
+        p.grandmaster_priority1 = d.priority1
+        p.grandmaster_priority2 = d.priority2
+        p.protocol_address = ""
+        p.synchronization_uncertain = False
+        self.time_properties = self.own_time_properties

@@ -1,0 +1,480 @@
+"""A PTP Instance: the data sets and ports of one domain, and the best master among all it hears.
+
+Driven from outside, in the manner of a parser: every input method takes ``now`` (ns, monotonic) and returns the effects
+it caused, in order. Elections (9.2.6.8) look at all ports at once and change them at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ptpstack.protocol.comparison import Candidate
+from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
+from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.effects import Effect, ParentChanged
+from ptpstack.protocol.foreign import ForeignMaster
+from ptpstack.protocol.options import InstanceOptions, TimeProperties
+from ptpstack.protocol.port import ELECTING, FOLLOWING, Port
+from ptpstack.protocol.state_decision import (
+    GRANDMASTER_CODES,
+    PortView,
+    Recommendation,
+    best_of,
+    decide,
+    describe,
+)
+from ptpstack.protocol.states import PortEvent
+from ptpstack.wire.messages import Announce
+from ptpstack.wire.types import ClockQuality, Flag, MessageType, PortIdentity, PortState
+
+#: Transmit stamps that may be awaited at once; more means that they do not come back at all.
+MAX_AWAITED_STAMPS = 4096
+
+
+_EVENT_OF_CODE = {
+    "M1": PortEvent.RECOMMEND_GRANDMASTER,
+    "M2": PortEvent.RECOMMEND_GRANDMASTER,
+    "M3": PortEvent.RECOMMEND_MASTER,
+    "P1": PortEvent.RECOMMEND_PASSIVE,
+    "P2": PortEvent.RECOMMEND_PASSIVE,
+    "S1": PortEvent.RECOMMEND_SLAVE,
+}
+
+
+class _Awaited(NamedTuple):
+    port: Port
+    kind: MessageType
+    sequence_id: int
+    epoch: int
+
+
+class Instance:
+    def __init__(
+        self,
+        options: InstanceOptions,
+        rng: random.Random,
+        new_token: Callable[[], int] | None = None,
+    ) -> None:
+        if options.client_only and len(options.ports) > 1:
+            raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
+        self.options = options
+        self.clock_identity = options.clock_identity
+        self.version_octet = options.minor_version << 4 | 2
+        quality = options.quality
+        if options.client_only:
+            # 8.1.3: slaveOnly means class 255. Priorities 255 are our own rule: with 128 a client would
+            # outrank a grandmaster of priority1 200 and never follow it.
+            options = replace(options, priority1=255, priority2=255)
+            self.options = options
+            quality = quality._replace(clock_class=255)
+        self.data = DataSets(
+            default=DefaultDS(
+                options.clock_identity,
+                len(options.ports),
+                quality,
+                options.priority1,
+                options.priority2,
+                options.domain,
+                options.sdo_id,
+                options.client_only,
+                options.max_steps_removed,
+            ),
+            parent=ParentDS(
+                PortIdentity(options.clock_identity, 0),
+                options.clock_identity,
+                quality,
+                options.priority1,
+                options.priority2,
+            ),
+            own_time_properties=options.time_properties,
+            current=CurrentDS(),
+            time_properties=options.time_properties,
+        )
+        self.ports = [Port(self, number, port, rng) for number, port in enumerate(options.ports, 1)]
+        self.election: list[Recommendation] = []
+        self._effects: list[Effect] = []
+        self.emit = self._effects.append
+        self._new_token = new_token or itertools.count(1).__next__
+        self._awaited: dict[int, _Awaited] = {}
+        self._epoch = 0
+        self._election_due: int | None = None
+        self._uncertain = True
+
+    # ---- inputs -----------------------------------------------------------------------------------------------
+
+    def start(self, now: int) -> list[Effect]:
+        for port in self.ports:
+            port.since_ns = now
+            port.event(PortEvent.INITIALIZED, now)
+        self._schedule_election(now)
+        return self._drain()
+
+    def receive(
+        self, port_number: int, octets: bytes, ingress_sns: int | None, address: str, now: int
+    ) -> list[Effect]:
+        """A frame for this domain and sdoId (the caller looked, see ``wire.codec.peek``)."""
+        self.ports[port_number - 1].receive(octets, ingress_sns, address, now)
+        return self._drain()
+
+    def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[Effect]:
+        """The transmit time stamp of an event message, or None when it is known not to come."""
+        awaited = self._awaited.pop(token, None)
+        if awaited is not None:
+            if awaited.epoch != self._epoch and egress_sns is not None:
+                # taken before a step of the clock: a time of another epoch
+                awaited.port.counters["stamp-before-step"] += 1
+                egress_sns = None
+            awaited.port.transmitted(awaited.kind, awaited.sequence_id, egress_sns)
+        return self._drain()
+
+    def timer(self, now: int) -> list[Effect]:
+        for port in self.ports:
+            port.timer(now)
+        if self._election_due is not None and self._election_due <= now:
+            self.elect(now)
+        return self._drain()
+
+    def next_deadline(self) -> int | None:
+        due = self._election_due
+        for port in self.ports:
+            for when in port.timers.values():
+                if due is None or when < due:
+                    due = when
+        return due
+
+    def link(self, port_number: int, up: bool, now: int) -> list[Effect]:
+        port = self.ports[port_number - 1]
+        if up:
+            if port.state is PortState.FAULTY:
+                port.event(PortEvent.FAULT_CLEARED, now, Decision("link-up", "the link is up again"))
+        elif port.state is not PortState.FAULTY:
+            was_following = port.state in FOLLOWING
+            port.event(
+                PortEvent.FAULT_DETECTED,
+                now,
+                Decision("link-down", "the link is down", would_change="the link coming up"),
+            )
+            if was_following:
+                self.elect(now)
+        return self._drain()
+
+    def enable(self, port_number: int, enabled: bool, now: int) -> list[Effect]:
+        """DESIGNATED_ENABLED / DESIGNATED_DISABLED (9.2.6.4, 9.2.6.5)."""
+        port = self.ports[port_number - 1]
+        port.ds.port_enable = enabled
+        was_following = port.state in FOLLOWING
+        event = PortEvent.DESIGNATED_ENABLED if enabled else PortEvent.DESIGNATED_DISABLED
+        port.event(event, now, Decision(event.value, f"set {'enabled' if enabled else 'disabled'} by the operator"))
+        if was_following:
+            self.elect(now)
+        return self._drain()
+
+    def initialize(self, now: int) -> list[Effect]:
+        """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
+        self.data.become_grandmaster()
+        for port in self.ports:
+            port.event(PortEvent.INITIALIZE, now)
+        return self._drain()
+
+    def set_quality(self, quality: ClockQuality, properties: TimeProperties, now: int) -> list[Effect]:
+        """D0 follows the grandmaster's reference: class, accuracy, variance and time properties (7.6.2, 9.4)."""
+        if self.options.client_only:
+            quality = quality._replace(clock_class=255)
+        data = self.data
+        if quality != data.default.quality or properties != data.own_time_properties:
+            data.default.quality = quality
+            data.own_time_properties = properties
+            if data.parent.parent_port_identity.port_number == 0:
+                data.become_grandmaster()
+                for port in self.ports:
+                    port.announce_soon(now)
+            self.elect(now)
+        return self._drain()
+
+    def set_priorities(self, now: int, priority1: int | None = None, priority2: int | None = None) -> list[Effect]:
+        default = self.data.default
+        default.priority1 = default.priority1 if priority1 is None else priority1
+        default.priority2 = default.priority2 if priority2 is None else priority2
+        self.elect(now)
+        return self._drain()
+
+    def clock_stepped(self) -> None:
+        """The clock behind the time stamps was stepped: nothing measured before may meet anything measured after."""
+        self._epoch += 1
+        for port in self.ports:
+            port.flush()
+
+    def synchronised(self, locked: bool, now: int, reason: str) -> list[Effect]:
+        """The servo's word: MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the following port."""
+        self._uncertain = not locked
+        for port in self.ports:
+            if port.state in FOLLOWING:
+                if locked and port.state is PortState.UNCALIBRATED:
+                    port.event(PortEvent.MASTER_CLOCK_SELECTED, now, Decision("servo-locked", reason))
+                elif not locked and port.state is PortState.SLAVE:
+                    port.event(PortEvent.SYNCHRONIZATION_FAULT, now, Decision("servo-unlocked", reason))
+        self._refresh_uncertain()
+        return self._drain()
+
+    # ---- what ports ask of their instance -----------------------------------------------------------------------
+
+    def expect_stamp(self, port: Port, kind: MessageType, sequence_id: int) -> int:
+        if len(self._awaited) >= MAX_AWAITED_STAMPS:
+            lost = self._awaited.pop(next(iter(self._awaited)))
+            lost.port.counters["stamp-never-reported"] += 1
+        token = self._new_token()
+        self._awaited[token] = _Awaited(port, kind, sequence_id, self._epoch)
+        return token
+
+    def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None:
+        """Admission of an Announce to the election (9.3.2.5)."""
+        source = announce.source
+        refusal = None
+        if source.clock_identity == self.clock_identity:
+            refusal = "drop-announce-own-clock"
+        elif announce.flags & Flag.ALTERNATE_MASTER:
+            refusal = "drop-announce-alternate-master"
+        elif announce.steps_removed >= 255 or announce.steps_removed >= self.data.default.max_steps_removed:
+            refusal = "drop-announce-steps-removed"
+        elif source.clock_identity == bytes(8) or announce.grandmaster == bytes(8):
+            refusal = "drop-announce-zero-identity"
+        elif announce.grandmaster == self.clock_identity:
+            # a time loop: somebody serves us our own time. Part 2 of the comparison would not catch it once our
+            # own quality has changed.
+            refusal = "drop-announce-own-grandmaster"
+        if refusal is not None:
+            port.counters[refusal] += 1
+            return
+        parent = self.data.parent.parent_port_identity
+        is_parent = port.state in FOLLOWING and source == parent
+        keep = parent if port.state in FOLLOWING else port.identity
+        news = port.foreign.heard(announce, address, now, port.foreign_window_ns, keep)
+        if news == "refused":
+            port.counters["drop-foreign-master-capacity"] += 1
+            return
+        if is_parent:
+            port.arm_announce_receipt(now)
+            self._follow(port, announce, address)
+            if news == "changed":
+                # 9.4: a change upstream is told downstream at once, not at the next turn
+                for other in self.ports:
+                    other.announce_soon(now)
+        elif port.state is PortState.PASSIVE:
+            best = self._best_of_port(port, now)
+            if best is not None and best.sender == source:
+                port.arm_announce_receipt(now)
+        if news in ("qualified", "changed"):
+            self.elect(now)
+
+    def announce_receipt_timeout(self, port: Port, now: int) -> None:
+        """9.2.6.12: the master that kept this port where it is has fallen silent."""
+        silent = self._best_of_port(port, now)
+        if port.state in FOLLOWING:
+            silent_sender: PortIdentity | None = self.data.parent.parent_port_identity
+        else:
+            silent_sender = silent.sender if silent is not None else None
+        if silent_sender is not None:
+            port.foreign.forget(silent_sender)
+        intervals = port.ds.announce_receipt_timeout
+        if port.state is PortState.LISTENING and not (port.options.listen_first and not port.ds.server_only):
+            decision = Decision(
+                "announce-timeout", "a grandmaster's port does not wait for others before it serves", {}, ()
+            )
+        else:
+            decision = Decision(
+                "announce-timeout",
+                f"no Announce for {intervals} to {intervals + 1} announce intervals"
+                + (f" from {silent_sender}" if silent_sender is not None else ""),
+                {"announceReceiptTimeout": intervals, "logAnnounceInterval": port.ds.log_announce_interval},
+                (str(silent_sender),) if silent_sender is not None else (),
+                "an Announce of that or another master",
+            )
+        if self._best_of_port(port, now) is not None and port.state in FOLLOWING + (PortState.PASSIVE,):
+            # somebody else is qualified on this port already: elect at once instead of serving for a moment
+            port.decision = decision
+            port.arm_announce_receipt(now)
+            self.elect(now)
+            return
+        others_follow = any(p is not port and p.state in FOLLOWING for p in self.ports)
+        if not others_follow:
+            self._become_grandmaster(decision)
+        port.event(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT, now, decision)
+        if port.state is PortState.LISTENING:
+            port.arm_announce_receipt(now)
+        self.elect(now)
+
+    def fill_announce(self, message: Announce) -> None:
+        """13.5: everything an Announce says comes from the data sets."""
+        data = self.data
+        parent, properties = data.parent, data.time_properties
+        message.current_utc_offset = properties.current_utc_offset
+        message.priority1 = parent.grandmaster_priority1
+        message.quality = parent.grandmaster_quality
+        message.priority2 = parent.grandmaster_priority2
+        message.grandmaster = parent.grandmaster_identity
+        message.steps_removed = data.current.steps_removed
+        message.time_source = properties.time_source
+        message.flags = time_flags(properties) | (
+            Flag.SYNCHRONIZATION_UNCERTAIN if data.current.synchronization_uncertain else 0
+        )
+
+    # ---- election ---------------------------------------------------------------------------------------------
+
+    def elect(self, now: int) -> None:
+        """The state decision event (9.2.6.8, 9.3): all ports from one set, applied together."""
+        own = self._own_candidate()
+        views = []
+        parent = self.data.parent.parent_port_identity
+        for port in self.ports:
+            following = port.state in FOLLOWING
+            port.foreign.expire(now, port.foreign_window_ns, parent if following else port.identity)
+            views.append(PortView(port.number, port.state, self._best_of_port(port, now)))
+        ebest, self.election = decide(own, views)
+        new_parent = False
+        slave = next((r for r in self.election if r.code == "S1"), None)
+        if slave is not None:
+            assert ebest is not None
+            port = self.ports[slave.port - 1]
+            record = port.foreign.get(ebest.sender)
+            assert record is not None
+            new_parent = self.data.parent.parent_port_identity != ebest.sender or port.state not in FOLLOWING
+            self._follow(port, record.announce, record.address, slave.decision)
+        else:
+            winner = next((r for r in self.election if r.code in GRANDMASTER_CODES), None)
+            if winner is not None:
+                self._become_grandmaster(winner.decision)
+        # who stops following goes first: never are there two ports in SLAVE
+        for recommendation in sorted(self.election, key=lambda r: r.code == "S1"):
+            port = self.ports[recommendation.port - 1]
+            code = recommendation.code
+            if not code:
+                port.decision = recommendation.decision
+                continue
+            event = _EVENT_OF_CODE[code]
+            if event is PortEvent.RECOMMEND_SLAVE and new_parent:
+                event = PortEvent.RECOMMEND_NEW_PARENT
+            port.event(event, now, recommendation.decision)
+        self._schedule_election(now)
+
+    def _schedule_election(self, now: int) -> None:
+        interval = min((p.announce_interval_ns for p in self.ports if p.state in ELECTING), default=None)
+        self._election_due = None if interval is None else now + interval
+
+    def _own_candidate(self) -> Candidate:
+        d = self.data.default
+        own = PortIdentity(d.clock_identity, 0)
+        return Candidate(d.priority1, d.quality, d.priority2, d.clock_identity, 0, own, own)
+
+    def _best_of_port(self, port: Port, now: int) -> Candidate | None:
+        """Erbest (9.3.2.3). Empty for a server-only port."""
+        if port.ds.server_only or port.state not in ELECTING:
+            return None
+        parent = self.data.parent.parent_port_identity if port.state in FOLLOWING else port.identity
+        records = port.foreign.candidates(now, port.foreign_window_ns, parent)
+        return best_of([_candidate(r, port) for r in records])
+
+    def _become_grandmaster(self, decision: Decision) -> None:
+        old = self.data.parent.parent_port_identity
+        self.data.become_grandmaster()
+        self._uncertain = True
+        if old.port_number != 0:
+            self.emit(ParentChanged(old, self.data.parent.parent_port_identity, self.clock_identity, decision))
+
+    def _follow(self, port: Port, announce: Announce, address: str, decision: Decision | None = None) -> None:
+        """Table 33 (S1), also for every newer Announce of the current parent (9.5.3)."""
+        data = self.data
+        parent = data.parent
+        old = parent.parent_port_identity
+        parent.parent_port_identity = announce.source
+        parent.grandmaster_identity = announce.grandmaster
+        parent.grandmaster_quality = announce.quality
+        parent.grandmaster_priority1 = announce.priority1
+        parent.grandmaster_priority2 = announce.priority2
+        parent.protocol_address = address
+        parent.synchronization_uncertain = bool(announce.flags & Flag.SYNCHRONIZATION_UNCERTAIN)
+        data.current.steps_removed = announce.steps_removed + 1
+        data.time_properties = time_properties(announce)
+        if old != announce.source:
+            self._uncertain = True
+            self.emit(ParentChanged(old, announce.source, announce.grandmaster, decision))
+        self._refresh_uncertain()
+
+    def _refresh_uncertain(self) -> None:
+        """8.2.2.5: the parent's doubt, or our own while the servo has not locked."""
+        following = any(p.state in FOLLOWING for p in self.ports) or (
+            self.data.parent.parent_port_identity.port_number != 0
+        )
+        self.data.current.synchronization_uncertain = following and (
+            self.data.parent.synchronization_uncertain or self._uncertain
+        )
+
+    def _drain(self) -> list[Effect]:
+        if not self._effects:
+            return []
+        effects = self._effects[:]
+        self._effects.clear()
+        return effects
+
+    # ---- views ------------------------------------------------------------------------------------------------
+
+    @property
+    def following_port(self) -> Port | None:
+        return next((p for p in self.ports if p.state in FOLLOWING), None)
+
+    @property
+    def is_grandmaster(self) -> bool:
+        return self.data.parent.parent_port_identity.port_number == 0
+
+    def foreign_masters(self, now: int) -> list[dict[str, Any]]:
+        """Everybody heard, for people: port, sender, data set, qualified or why not."""
+        rows: list[dict[str, Any]] = []
+        for port in self.ports:
+            for record in port.foreign:
+                rows.append(
+                    {
+                        "port": port.number,
+                        "address": record.address,
+                        "qualified": record.qualified(now, port.foreign_window_ns),
+                        "heard": record.received,
+                        "age_s": (now - record.last_ns) / 1e9,
+                        **describe(_candidate(record, port)),
+                    }
+                )
+        return rows
+
+
+def _candidate(record: ForeignMaster, port: Port) -> Candidate:
+    a = record.announce
+    return Candidate(a.priority1, a.quality, a.priority2, a.grandmaster, a.steps_removed, a.source, port.identity)
+
+
+def time_flags(properties: TimeProperties) -> int:
+    """timePropertiesDS as octet 7 of flagField (13.3.2.8)."""
+    return (
+        (Flag.LEAP61 if properties.leap61 else 0)
+        | (Flag.LEAP59 if properties.leap59 else 0)
+        | (Flag.CURRENT_UTC_OFFSET_VALID if properties.current_utc_offset_valid else 0)
+        | (Flag.PTP_TIMESCALE if properties.ptp_timescale else 0)
+        | (Flag.TIME_TRACEABLE if properties.time_traceable else 0)
+        | (Flag.FREQUENCY_TRACEABLE if properties.frequency_traceable else 0)
+    )
+
+
+def time_properties(announce: Announce) -> TimeProperties:
+    flags = announce.flags
+    ptp = bool(flags & Flag.PTP_TIMESCALE)
+    return TimeProperties(
+        current_utc_offset=announce.current_utc_offset,
+        current_utc_offset_valid=bool(flags & Flag.CURRENT_UTC_OFFSET_VALID),
+        # 8.2.4.4: always FALSE when ptpTimescale is FALSE
+        leap59=ptp and bool(flags & Flag.LEAP59),
+        leap61=ptp and bool(flags & Flag.LEAP61),
+        time_traceable=bool(flags & Flag.TIME_TRACEABLE),
+        frequency_traceable=bool(flags & Flag.FREQUENCY_TRACEABLE),
+        ptp_timescale=ptp,
+        time_source=announce.time_source,
+    )

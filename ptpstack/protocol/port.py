@@ -1,0 +1,467 @@
+"""One PTP port: its timers, what it sends in each state, what it does with each message.
+
+The state machine is states.py, the pairing of messages sync_receiver.py and delay_e2e.py; the port wires them. What
+concerns more than one port (best master, data sets) it hands to its instance.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from struct import Struct
+from typing import TYPE_CHECKING, TypeVar
+
+from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE, CompleteDelay, DelayRequester
+from ptpstack.protocol.datasets import PortDS
+from ptpstack.protocol.effects import DelayMeasured, Send, StateChanged, SyncMeasured
+from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMasters
+from ptpstack.protocol.options import PortOptions
+from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
+from ptpstack.protocol.sync_receiver import CompleteSync, SyncReceiver
+from ptpstack.timebase.units import INTERVAL_MAX_SNS, INTERVAL_MIN_SNS, float_ns_to_sns, log_interval_ns, saturate_interval
+from ptpstack.wire.codec import decode, encode
+from ptpstack.wire.errors import MalformedFrame
+from ptpstack.wire.messages import (
+    CONTROL_FIELD,
+    Announce,
+    DelayReq,
+    DelayResp,
+    FollowUp,
+    Message,
+    Sync,
+)
+from ptpstack.wire.types import Flag, MessageType, PortIdentity, PortState
+
+if TYPE_CHECKING:
+    from ptpstack.protocol.instance import Instance
+
+#: States in which a port takes time from its parent.
+FOLLOWING = (PortState.UNCALIBRATED, PortState.SLAVE)
+#: States in which Announce is evaluated (9.2.5).
+ELECTING = (
+    PortState.LISTENING,
+    PortState.PRE_MASTER,
+    PortState.MASTER,
+    PortState.PASSIVE,
+    PortState.UNCALIBRATED,
+    PortState.SLAVE,
+)
+#: The random part of the announce receipt timeout. 9.2.6.12 allows up to one interval; three quarters leave room for
+#: the two Announces that a successor needs to qualify, so that a take-over fits into timeout + 1 intervals.
+TIMEOUT_SPREAD = 0.75
+#: A new master repeats its first Announce after this share of an interval, for the same reason.
+SECOND_ANNOUNCE = 0.125
+
+M = TypeVar("M", bound=Message)
+
+_DELAY_REQ = Struct(">BBHBBHq4x10sHBb6sI")
+_DELAY_RESP = Struct(">BBHBBHq4x10sHBbHII10s")
+
+TIMER_ANNOUNCE = "announce"
+TIMER_SYNC = "sync"
+TIMER_RECEIPT = "announce-receipt"
+TIMER_QUALIFICATION = "qualification"
+TIMER_DELAY_REQ = "delay-req"
+
+
+class Port:
+    def __init__(self, instance: Instance, number: int, options: PortOptions, rng: random.Random) -> None:
+        self.instance = instance
+        self.number = number
+        self.options = options
+        self.channel = options.channel
+        self.identity = PortIdentity(instance.clock_identity, number)
+        self.counters: Counter[str] = Counter()
+        self.ds = PortDS(
+            port_identity=self.identity,
+            log_min_delay_req_interval=options.log_min_delay_req_interval,
+            log_announce_interval=options.log_announce_interval,
+            announce_receipt_timeout=options.announce_receipt_timeout,
+            log_sync_interval=options.log_sync_interval,
+            delay_mechanism=options.delay_mechanism,
+            delay_asymmetry_sns=float_ns_to_sns(options.delay_asymmetry_ns),
+            server_only=options.server_only,
+        )
+        self.foreign = ForeignMasters(options.foreign_master_capacity)
+        self.decision: Decision | None = None
+        self.since_ns = 0
+        self.timers: dict[str, int] = {}
+        self._table = CLIENT_ONLY if instance.options.client_only else SERVER_ONLY if options.server_only else FULL
+        self._rng = rng
+        self._receiver = SyncReceiver(self.counters)
+        self._requester = DelayRequester(rng, self.counters)
+        self._ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
+        self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
+        self._identity_octets = self.identity.clock_identity + number.to_bytes(2, "big")
+        self._announce_sequence = rng.randrange(0x10000)
+        self._sync_sequence = rng.randrange(0x10000)
+        self._announces_sent_as_master = 0
+        self._handlers: dict[type[Message], Callable[[Message, int | None, str, int], None]] = {
+            Announce: self._on_announce,
+            Sync: self._on_sync,
+            FollowUp: self._on_follow_up,
+            DelayReq: self._on_delay_req,
+            DelayResp: self._on_delay_resp,
+        }
+        self._on_timer: dict[str, Callable[[int, int], None]] = {
+            TIMER_ANNOUNCE: self._announce_due,
+            TIMER_SYNC: self._sync_due,
+            TIMER_RECEIPT: self._announce_receipt_expired,
+            TIMER_QUALIFICATION: self._qualification_expired,
+            TIMER_DELAY_REQ: self._delay_req_due,
+        }
+
+    # ---- state ------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> PortState:
+        return self.ds.port_state
+
+    @property
+    def announce_interval_ns(self) -> int:
+        return log_interval_ns(self.ds.log_announce_interval)
+
+    @property
+    def foreign_window_ns(self) -> int:
+        return FOREIGN_MASTER_WINDOW_INTERVALS * self.announce_interval_ns
+
+    def event(self, event: PortEvent, now: int, decision: Decision | None = None) -> bool:
+        """Run the state machine; True when the state changed or was entered anew."""
+        old = self.ds.port_state
+        new = next_state(self._table, old, event)
+        if decision is not None:
+            self.decision = decision
+        if new is None:
+            self.counters[f"event-ignored-{event.value}"] += 1
+            return False
+        reenter = event is PortEvent.RECOMMEND_NEW_PARENT
+        if new is old and not reenter:
+            return False
+        self.ds.port_state = new
+        self.since_ns = now
+        if not (old in FOLLOWING and new in FOLLOWING) or reenter:
+            self._enter(new, now)
+        self.instance.emit(StateChanged(self.number, old, new, event.value, decision))
+        if new is PortState.INITIALIZING:
+            self.event(PortEvent.INITIALIZED, now)
+        return True
+
+    def _enter(self, state: PortState, now: int) -> None:
+        self.timers.clear()
+        self.flush()
+        if state in (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED):
+            self.foreign.clear()
+        elif state is PortState.LISTENING:
+            self.arm_announce_receipt(now)
+            if not self.options.listen_first or self.ds.server_only:
+                self.timers[TIMER_RECEIPT] = now
+        elif state is PortState.PRE_MASTER:
+            steps = self.instance.data.current.steps_removed
+            self.timers[TIMER_QUALIFICATION] = now + (steps + 1) * self.announce_interval_ns
+        elif state is PortState.MASTER:
+            # as a master the interval is our own setting again, not what a former parent asked for
+            self.ds.log_min_delay_req_interval = self.options.log_min_delay_req_interval
+            self.timers[TIMER_ANNOUNCE] = now
+            self.timers[TIMER_SYNC] = now
+            self._announces_sent_as_master = 0
+        elif state is PortState.PASSIVE:
+            self.arm_announce_receipt(now)
+        elif state in FOLLOWING:
+            # Delay_Req begins with the first complete Sync
+            self.ds.log_min_delay_req_interval = self.options.log_min_delay_req_interval
+            self.arm_announce_receipt(now)
+
+    def flush(self) -> None:
+        """Drop half-finished exchanges; they belong to another parent or to the time before a step."""
+        self._receiver.flush()
+        self._requester.flush()
+
+    def arm_announce_receipt(self, now: int) -> None:
+        spread = self._rng.random() * TIMEOUT_SPREAD
+        self.timers[TIMER_RECEIPT] = now + int(
+            (self.ds.announce_receipt_timeout + spread) * self.announce_interval_ns
+        )
+
+    def announce_soon(self, now: int) -> None:
+        """What Announce says has changed: say it now."""
+        if self.state is PortState.MASTER:
+            self.timers[TIMER_ANNOUNCE] = now
+
+    # ---- timers -----------------------------------------------------------------------------------------------
+
+    def timer(self, now: int) -> None:
+        for name in [n for n, due in self.timers.items() if due <= now]:
+            # an earlier handler of this round may have disarmed or re-armed it
+            due = self.timers.get(name)
+            if due is not None and due <= now:
+                del self.timers[name]
+                self._on_timer[name](now, due)
+
+    def _repeat(self, name: str, now: int, due: int, interval_ns: int) -> None:
+        """Next turn of a periodic timer: on the grid of its due times, unless we are so late that turns were missed."""
+        following = due + interval_ns
+        self.timers[name] = following if following > now else now + interval_ns
+
+    def _announce_due(self, now: int, due: int) -> None:
+        self._announces_sent_as_master += 1
+        interval = self.announce_interval_ns
+        if self._announces_sent_as_master == 1:
+            interval = int(interval * SECOND_ANNOUNCE)
+        self._repeat(TIMER_ANNOUNCE, now, due, interval)
+        self._send_announce()
+
+    def _sync_due(self, now: int, due: int) -> None:
+        self._repeat(TIMER_SYNC, now, due, log_interval_ns(self.ds.log_sync_interval))
+        self._sync_sequence = (self._sync_sequence + 1) & 0xFFFF
+        message = self._new(Sync, self._sync_sequence, self.ds.log_sync_interval)
+        message.flags = Flag.TWO_STEP
+        self._send_event(message, MessageType.SYNC)
+
+    def _announce_receipt_expired(self, now: int, due: int) -> None:
+        self.counters["announce-receipt-timeout"] += 1
+        self.instance.announce_receipt_timeout(self, now)
+
+    def _qualification_expired(self, now: int, due: int) -> None:
+        self.event(PortEvent.QUALIFICATION_TIMEOUT, now)
+
+    def _arm_delay_req(self, now: int) -> None:
+        self.timers[TIMER_DELAY_REQ] = now + self._requester.next_interval_ns(self.ds.log_min_delay_req_interval)
+
+    def _delay_req_due(self, now: int, due: int) -> None:
+        self._arm_delay_req(now)
+        message = self._new(DelayReq, self._requester.begin(now), 0x7F)
+        message.correction_sns = -self.ds.delay_asymmetry_sns
+        self._send_event(message, MessageType.DELAY_REQ)
+
+    # ---- sending ----------------------------------------------------------------------------------------------
+
+    def _new(self, kind: type[M], sequence_id: int, log_interval: int) -> M:
+        options = self.instance.options
+        return kind(
+            self.identity,
+            sequence_id,
+            domain=options.domain,
+            sdo_id=options.sdo_id,
+            log_interval=log_interval,
+            control=CONTROL_FIELD.get(kind.type, 5),
+            minor_version=options.minor_version,
+        )
+
+    def _send_event(self, message: Message, kind: MessageType) -> None:
+        token = self.instance.expect_stamp(self, kind, message.sequence_id)
+        self.counters[f"tx-{kind.name.lower()}"] += 1
+        self.instance.emit(Send(self.channel, encode(message), None, token))
+
+    def _send_general(self, message: Message, destination: str | None = None) -> None:
+        self.counters[f"tx-{message.type.name.lower()}"] += 1
+        self.instance.emit(Send(self.channel, encode(message), destination, None))
+
+    def _send_announce(self) -> None:
+        self._announce_sequence = (self._announce_sequence + 1) & 0xFFFF
+        message = self._new(Announce, self._announce_sequence, self.ds.log_announce_interval)
+        self.instance.fill_announce(message)
+        self._send_general(message)
+
+    def transmitted(self, kind: MessageType, sequence_id: int, egress_sns: int | None) -> None:
+        """The transmit time stamp of an event message, or None when it never came."""
+        if egress_sns is not None:
+            egress_sns += self._egress_latency_sns
+        if kind is MessageType.SYNC:
+            if egress_sns is None:
+                self.counters["sync-sent-without-stamp"] += 1
+            elif self.state is PortState.MASTER:
+                message = self._new(FollowUp, sequence_id, self.ds.log_sync_interval)
+                message.precise_origin_ns = egress_sns >> 16
+                message.correction_sns = egress_sns & 0xFFFF
+                self._send_general(message)
+        else:
+            self._delay_complete(self._requester.transmitted(sequence_id, egress_sns))
+
+    # ---- receiving --------------------------------------------------------------------------------------------
+
+    def receive(self, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
+        """A frame of this instance's domain and sdoId. Never raises for what is in it."""
+        state = self.ds.port_state
+        if octets[0] & 0x0F == 1 and state is PortState.MASTER and self._answer_plain(octets, ingress_sns, address):
+            return
+        if state not in ELECTING:
+            self.counters["drop-state"] += 1
+            return
+        try:
+            message = decode(octets)
+        except MalformedFrame as error:
+            self.counters[f"drop-{error.reason}"] += 1
+            return
+        source = message.source
+        if source == self.identity:
+            self.counters["drop-own-message"] += 1
+            return
+        if source.port_number == 0 or source.port_number == 0xFFFF:
+            self.counters["drop-source-port-number"] += 1
+            return
+        self.counters[f"rx-{message.type.name.lower()}"] += 1
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            self.counters["drop-not-used"] += 1
+            return
+        handler(message, ingress_sns, address, now)
+
+    def _on_announce(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, Announce)
+        if self.ds.server_only:
+            self.counters["drop-announce-server-only"] += 1
+            return
+        self.instance.announce_received(self, message, address, now)
+
+    def _from_parent(self, message: Message) -> bool:
+        if self.ds.port_state not in FOLLOWING:
+            self.counters["drop-state"] += 1
+            return False
+        if message.source != self.instance.data.parent.parent_port_identity:
+            self.counters["drop-not-parent"] += 1
+            return False
+        if message.flags & Flag.ALTERNATE_MASTER:
+            self.counters["drop-alternate-master"] += 1
+            return False
+        return True
+
+    def _on_sync(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, Sync)
+        if self._from_parent(message):
+            if ingress_sns is not None:
+                ingress_sns -= self._ingress_latency_sns
+            self._sync_complete(self._receiver.sync(message, ingress_sns, self.ds.delay_asymmetry_sns), now)
+
+    def _on_follow_up(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, FollowUp)
+        if self._from_parent(message):
+            self._sync_complete(self._receiver.follow_up(message), now)
+
+    def _sync_complete(self, complete: CompleteSync | None, now: int) -> None:
+        if complete is None:
+            return
+        if TIMER_DELAY_REQ not in self.timers:
+            # the first request goes out at once: nobody gains by waiting for the delay
+            self.timers[TIMER_DELAY_REQ] = now
+        self.instance.emit(
+            SyncMeasured(
+                self.number,
+                self.instance.data.parent.parent_port_identity,
+                complete.sequence_id,
+                complete.t1_sns,
+                complete.t2_sns,
+                complete.correction_sns,
+                complete.log_interval,
+            )
+        )
+
+    def _on_delay_resp(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, DelayResp)
+        if message.requesting != self.identity:
+            # somebody else's answer: ordinary multicast traffic, not an error
+            self.counters["delay-resp-for-others"] += 1
+            return
+        if not self._from_parent(message):
+            return
+        if not message.flags & Flag.UNICAST and message.log_interval in LOG_INTERVAL_RANGE:
+            self.ds.log_min_delay_req_interval = message.log_interval
+        self._delay_complete(self._requester.response(message))
+
+    def _delay_complete(self, complete: CompleteDelay | None) -> None:
+        if complete is not None and self.ds.port_state in FOLLOWING:
+            self.instance.emit(
+                DelayMeasured(self.number, self.instance.data.parent.parent_port_identity, *complete)
+            )
+
+    # ---- the serving side of Delay_Req ------------------------------------------------------------------------
+
+    def _answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> bool:
+        """Answer a plain Delay_Req straight from its octets: the one message a grandmaster gets by the thousand.
+
+        False when it is anything but plain (TLVs, malformed, no stamp): the general path then deals with it, and
+        tests hold that both give the same answer.
+        """
+        if len(octets) < 44 or ingress_sns is None:
+            return False
+        (
+            first,
+            version,
+            length,
+            domain,
+            minor_sdo,
+            flags,
+            correction,
+            source,
+            sequence,
+            _control,
+            _log,
+            _seconds,
+            nanoseconds,
+        ) = _DELAY_REQ.unpack_from(octets)
+        if (
+            length != 44
+            or nanoseconds >= 1_000_000_000
+            or source == self._identity_octets
+            or source[8:] in (b"\x00\x00", b"\xff\xff")
+            or version & 0x0F != 2
+        ):
+            return False
+        t4 = ingress_sns - self._ingress_latency_sns
+        if correction < INTERVAL_MAX_SNS:
+            correction -= t4 & 0xFFFF
+            if correction < INTERVAL_MIN_SNS:
+                correction = INTERVAL_MIN_SNS
+        unicast = flags & 0x0400
+        ns = t4 >> 16
+        seconds = ns // 1_000_000_000
+        counters = self.counters
+        counters["rx-delay_req"] += 1
+        counters["tx-delay_resp"] += 1
+        self.instance.emit(
+            Send(
+                self.channel,
+                _DELAY_RESP.pack(
+                    first & 0xF0 | 9,
+                    self.instance.version_octet,
+                    54,
+                    domain,
+                    minor_sdo,
+                    unicast,
+                    correction,
+                    self._identity_octets,
+                    sequence,
+                    3,
+                    0x7F if unicast else self.ds.log_min_delay_req_interval,
+                    seconds >> 32,
+                    seconds & 0xFFFFFFFF,
+                    ns - seconds * 1_000_000_000,
+                    source,
+                ),
+                address if unicast else None,
+                None,
+            )
+        )
+        return True
+
+    def _on_delay_req(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, DelayReq)
+        if self.ds.port_state is not PortState.MASTER:
+            self.counters["drop-state"] += 1
+            return
+        if ingress_sns is None:
+            self.counters["delay-req-received-without-stamp"] += 1
+            return
+        t4 = ingress_sns - self._ingress_latency_sns
+        unicast = message.flags & Flag.UNICAST
+        answer = self._new(DelayResp, message.sequence_id, 0x7F if unicast else self.ds.log_min_delay_req_interval)
+        answer.flags = unicast
+        answer.receive_ns = t4 >> 16
+        answer.requesting = message.source
+        answer.correction_sns = (
+            INTERVAL_MAX_SNS
+            if message.correction_sns == INTERVAL_MAX_SNS
+            else saturate_interval(message.correction_sns - (t4 & 0xFFFF))
+        )
+        self._send_general(answer, address if unicast else None)

@@ -1,0 +1,198 @@
+"""The classic pair behind the one servo interface: a filtered mean path delay and a PI controller.
+
+Kept for comparison with linuxptp and as a base line. Its weaknesses are those of the pair: a symmetric change of the
+path looks like an offset until the filter has turned over, and a late Sync goes straight into the controller.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from ptpstack.servo.base import Command, ServoState
+from ptpstack.servo.delay_filter import DELAY_FILTERS
+from ptpstack.servo.options import ServoOptions
+from ptpstack.servo.pi import PiAction, PiController
+from ptpstack.timebase.estimate import Estimate
+from ptpstack.timebase.units import sns_to_float_ns
+
+#: Offsets kept for the statistical part of the bound.
+_WINDOW = 32
+#: Bound = this times the rms of recent offsets: one-sided queueing has longer tails than a normal distribution.
+_BOUND_FACTOR = 4.0
+_LOCK_COUNT = 3
+#: LOCKED ends at this many times the lock threshold, three times in a row: hysteresis, not a wish.
+_UNLOCK_FACTOR = 10.0
+#: Above this rate the interval between t2 and t3 is corrected for the difference of the clocks' rates (11.3).
+_SYNTONISED = 1e-6
+
+
+class ClassicServo:
+    name = "pi"
+
+    def __init__(self, options: ServoOptions, *, max_frequency_ppb: float = math.inf, steering: bool = True) -> None:
+        self._options = options
+        self._pi = PiController(options, max_frequency_ppb)
+        self._filter = DELAY_FILTERS[options.delay_filter](options.delay_filter_length)
+        self._steering = steering
+        self._state = ServoState.UNLOCKED
+        self._delay_sns: int | None = None
+        self._sync: tuple[int, int, int] | None = None
+        self._rate_ratio = 1.0
+        self._offsets: deque[float] = deque(maxlen=_WINDOW)
+        self._offset_ns = 0.0
+        self._offset_at_ns: int | None = None
+        self._good = self._bad = 0
+        self._frequency_ppb = 0.0
+        self._interval_s = 1.0
+        self.reason = "no measurement yet"
+
+    # ---- what the owner may ask -------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> ServoState:
+        return self._state
+
+    @property
+    def steering(self) -> bool:
+        return self._steering
+
+    def take_over(self, frequency_ppb: float) -> None:
+        """Begin to steer a clock that runs with ``frequency_ppb``."""
+        if not self._steering:
+            self._steering = True
+            self._pi.restart()
+        self._pi.start_from(frequency_ppb)
+        self._frequency_ppb = frequency_ppb
+
+    def watch_only(self) -> None:
+        """Another edge steers the clock now: keep measuring, command nothing."""
+        self._steering = False
+
+    def path_delay_ns(self) -> float | None:
+        return None if self._delay_sns is None else sns_to_float_ns(self._delay_sns)
+
+    def estimate(self, now_ns: int) -> Estimate | None:
+        if self._offset_at_ns is None:
+            return None
+        age_s = (now_ns - self._offset_at_ns) / 1e9
+        statistical = None
+        if len(self._offsets) >= 4 and self._state in (ServoState.LOCKED, ServoState.HOLDOVER):
+            rms = math.sqrt(sum(o * o for o in self._offsets) / len(self._offsets))
+            # Between two samples the error moves by what the frequency may be wrong: of the size of the last corrections.
+            # Without new samples that goes on for as long as it lasts.
+            frequency_error_ppb = rms / self._interval_s
+            statistical = _BOUND_FACTOR * rms + 1.0 + frequency_error_ppb * max(0.0, age_s - self._interval_s)
+        return Estimate(
+            self._offset_ns,
+            statistical,
+            abs(self.path_delay_ns() or 0.0),
+            f"{self.name} servo, {self._state.value}, sample {age_s:.1f} s old",
+        )
+
+    # ---- observations -----------------------------------------------------------------------------------------
+
+    def sync(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        before = self._sync
+        self._sync = (t1_sns, t2_sns, correction_sns)
+        if before is not None and t2_sns > before[1]:
+            ratio = (t1_sns + correction_sns - before[0] - before[2]) / (t2_sns - before[1])
+            self._rate_ratio = ratio if _SYNTONISED < abs(ratio - 1.0) < 1e-2 else 1.0
+        if self._delay_sns is None:
+            return None
+        return self._offset(t2_sns - t1_sns - correction_sns - self._delay_sns, t2_sns, now_ns)
+
+    def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        if self._sync is None:
+            return None
+        t1, t2, correction = self._sync
+        turnaround = t2 - t3_sns
+        if self._rate_ratio != 1.0:
+            turnaround = round(turnaround * self._rate_ratio)
+        raw = (turnaround + (t4_sns - t1) - correction - correction_sns) // 2
+        self._delay_sns = self._filter.add(raw)
+        return None
+
+    def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None:
+        """A direct comparison with the reference: no path, so no delay to know."""
+        return self._offset(offset_sns, clock_sns, now_ns)
+
+    def _offset(self, offset_sns: int, clock_sns: int, now_ns: int) -> Command | None:
+        offset_ns = sns_to_float_ns(offset_sns)
+        self._offset_ns = offset_ns
+        self._offset_at_ns = now_ns
+        self._offsets.append(offset_ns)
+        command = None
+        if self._steering:
+            answer = self._pi.sample(offset_ns, clock_sns)
+            self.reason = answer.reason
+            if answer.action is PiAction.STEP:
+                self._judge(math.inf)
+                return Command(answer.frequency_ppb, -offset_sns, None, answer.reason)
+            if answer.action is PiAction.ADJUST:
+                command = Command(answer.frequency_ppb, None, None, answer.reason)
+            else:
+                self._judge(math.inf)
+                return Command(None, None, None, answer.reason)
+        self._judge(abs(offset_ns))
+        return command
+
+    def _judge(self, magnitude_ns: float) -> None:
+        limit = self._options.lock_threshold_ns
+        if magnitude_ns <= limit:
+            self._good += 1
+            self._bad = 0
+        elif magnitude_ns > limit * _UNLOCK_FACTOR:
+            self._bad += 1
+            self._good = 0
+        else:
+            self._good = self._bad = 0
+        if self._state is ServoState.LOCKED:
+            if self._bad >= _LOCK_COUNT or math.isinf(magnitude_ns):
+                self._state = ServoState.TRACKING
+        elif self._good >= _LOCK_COUNT:
+            self._state = ServoState.LOCKED
+        elif self._state is not ServoState.HOLDOVER or self._bad >= _LOCK_COUNT:
+            self._state = ServoState.TRACKING
+
+    # ---- what happened ----------------------------------------------------------------------------------------
+
+    def timer(self, now_ns: int) -> Command | None:
+        return None
+
+    def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None:
+        self._frequency_ppb = frequency_ppb
+        if step_sns:
+            self.clock_stepped()
+
+    def clock_stepped(self) -> None:
+        """Stamps from before the step mean nothing any more; the path is the same, so its filter stays."""
+        self._sync = None
+        self._rate_ratio = 1.0
+        self._offsets.clear()
+        self._offset_at_ns = None
+
+    def new_master(self, now_ns: int) -> None:
+        """Another path: its delay has to be learnt anew; what is known of our own oscillator stays."""
+        self._filter.clear()
+        self._delay_sns = None
+        self._sync = None
+        self._good = self._bad = 0
+        if self._state is ServoState.LOCKED:
+            self._state = ServoState.TRACKING
+
+    def set_sync_interval(self, log_interval: int) -> None:
+        self._interval_s = 2.0**log_interval
+        self._pi.set_interval(self._interval_s)
+
+    def lost(self, now_ns: int) -> Command | None:
+        """Hold over: what the integral has learnt is a better guess of the frequency than the last correction."""
+        self._sync = None
+        if self._state is ServoState.LOCKED and self._steering:
+            self._state = ServoState.HOLDOVER
+            self.reason = f"no master: hold {self._pi.drift_ppb:+.1f} ppb"
+            return Command(self._pi.drift_ppb, None, None, self.reason)
+        if self._state is not ServoState.HOLDOVER:
+            self._state = ServoState.UNLOCKED
+            self._pi.restart()
+        return None

@@ -1,0 +1,49 @@
+"""Settings of a servo; ``ptpstack.config`` makes them from TOML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PiGains:
+    """kp = min(kp_scale x T**kp_exponent, kp_norm_max / T), the same for ki; T is the Sync interval in s."""
+
+    kp_scale: float
+    ki_scale: float
+    kp_exponent: float = -0.3
+    ki_exponent: float = 0.4
+    kp_norm_max: float = 0.7
+    ki_norm_max: float = 0.3
+
+    def at(self, interval_s: float) -> tuple[float, float]:
+        kp = min(self.kp_scale * interval_s**self.kp_exponent, self.kp_norm_max / interval_s)
+        ki = min(self.ki_scale * interval_s**self.ki_exponent, self.ki_norm_max / interval_s)
+        return kp, ki
+
+
+#: The constants that linuxptp uses, so that its results can be reproduced (facts: state machines 9).
+LINUXPTP_HARDWARE = PiGains(0.7, 0.3)
+LINUXPTP_SOFTWARE = PiGains(0.1, 0.001)
+#: Our own for software stamps: they settle in seconds rather than minutes, and still average the jitter.
+SOFTWARE = PiGains(0.3, 0.05)
+
+GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software": LINUXPTP_SOFTWARE}
+
+
+@dataclass(frozen=True, slots=True)
+class ServoOptions:
+    type: str = "pi"
+    #: a key of GAINS
+    gains: str = "hardware"
+    #: fixed constants override the formula when above 0
+    kp: float = 0.0
+    ki: float = 0.0
+    first_step_threshold_ns: float = 20_000.0
+    #: 0: never step once running
+    step_threshold_ns: float = 0.0
+    max_frequency_ppb: float = 500_000.0
+    delay_filter: str = "moving_median"
+    delay_filter_length: int = 10
+    #: LOCKED after three offsets in a row below this
+    lock_threshold_ns: float = 20_000.0

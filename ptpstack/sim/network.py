@@ -1,0 +1,162 @@
+"""Nodes and segments: engines driven by events instead of sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ptpstack.clocks.simulated import SimulatedClock
+from ptpstack.engine.effects import EngineEffect, Event, ReadClock, ReadReference, SetFrequency, StepClock
+from ptpstack.engine.engine import Engine
+from ptpstack.protocol.effects import Send
+from ptpstack.sim.delays import PathDelay
+from ptpstack.sim.world import World
+
+#: A transmit stamp comes back this much later than the frame left.
+STAMP_LATENCY_NS = 2_000
+
+
+class SimNode:
+    """One engine with its simulated clocks. Events are kept in ``events`` as (elapsed s, event)."""
+
+    def __init__(self, world: World, name: str, engine: Engine, clocks: dict[str, SimulatedClock]) -> None:
+        self.world = world
+        self.name = name
+        self.engine = engine
+        self.clocks = clocks
+        self.segments: dict[str, Segment] = {}
+        self.events: list[tuple[float, Event]] = []
+        #: lost transmit stamps: called for each event message, True = the stamp never comes
+        self.lose_stamp: Callable[[], bool] | None = None
+        #: reference readings: noise to add, ns
+        self.reference_noise: Callable[[], float] | None = None
+        self.running = False
+        self._clock_of_channel = {
+            port.channel: plan.options.clock for plan in engine.plan.instances for port in plan.options.ports
+        }
+        self._scheduled: int | None = None
+        self._generation = 0
+
+    def start(self, at_s: float = 0.0) -> None:
+        self.world.after_start(at_s, self._begin)
+
+    def _begin(self) -> None:
+        self.running = True
+        frequencies = {name: clock.frequency_ppb() for name, clock in self.clocks.items()}
+        self.perform(self.engine.start(self.world.elapsed_ns, frequencies))
+
+    def stop(self) -> None:
+        """Like a power cut: nothing is sent or received any more."""
+        self.running = False
+        self._generation += 1
+        self._scheduled = None
+
+    def perform(self, effects: list[EngineEffect]) -> None:
+        """Carry out effects in order, then look when the engine wants to be woken."""
+        now = self.world.elapsed_ns
+        pending = list(effects)
+        while pending:
+            effect = pending.pop(0)
+            if isinstance(effect, Send):
+                self._send(effect)
+            elif isinstance(effect, SetFrequency):
+                clock = self.clocks[effect.clock]
+                taken = clock.set_frequency(effect.ppb)
+                pending += self.engine.commanded(effect.clock, clock.now_sns(), taken, 0, now)
+            elif isinstance(effect, StepClock):
+                clock = self.clocks[effect.clock]
+                clock.step(effect.delta_sns)
+                pending += self.engine.commanded(
+                    effect.clock, clock.now_sns(), clock.frequency_ppb(), effect.delta_sns, now
+                )
+            elif isinstance(effect, ReadReference):
+                clock = self.clocks[effect.clock]
+                noise = self.reference_noise() if self.reference_noise else 0.0
+                reference = clock.truth_sns() + round(noise * 65536)
+                pending += self.engine.reading(effect.clock, clock.now_sns(), reference, abs(noise), now)
+            elif isinstance(effect, ReadClock):
+                pending += self.engine.clock_time(effect.clock, self.clocks[effect.clock].now_sns(), now)
+            else:
+                self.events.append((now / 1e9, effect))
+        self._schedule()
+
+    def _schedule(self) -> None:
+        deadline = self.engine.next_deadline()
+        if deadline is None or (self._scheduled is not None and self._scheduled <= deadline):
+            return
+        self._scheduled = deadline
+        self._generation += 1
+        generation = self._generation
+        self.world.at(self.world.start_ns + deadline, lambda: self._wake(generation))
+
+    def _wake(self, generation: int) -> None:
+        if generation != self._generation or not self.running:
+            return
+        self._scheduled = None
+        self.perform(self.engine.timer(self.world.elapsed_ns))
+
+    def _send(self, send: Send) -> None:
+        segment = self.segments.get(send.channel)
+        token = send.token
+        if token is not None:
+            lost = self.lose_stamp is not None and self.lose_stamp()
+            clock = self.clocks[self._clock_of_channel[send.channel]]
+            stamp = None if lost else clock.stamp_sns(self.world.now_ns)
+            self.world.after(STAMP_LATENCY_NS, lambda: self._stamped(token, stamp))
+        if segment is not None:
+            segment.carry(self, send)
+
+    def _stamped(self, token: int, stamp: int | None) -> None:
+        if self.running:
+            self.perform(self.engine.transmitted(token, stamp, self.world.elapsed_ns))
+
+    def deliver(self, channel: str, octets: bytes, source: str) -> None:
+        if not self.running:
+            return
+        event_message = octets[0] & 0x0F < 8
+        stamp = None
+        if event_message:
+            stamp = self.clocks[self._clock_of_channel[channel]].stamp_sns(self.world.now_ns)
+        self.perform(self.engine.receive(channel, octets, stamp, source, self.world.elapsed_ns))
+
+    def set_link(self, channel: str, up: bool) -> None:
+        self.perform(self.engine.link(channel, up, self.world.elapsed_ns))
+
+    def error_ns(self, clock: str | None = None) -> float:
+        """True error of a clock (the first by default), ns."""
+        name = clock if clock is not None else next(iter(self.clocks))
+        return self.clocks[name].error_sns() / 65536.0
+
+
+@dataclass(slots=True)
+class Segment:
+    """A broadcast domain: what one member sends reaches all others, each by its own path."""
+
+    world: World
+    name: str = "segment"
+    members: list[tuple[SimNode, str]] = field(default_factory=list)
+    paths: dict[tuple[str, str], PathDelay] = field(default_factory=dict)
+    default: PathDelay = field(default_factory=PathDelay)
+    #: sees every frame: (elapsed ns, sender, octets)
+    tap: Callable[[int, str, bytes], None] | None = None
+
+    def attach(self, node: SimNode, channel: str) -> None:
+        self.members.append((node, channel))
+        node.segments[channel] = self
+
+    def path(self, sender: SimNode, receiver: SimNode) -> PathDelay:
+        return self.paths.get((sender.name, receiver.name), self.default)
+
+    def carry(self, sender: SimNode, send: Send) -> None:
+        if self.tap is not None:
+            self.tap(self.world.elapsed_ns, sender.name, send.octets)
+        for node, channel in self.members:
+            if node is sender or (send.destination is not None and send.destination != node.name):
+                continue
+            delay = self.path(sender, node).draw_ns()
+            if delay is not None:
+                self.world.after(delay, _delivery(node, channel, send.octets, sender.name))
+
+
+def _delivery(node: SimNode, channel: str, octets: bytes, source: str) -> Callable[[], None]:
+    return lambda: node.deliver(channel, octets, source)

@@ -1,0 +1,52 @@
+"""The event queue. Its time is perfect time, in ns; every simulated clock hangs on it."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from ptpstack.clocks.simulated import ManualBase
+
+
+class World:
+    """Events in order of time, and of their making among equals, so that a run is a function of its seeds."""
+
+    def __init__(self, start_ns: int = 1_767_225_600_000_000_000) -> None:
+        self.start_ns = start_ns
+        self.base = ManualBase(start_ns)
+        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._made = 0
+        self.events = 0
+
+    @property
+    def now_ns(self) -> int:
+        """Perfect time (UTC-like base of the simulated clocks), ns."""
+        return self.base.now_ns()
+
+    @property
+    def elapsed_ns(self) -> int:
+        """ns since the start of the world: the ``now`` that engines are given."""
+        return self.base.now_ns() - self.start_ns
+
+    def at(self, when_ns: int, action: Callable[[], None]) -> None:
+        """Run ``action`` at ``when_ns`` (perfect time); a time that has passed means now."""
+        self._made += 1
+        heapq.heappush(self._queue, (max(when_ns, self.now_ns), self._made, action))
+
+    def after(self, delay_ns: int, action: Callable[[], None]) -> None:
+        self.at(self.now_ns + delay_ns, action)
+
+    def after_start(self, seconds: float, action: Callable[[], None]) -> None:
+        self.at(self.start_ns + round(seconds * 1e9), action)
+
+    def run(self, seconds: float) -> None:
+        """Carry on until ``seconds`` after the start of the world."""
+        end = self.start_ns + round(seconds * 1e9)
+        queue = self._queue
+        base = self.base
+        while queue and queue[0][0] <= end:
+            when, _, action = heapq.heappop(queue)
+            base.set_ns(when)
+            self.events += 1
+            action()
+        base.set_ns(end)
