@@ -12,7 +12,7 @@ from ptpstack.lab.errors import Problem
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``Did you mean "x"?`` or the list of what is known."""
     choices = list(known)
-    close = difflib.get_close_matches(word, choices, n=1)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     if close:
         return f'Did you mean "{close[0]}"?'
     return "Known: " + ", ".join(choices) if choices else "None exists yet"

@@ -263,7 +263,7 @@ def _command(table: Table) -> tuple[str, ...]:
 def _site(table: Table, directory: str) -> Mapping[str, Any] | str | None:
     """A table, TOML text (recognised by its line ends) or a path. Text becomes a table here."""
     value = table.raw("site")
-    if isinstance(value, str) and "\n" not in value.strip():
+    if isinstance(value, str) and "\n" not in value:
         path = Path(directory, value)
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -92,7 +92,7 @@ def test_explicit_addresses_are_kept_and_not_given_twice() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "path", "fix"),
     [
-        ('to = "sw"', 'to = "sv"', "host[0].link[0].to", 'Did you mean "sw"?'),
+        ('to = "sw"', 'to = "sww"', "host[0].link[0].to", 'Did you mean "sw"?'),
         ('to = "sw"', 'to = "oc:"', "host[0].link[0].to", "bc:eth1"),
         ("duration_s", "durations_s", "durations_s", 'Did you mean "duration_s"?'),
         ('do = "kill"', 'do = "kil"', "event[0].do", 'Did you mean "kill"?'),
@@ -156,7 +156,7 @@ def test_phases() -> None:
 
 
 def test_not_toml_and_not_there(tmp_path: Path) -> None:
-    assert "line 1" in problems("name = ")["(file)"][0]
+    assert "line 1" in problems("name = \nx = 1")["(file)"][0]
     with pytest.raises(TopologyError, match="cannot be read"):
         load_topology(str(tmp_path / "none.toml"))
     with pytest.raises(TopologyError, match='Did you mean "hospital"'):
