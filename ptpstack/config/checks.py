@@ -190,7 +190,8 @@ def _shared_channels(site: Site, sections: Section, report: Report) -> None:
         if same is not instance and not unsure:
             report.error(
                 port.path,
-                f"{channel.name} has domain {options.domain}, sdoId {options.sdo_id} of instance {show(same.options.name)} too",
+                f"{channel.name} carries domain {options.domain}, sdoId {options.sdo_id} "
+                f"of instance {show(same.options.name)} already",
                 "give one of them another domain or interface: their frames could not be told apart",
             )
         if owner is instance or channel == begun:

@@ -24,7 +24,7 @@ _POSITION = re.compile(r"\s*\(at line (\d+), column (\d+)\)")
 
 
 def shipped(kind: str, suffix: str) -> dict[str, Traversable]:
-    """The shipped files of ``kind`` (``profiles``, ``systemd``) by name, sorted; {} when the installation lacks them."""
+    """The shipped files of ``kind`` (``profiles``, ``systemd``) by name; {} when the installation lacks them."""
     package = files("ptpstack")
     folder: Traversable = package.joinpath("_data", kind)
     if not folder.is_dir():
@@ -48,9 +48,10 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise refuse(f"cannot be read: {reason}", "give the path of an existing, readable file") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise refuse("is not a regular file", "give the path of a TOML file")
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise refuse("is not a regular file", "give the path of a TOML file")
         try:
             octets = stream.read(MAX_FILE + 1)
         except OSError as error:

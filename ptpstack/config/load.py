@@ -9,7 +9,7 @@ from typing import Any
 from ptpstack.config.build import build
 from ptpstack.config.checks import cross_check
 from ptpstack.config.data import parse_toml, read_file
-from ptpstack.config.findings import ERROR, ConfigError, Finding, Report, show
+from ptpstack.config.findings import ConfigError, Finding, Report, show
 from ptpstack.config.machine import machine_check
 from ptpstack.config.model import Site
 from ptpstack.config.schema import CLOCK, INSTANCE, NODE, PORT, REFERENCE, SERVO
@@ -26,16 +26,20 @@ _LONG_ROLES = {"grandmaster": "gm", "boundary": "bc", "ordinary": "oc"}
 _ALIASES = {"phc": "clock_device"}
 
 
-def _site(document: Mapping[str, Any], report: Report, base: str | None, offline: bool) -> Site:
+def parse_document(
+    document: Mapping[str, Any], base: str | None = None, *, offline: bool = True, report: Report | None = None
+) -> tuple[Site | None, list[Finding]]:
+    """``parse_site`` of a document that is parsed already; ``report`` knows its lines, if it has any."""
+    report = Report() if report is None else report
     site, sections = build(document, report, base)
     cross_check(site, sections, report)
     if not offline:
         machine_check(site, sections, report)
-    return site
+    return (None if report.failed else site), report.sorted()
 
 
 def parse_site(
-    text: str | bytes, source: str = "", base: str | None = None, *, offline: bool = True
+    text: str | bytes, base: str | None = None, *, offline: bool = True
 ) -> tuple[Site | None, list[Finding]]:
     """The site in TOML ``text`` (None when it has errors) and every finding, in the order of the file.
 
@@ -44,18 +48,19 @@ def parse_site(
     """
     report = Report()
     document = parse_toml(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, report)
-    site = None if document is None else _site(document, report, base, offline)
-    return (None if report.failed else site), report.sorted()
+    if document is None:
+        return None, report.sorted()
+    return parse_document(document, base, offline=offline, report=report)
 
 
 def read_site(path: str | os.PathLike[str], *, offline: bool = True) -> tuple[Site | None, list[Finding]]:
     """``parse_site`` of a file. UnreadableError when it cannot be read at all."""
     base = os.path.dirname(os.path.abspath(os.fspath(path)))
-    return parse_site(read_file(path), os.fspath(path), base, offline=offline)
+    return parse_site(read_file(path), base, offline=offline)
 
 
 def load_site(path: str | os.PathLike[str]) -> Site:
-    """The site in the file at ``path``. ConfigError with every finding; its subclass UnreadableError when unreadable."""
+    """The site in the file at ``path``. ConfigError with every finding, UnreadableError (a subclass) if unreadable."""
     site, findings = read_site(path)
     if site is None:
         raise ConfigError(findings, os.fspath(path))
@@ -132,17 +137,12 @@ def site_for_roles(role: str, interfaces: Sequence[str], **overrides: Any) -> Si
     """A site with one instance, for command lines; the same validation as a file's.
 
     ``role`` is ``gm``, ``bc``, ``oc`` (or the long names). ``overrides`` are keys of the schema: those of instance,
-    port (applied to every port) and node by their own name, others as ``clock_type``, ``servo_kp``, ``reference_state``,
-    ``node_name``; ``phc`` is ``clock_device``. None means "not given". A grandmaster's reference is the system clock,
-    free-running, unless overridden: nobody has said that its time is right. ConfigError with every finding.
+    port (applied to every port) and node by their own name, others as ``clock_type``, ``servo_kp``,
+    ``reference_state``, ``node_name``; ``phc`` is ``clock_device``. None means "not given". A grandmaster's reference
+    is the system clock, free-running, unless overridden: nobody has said that its time is right. ConfigError with
+    every finding; for warnings on success use ``parse_document(document_for_roles(...))``.
     """
-    report = Report()
-    site = _site(document_for_roles(role, interfaces, **overrides), report, None, offline=True)
-    if report.failed:
-        raise ConfigError([_without_line(f) for f in report.sorted() if f.severity == ERROR])
+    site, findings = parse_document(document_for_roles(role, interfaces, **overrides))
+    if site is None:
+        raise ConfigError(findings)
     return site
-
-
-def _without_line(finding: Finding) -> Finding:
-    """Findings of a command line speak of options, not of lines."""
-    return Finding(finding.severity, finding.path, finding.reason, finding.fix, None, finding.file)

@@ -63,12 +63,16 @@ def describe_range(low: float | None, high: float | None, unit: str = "") -> str
     """``0..4``, ``at least 0``, ``any``; with its unit."""
     suffix = f" {unit}" if unit else ""
     if low is not None and high is not None:
-        return f"{low:.15g}..{high:.15g}{suffix}"
+        return f"{_limit(low)}..{_limit(high)}{suffix}"
     if low is not None:
-        return f"at least {low:.15g}{suffix}"
+        return f"at least {_limit(low)}{suffix}"
     if high is not None:
-        return f"at most {high:.15g}{suffix}"
+        return f"at most {_limit(high)}{suffix}"
     return "any"
+
+
+def _limit(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.15g}"
 
 
 def _in_range(value: float, spec: Field) -> None:

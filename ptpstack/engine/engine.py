@@ -252,14 +252,12 @@ class Engine:
                     edge.servo.set_sync_interval(effect.log_interval)
                 self._measured(edge, now)
                 self._clock_time[edge.clock] = (effect.t2_sns, now)
-                self._command(
-                    edge, edge.servo.sync(effect.t1_sns, effect.t2_sns, effect.correction_sns, now), now
-                )
+                t1 = effect.t1_sns + self.arb_offset_s(self.instances[name], effect.t1_sns // SNS_PER_S) * SNS_PER_S
+                self._command(edge, edge.servo.sync(t1, effect.t2_sns, effect.correction_sns, now), now)
             elif isinstance(effect, DelayMeasured):
                 edge = self.edges[name]
-                self._command(
-                    edge, edge.servo.delay(effect.t3_sns, effect.t4_sns, effect.correction_sns, now), now
-                )
+                t4 = effect.t4_sns + self.arb_offset_s(self.instances[name], effect.t4_sns // SNS_PER_S) * SNS_PER_S
+                self._command(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
             elif isinstance(effect, ParentChanged):
                 self._parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
@@ -274,6 +272,19 @@ class Engine:
                         "decision": None if effect.decision is None else effect.decision.as_dict(),
                     },
                 )
+
+    def arb_offset_s(self, instance: Instance, utc_s: int) -> int:
+        """What to add to the stamps of a grandmaster with an arbitrary time scale that is known to hold UTC (s).
+
+        Our clocks speak TAI. Only for an ordinary clock: a boundary clock hands the scale on as it is.
+        """
+        properties = instance.data.time_properties
+        if properties.ptp_timescale or len(instance.ports) > 1 or instance.is_grandmaster:
+            return 0
+        if self.plans[instance.options.name].arb_is != "utc":
+            return 0
+        # from our own table: what such a grandmaster announces as currentUtcOffset is a default of its software
+        return self.plan.leap.tai_minus_utc(utc_s)
 
     def _parent_changed(self, name: str, effect: ParentChanged, now: int) -> None:
         edge = self.edges[name]

@@ -65,19 +65,16 @@ def effect_record(effect: EngineEffect) -> list[Any]:
     return result
 
 
-class Recorder:
-    """An engine whose inputs and decisions are written down. Has the engine's input methods."""
+class RecordedEngine(Engine):
+    """An engine whose inputs and decisions are written down as they pass."""
 
-    def __init__(self, engine: Engine, stream: IO[str]) -> None:
-        self._engine = engine
+    def __init__(self, plan: EnginePlan, stream: IO[str]) -> None:
+        super().__init__(plan)
         self._stream = stream
         self._inputs = self._outputs = 0
-        self._write(["ptpstack-trace", FORMAT, plan_as_dict(engine.plan)])
+        self._write(["ptpstack-trace", FORMAT, plan_as_dict(plan)])
         for method in METHODS:
-            setattr(self, method, self._recording(method, getattr(engine, method)))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+            setattr(self, method, self._recording(method, getattr(self, method)))
 
     def _write(self, record: list[Any]) -> None:
         self._stream.write(json.dumps(record, separators=(",", ":")) + "\n")
@@ -99,7 +96,8 @@ class Recorder:
 
         return recorded
 
-    def close(self, now: int) -> None:
+    def close_trace(self, now: int) -> None:
+        """The clean end of the trace."""
         self._write(["end", now, {"in": self._inputs, "out": self._outputs}])
         self._stream.close()
 

@@ -66,6 +66,9 @@ class Channel(Protocol):
     def transmit_stamps(self, now_ns: int) -> list[TransmitStamp]:
         """Drain the error queue; also reports, once each, sends whose stamp has not come in time."""
 
+    def next_stamp_deadline_ns(self) -> int | None:
+        """When to call ``transmit_stamps`` at the latest, to learn of missing stamps in time; None: no need."""
+
     def send_event(self, octets: bytes, destination: str | None, token: int, now_ns: int) -> None:
         """Send by the stamped event socket; the stamp comes back under ``token``."""
 

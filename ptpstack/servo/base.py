@@ -45,6 +45,10 @@ class Servo(Protocol):
     monotonic clock.
     """
 
+    name: str
+    #: a sentence: what the last observation led to
+    reason: str
+
     @property
     def state(self) -> ServoState: ...
 

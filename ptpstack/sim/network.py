@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ptpstack.clocks.simulated import SimulatedClock
-from ptpstack.engine.effects import EngineEffect, Event, ReadClock, ReadReference, SetFrequency, StepClock
+from ptpstack.engine.driver import carry_out
+from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.protocol.effects import Send
 from ptpstack.sim.delays import PathDelay
@@ -53,32 +54,42 @@ class SimNode:
 
     def perform(self, effects: list[EngineEffect]) -> None:
         """Carry out effects in order, then look when the engine wants to be woken."""
-        now = self.world.elapsed_ns
-        pending = list(effects)
-        while pending:
-            effect = pending.pop(0)
-            if isinstance(effect, Send):
-                self._send(effect)
-            elif isinstance(effect, SetFrequency):
-                clock = self.clocks[effect.clock]
-                taken = clock.set_frequency(effect.ppb)
-                pending += self.engine.commanded(effect.clock, clock.now_sns(), taken, 0, now)
-            elif isinstance(effect, StepClock):
-                clock = self.clocks[effect.clock]
-                clock.step(effect.delta_sns)
-                pending += self.engine.commanded(
-                    effect.clock, clock.now_sns(), clock.frequency_ppb(), effect.delta_sns, now
-                )
-            elif isinstance(effect, ReadReference):
-                clock = self.clocks[effect.clock]
-                noise = self.reference_noise() if self.reference_noise else 0.0
-                reference = clock.truth_sns() + round(noise * 65536)
-                pending += self.engine.reading(effect.clock, clock.now_sns(), reference, abs(noise), now)
-            elif isinstance(effect, ReadClock):
-                pending += self.engine.clock_time(effect.clock, self.clocks[effect.clock].now_sns(), now)
-            else:
-                self.events.append((now / 1e9, effect))
+        if effects:
+            carry_out(self.engine, effects, self, self.world.elapsed_ns)
         self._schedule()
+
+    # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
+
+    def set_frequency(self, clock: str, ppb: float) -> float:
+        return self.clocks[clock].set_frequency(ppb)
+
+    def step(self, clock: str, delta_sns: int) -> None:
+        self.clocks[clock].step(delta_sns)
+
+    def clock_sns(self, clock: str) -> int:
+        return self.clocks[clock].now_sns()
+
+    def clock_frequency(self, clock: str) -> float:
+        return self.clocks[clock].frequency_ppb()
+
+    def read_reference(self, clock: str) -> tuple[int, int, float] | None:
+        noise = self.reference_noise() if self.reference_noise else 0.0
+        simulated = self.clocks[clock]
+        return simulated.now_sns(), simulated.truth_sns() + round(noise * 65536), abs(noise)
+
+    def event(self, event: Event, now: int) -> None:
+        self.events.append((now / 1e9, event))
+
+    def send(self, send: Send, now: int) -> None:
+        token = send.token
+        if token is not None:
+            lost = self.lose_stamp is not None and self.lose_stamp()
+            clock = self.clocks[self._clock_of_channel[send.channel]]
+            stamp = None if lost else clock.stamp_sns(self.world.now_ns)
+            self.world.after(STAMP_LATENCY_NS, lambda: self._stamped(token, stamp))
+        segment = self.segments.get(send.channel)
+        if segment is not None:
+            segment.carry(self, send)
 
     def _schedule(self) -> None:
         deadline = self.engine.next_deadline()
@@ -94,17 +105,6 @@ class SimNode:
             return
         self._scheduled = None
         self.perform(self.engine.timer(self.world.elapsed_ns))
-
-    def _send(self, send: Send) -> None:
-        segment = self.segments.get(send.channel)
-        token = send.token
-        if token is not None:
-            lost = self.lose_stamp is not None and self.lose_stamp()
-            clock = self.clocks[self._clock_of_channel[send.channel]]
-            stamp = None if lost else clock.stamp_sns(self.world.now_ns)
-            self.world.after(STAMP_LATENCY_NS, lambda: self._stamped(token, stamp))
-        if segment is not None:
-            segment.carry(self, send)
 
     def _stamped(self, token: int, stamp: int | None) -> None:
         if self.running:

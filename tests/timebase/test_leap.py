@@ -1,6 +1,5 @@
 """Leap second tables: TIM-02..09 as far as tables and arithmetic go."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,8 @@ from ptpstack.timebase.leap import LeapFileError, LeapState, LeapTable
 from ptpstack.timebase.leapfile import MAX_FILE_OCTETS, leap_file_digest
 from ptpstack.timebase.scales import NTP_POSIX_OFFSET_S, format_utc, parse_utc
 
+from .data import data_folder
+
 DAY = 86_400
 NEW_YEAR_2017 = 1_483_228_837  # PTP seconds
 BUILT_IN = LeapTable.built_in()
@@ -17,12 +18,7 @@ BUILT_IN = LeapTable.built_in()
 
 @pytest.fixture
 def leap_data() -> Path:
-    named = os.environ.get("PTPSTACK_TEST_DATA")
-    candidates = [Path(named)] if named else [p / "shared" / "data" for p in Path(__file__).resolve().parents]
-    for candidate in candidates:
-        if (candidate / "leap").is_dir():
-            return candidate / "leap"
-    pytest.skip(f"no test data: set PTPSTACK_TEST_DATA (looked at {', '.join(map(str, candidates))})")
+    return data_folder("leap")
 
 
 def list_text(

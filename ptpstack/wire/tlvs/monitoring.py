@@ -50,7 +50,7 @@ class DelayTiming(NamedTuple):
     delay_response_ns: int
 
 
-class _RecordsTlv(Tlv):
+class RecordsTlv(Tlv):
     """Head, then records."""
 
     __slots__ = ()
@@ -86,7 +86,7 @@ class _RecordsTlv(Tlv):
 
 
 @dataclass(slots=True)
-class SlaveRxSyncTimingData(_RecordsTlv):
+class SlaveRxSyncTimingData(RecordsTlv):
     """SLAVE_RX_SYNC_TIMING_DATA; ``source`` sent the Syncs."""
 
     HEAD: ClassVar = Layout("pid")
@@ -114,7 +114,7 @@ class SlaveRxSyncTimingData(_RecordsTlv):
 
 
 @dataclass(slots=True)
-class SlaveRxSyncComputedData(_RecordsTlv):
+class SlaveRxSyncComputedData(RecordsTlv):
     """SLAVE_RX_SYNC_COMPUTED_DATA. ``computed_flags`` bit 0 rate ratio, bit 1 delay, bit 2 offset are valid."""
 
     HEAD: ClassVar = Layout("pid u8 u8")
@@ -138,7 +138,7 @@ class SlaveRxSyncComputedData(_RecordsTlv):
 
 
 @dataclass(slots=True)
-class SlaveTxEventTimestamps(_RecordsTlv):
+class SlaveTxEventTimestamps(RecordsTlv):
     """SLAVE_TX_EVENT_TIMESTAMPS. ``event_message_type`` is octet 14: messageType low, reserved nibble high."""
 
     HEAD: ClassVar = Layout("pid u8 u8")
@@ -162,7 +162,7 @@ class SlaveTxEventTimestamps(_RecordsTlv):
 
 
 @dataclass(slots=True)
-class SlaveDelayTimingData(_RecordsTlv):
+class SlaveDelayTimingData(RecordsTlv):
     """SLAVE_DELAY_TIMING_DATA_NP: linuxptp's own, in the experimental range."""
 
     HEAD: ClassVar = Layout("pid")

@@ -1,0 +1,86 @@
+"""``ptpstack units``: the systemd units that ship with ptpstack."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from ptpstack.config.data import shipped
+from ptpstack.config.findings import suggest
+
+_EPILOG = """\
+examples:
+  ptpstack units                                     list them
+  ptpstack units --print ptpstack.service            show one
+  ptpstack units --install /etc/systemd/system       write them there; then: systemctl daemon-reload
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "units",
+        help="list, print or install the systemd units",
+        description="List, print or install the systemd units. Starts and enables nothing.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--print", metavar="NAME", help="write one unit to stdout")
+    choice.add_argument("--install", metavar="DIR", help="write all units into an existing directory")
+    parser.add_argument("--force", action="store_true", help="with --install: replace units that differ")
+    parser.set_defaults(func=run)
+
+
+def _fail(message: str) -> int:
+    print(f"ptpstack units: {message}", file=sys.stderr)
+    return 1
+
+
+def _install(units: dict[str, Traversable], folder: Path, force: bool) -> int:
+    if not folder.is_dir():
+        return _fail(f"{folder} is not a directory; create it, or give another")
+    try:
+        # All or nothing: look at every file before the first is written.
+        differing = [
+            name
+            for name, unit in units.items()
+            if (folder / name).exists() and (folder / name).read_bytes() != unit.read_bytes()
+        ]
+        if differing and not force:
+            return _fail(
+                f"{', '.join(differing)} in {folder} differ from what would be written; "
+                "nothing was changed. Move your changes to a drop-in (systemctl edit), or use --force"
+            )
+        for name, unit in units.items():
+            temporary = folder / f".{name}.{os.getpid()}"
+            try:
+                temporary.write_bytes(unit.read_bytes())
+                temporary.chmod(0o644)
+                temporary.replace(folder / name)
+            finally:
+                temporary.unlink(missing_ok=True)
+            print(folder / name)
+    except OSError as error:
+        return _fail(f"{error.filename or folder}: {error.strerror}; check permissions and space")
+    return 0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status: 0 done, 1 not done (stderr says why)."""
+    units = shipped("systemd", ".service")
+    if not units:
+        return _fail("this installation lacks its units; install ptpstack from its wheel, or run from a checkout")
+    if args.install is not None:
+        return _install(units, Path(args.install), args.force)
+    if args.print is None:
+        print("\n".join(units))
+        return 0
+    if args.print not in units:
+        near = suggest(args.print, units)
+        hint = f'did you mean "{near}"?' if near else "there are: " + ", ".join(units)
+        return _fail(f"there is no unit {args.print!r}; {hint}")
+    print(units[args.print].read_text(encoding="utf-8"), end="")
+    return 0

@@ -1,0 +1,77 @@
+"""Which PTP hardware clocks this machine has, from sysfs. Opens no device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Clocks of hypervisors: read-only, and they show the host's UTC, not TAI (linux driver names).
+_GUEST_CLOCKS = ("kvm virtual ptp", "hyperv", "ptp_vmw", "vmclock", "ena-ptp")
+
+
+@dataclass(frozen=True, slots=True)
+class ClockDescription:
+    """One /dev/ptpN. The index is not stable across boots; ``name`` and ``interfaces`` identify the hardware."""
+
+    index: int
+    path: str
+    name: str
+    max_adjustment_ppb: int
+    external_timestamps: int
+    periodic_outputs: int
+    pins: int
+    pps: bool
+    virtual_clocks: int
+    #: network interfaces whose device owns this clock (most PCI NICs; PHYs and switches do not show here)
+    interfaces: tuple[str, ...]
+    #: what to know before using it as a PTP clock, or ""
+    warning: str
+
+
+def describe_clocks(sysfs: str = "/sys") -> list[ClockDescription]:
+    """All PTP clocks, by index; [] when there are none. A clock that vanishes meanwhile is left out."""
+    root = Path(sysfs)
+    owners: dict[str, list[str]] = {}
+    for link in root.glob("class/net/*/device/ptp/ptp*"):
+        owners.setdefault(link.name, []).append(link.parts[-4])
+    found = []
+    for folder in root.glob("class/ptp/ptp*"):
+        try:
+            found.append(_describe(folder, tuple(sorted(owners.get(folder.name, ())))))
+        except (OSError, ValueError):
+            continue
+    return sorted(found, key=lambda clock: clock.index)
+
+
+def _describe(folder: Path, interfaces: tuple[str, ...]) -> ClockDescription:
+    name = (folder / "clock_name").read_text().strip()
+    max_adjustment = _number(folder, "max_adjustment")
+    virtual_clocks = _number(folder, "n_vclocks")
+    warning = ""
+    if name.lower().startswith(_GUEST_CLOCKS):
+        warning = "a hypervisor's clock: read-only, shows the host's UTC and not TAI"
+    elif max_adjustment == 0:
+        warning = "cannot be steered"
+    elif virtual_clocks:
+        warning = "virtual clocks run on it: stepping and steering may be refused"
+    return ClockDescription(
+        index=int(folder.name.removeprefix("ptp")),
+        path=f"/dev/{folder.name}",
+        name=name,
+        max_adjustment_ppb=max_adjustment,
+        external_timestamps=_number(folder, "n_external_timestamps"),
+        periodic_outputs=_number(folder, "n_periodic_outputs"),
+        pins=_number(folder, "n_programmable_pins"),
+        pps=bool(_number(folder, "pps_available")),
+        virtual_clocks=virtual_clocks,
+        interfaces=interfaces,
+        warning=warning,
+    )
+
+
+def _number(folder: Path, attribute: str) -> int:
+    """0 for an attribute that this kernel does not have yet."""
+    try:
+        return int((folder / attribute).read_text())
+    except FileNotFoundError:
+        return 0

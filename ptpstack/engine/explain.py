@@ -1,0 +1,155 @@
+"""Why a port is in its state, why that clock is the grandmaster, what stops us from synchronising: in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ptpstack.engine.engine import Engine
+from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.port import FOLLOWING, Port
+from ptpstack.servo.base import ServoState
+from ptpstack.timebase.units import format_ns
+from ptpstack.wire.types import PortState, format_clock_identity
+
+_STATE_MEANING = {
+    PortState.INITIALIZING: "is starting",
+    PortState.FAULTY: "is faulty and sends nothing",
+    PortState.DISABLED: "is switched off",
+    PortState.LISTENING: "listens for masters and serves nobody yet",
+    PortState.PRE_MASTER: "waits out the qualification time before it serves",
+    PortState.MASTER: "serves time on its segment",
+    PortState.PASSIVE: "stays silent, because a better master serves this segment",
+    PortState.UNCALIBRATED: "has chosen its master and is not yet synchronised to it",
+    PortState.SLAVE: "follows its master",
+}
+
+#: counters that mean "a frame was not used", and what to look at
+_DROP_ADVICE = {
+    "sync-without-stamp": "Sync arrived without a receive time stamp: look at `ptpstack interfaces`",
+    "sync-sent-without-stamp": "the transmit stamp of a Sync never came, so no Follow_Up was sent",
+    "delay-req-without-stamp": "the transmit stamp of a Delay_Req never came",
+    "delay-resp-missing": "Delay_Req were not answered: is the master's port MASTER, does it use E2E?",
+    "drop-not-parent": "Sync of masters other than the parent: another master is active on the segment",
+    "sync-without-follow-up": "two-step Sync without Follow_Up: general messages (UDP 320) are being lost",
+    "follow-up-unmatched": "Follow_Up without its Sync: event messages (UDP 319) are being lost",
+    "drop-announce-own-clock": "our own Announce comes back: two of our ports are on one segment",
+    "drop-announce-own-grandmaster": "somebody serves our own time back to us: a loop",
+    "correction-overflow": "a correctionField too big to represent",
+}
+
+
+def explain(engine: Engine, now: int, instance: str | None = None, port: int | None = None) -> dict[str, Any]:
+    """Sentences and the decisions behind them. KeyError for an unknown instance or port."""
+    names = [instance] if instance is not None else list(engine.instances)
+    if instance is not None and instance not in engine.instances:
+        raise KeyError(f"no instance {instance!r}; there are {', '.join(engine.instances)}")
+    return {"instances": [_instance(engine, engine.instances[name], now, port) for name in names]}
+
+
+def _instance(engine: Engine, instance: Instance, now: int, port_number: int | None) -> dict[str, Any]:
+    if port_number is not None and not 1 <= port_number <= len(instance.ports):
+        raise KeyError(f"instance {instance.options.name} has ports 1 to {len(instance.ports)}, not {port_number}")
+    ports = [p for p in instance.ports if port_number is None or p.number == port_number]
+    return {
+        "name": instance.options.name,
+        "domain": instance.options.domain,
+        "grandmaster": _grandmaster(engine, instance),
+        "synchronisation": _synchronisation(engine, instance, now),
+        "ports": [_port(p, now) for p in ports],
+        "election": [
+            {"port": r.port, "code": r.code or "none", "decision": r.decision.as_dict()} for r in instance.election
+        ],
+        "foreign_masters": instance.foreign_masters(now),
+    }
+
+
+def _grandmaster(engine: Engine, instance: Instance) -> str:
+    data = instance.data
+    if instance.following_port is not None:
+        recommendation = next((r for r in instance.election if r.code == "S1"), None)
+        why = recommendation.decision.reason if recommendation is not None else "it is the only one heard"
+        return (
+            f"{format_clock_identity(data.parent.grandmaster_identity)} is the grandmaster, "
+            f"{data.current.steps_removed} step(s) away, heard through {data.parent.parent_port_identity}: {why}"
+        )
+    if any(p.state is PortState.PASSIVE for p in instance.ports):
+        return "another grandmaster serves here; our own clock keeps its own time and stays ready"
+    if any(p.state is PortState.MASTER for p in instance.ports):
+        reference = engine.references.get(instance.options.clock)
+        why = f" Its reference: {reference.decision.reason}." if reference is not None else ""
+        return f"our own clock is the grandmaster (class {data.default.quality.clock_class}).{why}"
+    return "nobody yet: no port serves or follows"
+
+
+def _synchronisation(engine: Engine, instance: Instance, now: int) -> list[str]:
+    """What stands between this instance and being synchronised; or how well it is."""
+    port = instance.following_port
+    edge = engine.edges[instance.options.name]
+    clock = engine.clocks[instance.options.clock]
+    if port is None:
+        listening = [p for p in instance.ports if p.state is PortState.LISTENING]
+        if listening:
+            heard = sum(len(p.foreign) for p in listening)
+            unrouted = sum(engine.unrouted[p.channel]["drop-domain-or-sdo-id"] for p in listening)
+            lines = [
+                f"no master is followed: {heard} heard, none of them chosen"
+                if heard
+                else "no master is followed: no Announce has been heard in domain "
+                f"{instance.options.domain}; is a grandmaster on this segment, does multicast get through?"
+            ]
+            if unrouted:
+                lines.append(
+                    f"{unrouted} frames of other domains were seen: is domain {instance.options.domain} the right one?"
+                )
+            return lines
+        return ["nothing to synchronise to: no port follows a master"]
+    lines = []
+    state = edge.servo.state
+    if not clock.steerable:
+        lines.append(f"clock {clock.name} is not steered: {clock.why_not}")
+    elif clock.steering is not edge and clock.steering is not None:
+        lines.append(f"clock {clock.name} is steered by {clock.steering.name}; this instance only watches")
+    if edge.measurements == 0:
+        lines.append("no complete Sync yet from the parent" + _why_no_sync(port))
+    elif edge.servo.path_delay_ns() is None:
+        lines.append("Sync arrives, but no path delay is known yet: no answered Delay_Req")
+    estimate = edge.servo.estimate(now)
+    if estimate is not None:
+        bound = "unknown" if estimate.bound_ns is None else format_ns(estimate.bound_ns).lstrip("+")
+        lines.append(f"offset {format_ns(estimate.value_ns)}, at worst off by {bound}; servo {state.value}")
+    if state is not ServoState.LOCKED:
+        lines.append(f"the servo is {state.value}: {edge.servo.reason}")
+    return lines
+
+
+def _why_no_sync(port: Port) -> str:
+    c = port.counters
+    if c["rx-sync"] == 0:
+        return ": none was received; are event messages (UDP 319 or EtherType 0x88F7) let through?"
+    if c["sync-without-stamp"]:
+        return ": they came without receive time stamps"
+    if c["rx-follow_up"] == 0:
+        return ": the master is two-step and its Follow_Up (UDP 320) do not arrive"
+    return f": {c['drop-not-parent']} came from other masters"
+
+
+def _port(port: Port, now: int) -> dict[str, Any]:
+    decision = port.decision
+    sentence = f"port {port.number} ({port.channel}) is {port.state.name}: it {_STATE_MEANING[port.state]}"
+    if decision is not None:
+        sentence += f", because {decision.reason}"
+    remarks = [
+        f"{port.counters[name]}x {advice}" for name, advice in _DROP_ADVICE.items() if port.counters.get(name)
+    ]
+    if port.state in FOLLOWING and "announce-receipt" in port.timers:
+        remaining = (port.timers["announce-receipt"] - now) / 1e9
+        remarks.append(f"without another Announce the parent is given up in {remaining:.1f} s")
+    return {
+        "number": port.number,
+        "state": port.state.name,
+        "since_s": (now - port.since_ns) / 1e9,
+        "sentence": sentence,
+        "decision": None if decision is None else decision.as_dict(),
+        "would_change": "" if decision is None else decision.would_change,
+        "remarks": remarks,
+    }

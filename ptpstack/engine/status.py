@@ -1,0 +1,159 @@
+"""What an engine is doing, as JSON-ready data: the one source of ``ptpstack status`` and the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ptpstack.engine.discipline import Edge
+from ptpstack.engine.engine import Engine
+from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.options import TimeProperties
+from ptpstack.protocol.port import Port
+from ptpstack.wire.types import format_clock_identity
+
+
+def status(engine: Engine, now: int) -> dict[str, Any]:
+    return {
+        "instances": [_instance(engine, instance, now) for instance in engine.instances.values()],
+        "clocks": [
+            {
+                "name": clock.name,
+                "frequency_ppb": clock.frequency_ppb,
+                "steps": clock.steps,
+                "steerable": clock.steerable,
+                "why_not_steerable": clock.why_not,
+                "steered_by": None if clock.steering is None else clock.steering.name,
+                "decision": clock.decision.as_dict(),
+                "edges": [_edge(edge, clock.steering is edge, now) for edge in clock.edges],
+            }
+            for clock in engine.clocks.values()
+        ],
+        "references": [
+            {
+                "clock": clock,
+                "type": reference.plan.type,
+                "state": reference.state.value,
+                "since_s": (now - reference.since_ns) / 1e9,
+                "decision": reference.decision.as_dict(),
+            }
+            for clock, reference in engine.references.items()
+        ],
+        "unrouted": {channel: dict(counter) for channel, counter in engine.unrouted.items()},
+    }
+
+
+def _edge(edge: Edge, steers: bool, now: int) -> dict[str, Any]:
+    estimate = edge.servo.estimate(now)
+    return {
+        "name": edge.name,
+        "usable": edge.usable,
+        "steers": steers,
+        "state": edge.servo.state.value,
+        "measurements": edge.measurements,
+        "estimate": None if estimate is None else estimate.as_dict(),
+    }
+
+
+def _instance(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
+    options, data = instance.options, instance.data
+    edge = engine.edges[options.name]
+    steered = engine.clocks[options.clock]
+    following = instance.following_port is not None
+    estimate = edge.servo.estimate(now) if following else None
+    parent = data.parent
+    default = data.default
+    return {
+        "name": options.name,
+        "domain": options.domain,
+        "sdo_id": options.sdo_id,
+        "profile": options.profile,
+        "clock": options.clock,
+        "clock_identity": format_clock_identity(instance.clock_identity),
+        "priority1": default.priority1,
+        "priority2": default.priority2,
+        "quality": {
+            "clock_class": default.quality.clock_class,
+            "clock_accuracy": default.quality.clock_accuracy,
+            "variance": default.quality.offset_scaled_log_variance,
+        },
+        "client_only": options.client_only,
+        "is_grandmaster": instance.is_grandmaster,
+        "grandmaster": {
+            "identity": format_clock_identity(parent.grandmaster_identity),
+            "clock_class": parent.grandmaster_quality.clock_class,
+            "clock_accuracy": parent.grandmaster_quality.clock_accuracy,
+            "variance": parent.grandmaster_quality.offset_scaled_log_variance,
+            "priority1": parent.grandmaster_priority1,
+            "priority2": parent.grandmaster_priority2,
+        },
+        "parent": str(parent.parent_port_identity),
+        "parent_address": parent.protocol_address,
+        "steps_removed": data.current.steps_removed,
+        "synchronization_uncertain": data.current.synchronization_uncertain,
+        "time_properties": _time_properties(data.time_properties),
+        "time": _time(engine, instance, now),
+        "estimate": None if estimate is None else estimate.as_dict(),
+        "mean_path_delay_ns": edge.servo.path_delay_ns() if following else None,
+        "servo": {
+            "name": edge.servo.name,
+            "state": edge.servo.state.value,
+            "frequency_ppb": steered.frequency_ppb,
+            "steers": steered.steering is edge and steered.steerable,
+            "reason": edge.servo.reason,
+        },
+        "ports": [_port(port, now) for port in instance.ports],
+        "foreign_masters": instance.foreign_masters(now),
+    }
+
+
+def _port(port: Port, now: int) -> dict[str, Any]:
+    return {
+        "number": port.number,
+        "identity": str(port.identity),
+        "channel": port.channel,
+        "interface": port.channel.rpartition("/")[0],
+        "transport": port.channel.rpartition("/")[2],
+        "state": port.state.name,
+        "since_s": (now - port.since_ns) / 1e9,
+        "enabled": port.ds.port_enable,
+        "log_announce_interval": port.ds.log_announce_interval,
+        "log_sync_interval": port.ds.log_sync_interval,
+        "log_min_delay_req_interval": port.ds.log_min_delay_req_interval,
+        "announce_receipt_timeout": port.ds.announce_receipt_timeout,
+        "server_only": port.ds.server_only,
+        "counters": dict(sorted(port.counters.items())),
+        "decision": None if port.decision is None else port.decision.as_dict(),
+    }
+
+
+def _time_properties(properties: TimeProperties) -> dict[str, Any]:
+    return {name: getattr(properties, name) for name in TimeProperties.__dataclass_fields__}
+
+
+def _time(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
+    """Time scale and UTC of this instance, or why UTC cannot be told."""
+    properties = instance.data.time_properties
+    ptp_s = engine.clock_ptp_s(instance.options.clock, now)
+    if properties.ptp_timescale:
+        if properties.current_utc_offset_valid:
+            offset: int | None = properties.current_utc_offset
+            reason = "currentUtcOffset of the grandmaster"
+        else:
+            offset = None
+            reason = "the grandmaster does not call its currentUtcOffset valid"
+    elif ptp_s is not None and engine.arb_offset_s(instance, ptp_s):
+        offset = engine.arb_offset_s(instance, ptp_s)
+        reason = 'the grandmaster has an arbitrary time scale, taken to be UTC (arb_is = "utc")'
+    else:
+        offset = None
+        reason = (
+            "the grandmaster announces an arbitrary time scale (ptpTimescale FALSE); if its clock holds UTC, as ptp4l "
+            'with software time stamps does, say so with arb_is = "utc"'
+        )
+    return {
+        "scale": "PTP" if properties.ptp_timescale else "ARB",
+        "ptp_s": ptp_s,
+        "utc_offset_s": offset,
+        "utc_s": None if ptp_s is None or offset is None else ptp_s - offset,
+        "reason": reason,
+    }

@@ -1,0 +1,283 @@
+"""From a Site to the parts of a running node: open channels, open clocks, an engine's plan."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, replace
+
+from ptpstack.clocks.base import Clock, ClockError
+from ptpstack.clocks.oscillator import OscillatorModel
+from ptpstack.clocks.phc import LinuxPhc
+from ptpstack.clocks.simulated import RealtimeBase, SimulatedClock
+from ptpstack.clocks.system import SystemClock
+from ptpstack.config.model import ChannelOptions, ClockOptions, InstanceSettings, ServoOptions as ServoSettings, Site
+from ptpstack.engine.plan import ClockPlan, EnginePlan, InstancePlan, ReferencePlan
+from ptpstack.net.channel import Channel, ChannelError
+from ptpstack.net.open import open_channel
+from ptpstack.servo.options import GAINS, ServoOptions
+from ptpstack.timebase.leap import LeapTable
+from ptpstack.wire.types import ACCURACY_UNKNOWN, TimeSource, clock_accuracy_for, clock_identity_from_mac
+
+#: Offsets of software stamps jitter by about a microsecond even on an idle machine.
+DEFAULT_LOCK_THRESHOLD_NS = 20_000.0
+LOCKED_VARIANCE = 0x4E5D
+
+
+class AssemblyError(Exception):
+    """The site cannot run on this machine: what, where, and what to do."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """How a clock's reference is read: the noise to add (simulated GNSS), ns."""
+
+    noise_ns: float
+    rng: random.Random
+
+
+@dataclass(slots=True)
+class Parts:
+    site: Site
+    plan: EnginePlan
+    channels: dict[str, Channel]
+    clocks: dict[str, Clock]
+    #: the clock whose time stamps a channel's frames carry
+    clock_of_channel: dict[str, str]
+    readings: dict[str, Reading]
+    #: sentences about choices made, for the log
+    notes: list[str]
+
+
+def assemble(site: Site, leap: LeapTable) -> Parts:
+    """Open everything the site names. AssemblyError, with nothing left open, when something cannot be had."""
+    channels: dict[str, Channel] = {}
+    clocks: dict[str, Clock] = {}
+    try:
+        return _assemble(site, leap, channels, clocks)
+    except (ChannelError, ClockError) as error:
+        _close(channels, clocks)
+        raise AssemblyError(error.strerror or str(error)) from error
+    except (AssemblyError, ValueError) as error:
+        _close(channels, clocks)
+        raise AssemblyError(str(error)) from error
+
+
+def _close(channels: dict[str, Channel], clocks: dict[str, Clock]) -> None:
+    for channel in channels.values():
+        channel.close()
+    for clock in clocks.values():
+        clock.close()
+
+
+def open_site_channel(options: ChannelOptions) -> Channel:
+    return open_channel(
+        options.interface,
+        options.transport,
+        stamping=options.stamping,
+        ttl=options.ttl,
+        dscp_event=options.dscp_event,
+        dscp_general=options.dscp_general,
+        priority=options.socket_priority,
+    )
+
+
+def _assemble(site: Site, leap: LeapTable, channels: dict[str, Channel], clocks: dict[str, Clock]) -> Parts:
+    notes: list[str] = []
+    seed = site.node.seed if site.node.seed is not None else int.from_bytes(os.urandom(6), "big")
+    clock_options = {c.name: c for c in site.clocks}
+    for settings in site.instances:
+        simulated = clock_options[settings.options.clock].type == "simulated"
+        for options in settings.channels:
+            if options.name not in channels:
+                # a simulated clock is a map over the kernel's software stamps: NIC stamps are on another clock
+                wanted = replace(options, stamping="software") if simulated else options
+                channel = channels[options.name] = open_site_channel(wanted)
+                notes.append(f"{channel.name}: {channel.stamping} time stamps: {channel.stamping_reason}")
+    clock_of_channel: dict[str, str] = {}
+    clock_plans: dict[str, ClockPlan] = {}
+    references: dict[str, ReferencePlan] = {}
+    readings: dict[str, Reading] = {}
+    instances: list[InstancePlan] = []
+    for settings in site.instances:
+        options = clock_options[settings.options.clock]
+        used = [channels[c.name] for c in settings.channels]
+        if options.name not in clocks:
+            clock = clocks[options.name] = _open_clock(options, used, leap, settings.options.name)
+            steers = options.steers(clock.kind)
+            clock_plans[options.name] = ClockPlan(
+                options.name,
+                steers and clock.capabilities.can_adjust,
+                clock.capabilities.max_adjustment_ppb,
+                _why_not(options, clock, steers),
+            )
+            notes.append(
+                f"clock {options.name}: {clock.name} ({clock.kind})"
+                + (" is only measured: " + clock_plans[options.name].why_not_steerable if not steers else "")
+            )
+        clock = clocks[options.name]
+        _check_stamps(settings, used, clock)
+        for channel in used:
+            other = clock_of_channel.setdefault(channel.name, options.name)
+            if other != options.name:
+                raise AssemblyError(
+                    f"{channel.name} is used with clock {other} and with clock {options.name}: a channel's time "
+                    "stamps are on one clock; give both instances the same clock"
+                )
+        noise = settings.servo.time_stamping_noise
+        if noise == "auto":
+            noise = used[0].stamping
+        servo = _servo(settings.servo, noise)
+        identity = settings.options.clock_identity or clock_identity_from_mac(used[0].mac)
+        instances.append(
+            InstancePlan(replace(settings.options, clock_identity=identity), servo, settings.arb_is)
+        )
+        if settings.reference.type != "none" and options.name not in references:
+            references[options.name] = _reference(settings, options.name, clock)
+            if references[options.name].type == "measured":
+                readings[options.name] = Reading(settings.reference.noise_ns, random.Random(f"reference/{seed}"))
+    plan = EnginePlan(
+        instances=tuple(instances),
+        clocks=tuple(clock_plans.values()),
+        references=tuple(references.values()),
+        leap=leap,
+        seed=seed,
+        name=site.node.name,
+    )
+    return Parts(site, plan, channels, clocks, clock_of_channel, readings, notes)
+
+
+def _why_not(options: ClockOptions, clock: Clock, steers: bool) -> str:
+    if not steers:
+        if clock.kind == "system":
+            return f'the system clock is everybody\'s; set steer = true in [[clock]] "{options.name}" to have it steered'
+        return f'steer = false in [[clock]] "{options.name}"'
+    return "" if clock.capabilities.can_adjust else f"{clock.name} offers no frequency adjustment"
+
+
+def _check_stamps(settings: InstanceSettings, used: list[Channel], clock: Clock) -> None:
+    """All ports of an instance must stamp on the instance's clock."""
+    for channel in used:
+        hardware = channel.stamping == "hardware"
+        if clock.kind == "phc":
+            if not hardware:
+                raise AssemblyError(
+                    f"instance {settings.options.name}: {channel.name} has software time stamps ({channel.stamping_reason}), "
+                    f"but its clock {clock.name} is a PTP hardware clock; use an interface that stamps on it"
+                )
+            if channel.phc_index is not None and clock.name != f"/dev/ptp{channel.phc_index}":
+                raise AssemblyError(
+                    f"instance {settings.options.name}: {channel.name} stamps on /dev/ptp{channel.phc_index}, not on "
+                    f"{clock.name}; ports on different hardware clocks need one instance (and [[clock]]) each for now"
+                )
+        elif hardware:
+            raise AssemblyError(
+                f"instance {settings.options.name}: {channel.name} stamps in hardware, but its clock is the {clock.kind} "
+                'clock; set stamping = "software" for the port, or type = "auto" for the clock'
+            )
+
+
+def _open_clock(options: ClockOptions, used: list[Channel], leap: LeapTable, instance: str) -> Clock:
+    kind = options.type
+    if kind == "simulated":
+        return _simulated(options)
+    device = options.device
+    if kind in ("auto", "phc") and device is None:
+        indices = {c.phc_index for c in used if c.stamping == "hardware" and c.phc_index is not None}
+        if len(indices) > 1:
+            names = ", ".join(f"{c.name} on /dev/ptp{c.phc_index}" for c in used)
+            raise AssemblyError(
+                f"instance {instance}: its ports stamp on different hardware clocks ({names}); that needs clocks tied "
+                "to each other, which this version does not do: use ports of one NIC"
+            )
+        if indices:
+            device = f"/dev/ptp{indices.pop()}"
+    if device is not None:
+        return LinuxPhc(device)
+    if kind == "phc":
+        raise AssemblyError(
+            f'clock {options.name}: type = "phc", but no interface of instance {instance} has hardware time stamps and '
+            "no device is given; `ptpstack interfaces` shows what there is"
+        )
+    return SystemClock(leap, read_only=not options.steers("system"))
+
+
+def _simulated(options: ClockOptions) -> SimulatedClock:
+    changes: dict[str, float] = {}
+    if options.frequency_ppb is not None:
+        changes["initial_frequency_ppb"] = options.frequency_ppb
+    if options.wander_ppb is not None:
+        changes["wander_ppb"] = options.wander_ppb
+    if options.drift_ppb_per_day is not None:
+        changes["ageing_ppb_per_day"] = options.drift_ppb_per_day
+    return SimulatedClock(
+        RealtimeBase(),
+        OscillatorModel.preset(options.oscillator, **changes),
+        seed=options.seed if options.seed is not None else 0,
+        name=options.name,
+        initial_error_ns=options.initial_error_ns,
+        max_adjustment_ppb=options.max_adjustment_ppb,
+        grain_ns=round(options.grain_ns),
+        noise_ns=options.noise_ns,
+    )
+
+
+def _servo(settings: ServoSettings, noise: str) -> ServoOptions:
+    if noise not in GAINS:
+        raise AssemblyError(f"servo: time_stamping_noise {noise!r} is none of {', '.join(GAINS)}")
+    return ServoOptions(
+        type=settings.type,
+        gains=noise,
+        kp=settings.kp,
+        ki=settings.ki,
+        first_step_threshold_ns=settings.first_step_threshold_ns,
+        step_threshold_ns=settings.step_threshold_ns,
+        max_frequency_ppb=settings.max_frequency_ppb or 1e9,
+        delay_filter=settings.delay_filter,
+        delay_filter_length=settings.delay_filter_length,
+        lock_threshold_ns=settings.lock_threshold_ns or DEFAULT_LOCK_THRESHOLD_NS,
+    )
+
+
+def _reference(settings: InstanceSettings, clock_name: str, clock: Clock) -> ReferencePlan:
+    wanted = settings.reference
+    if wanted.type == "system":
+        if isinstance(clock, SystemClock):
+            # the clock is its own reference: what the kernel says of it is what we may say
+            synchronised, accuracy = system_quality(clock)
+            return ReferencePlan(
+                clock_name,
+                "declared",
+                "locked" if synchronised else "free-running",
+                TimeSource.NTP,
+                accuracy,
+                primary=False,
+            )
+        return ReferencePlan(
+            clock_name,
+            "measured",
+            "locked",
+            TimeSource.NTP,
+            ACCURACY_UNKNOWN,
+            log_interval=wanted.log_interval,
+            primary=False,
+            servo=ServoOptions(gains="hardware", lock_threshold_ns=DEFAULT_LOCK_THRESHOLD_NS),
+        )
+    return ReferencePlan(
+        clock_name,
+        "measured" if wanted.type == "simulated" else "declared",
+        wanted.state,
+        wanted.time_source,
+        wanted.accuracy,
+        LOCKED_VARIANCE,
+        wanted.holdover_spec_s or 3600.0,
+        wanted.log_interval,
+        True,
+        ServoOptions(gains="hardware", lock_threshold_ns=1_000.0 + 10 * wanted.noise_ns),
+    )
+
+
+def system_quality(clock: SystemClock) -> tuple[bool, int]:
+    """What the kernel knows of its clock: synchronised, and the clockAccuracy that its maximum error allows."""
+    status = clock.status()
+    return status.synchronised, clock_accuracy_for(status.max_error_ns) if status.synchronised else ACCURACY_UNKNOWN

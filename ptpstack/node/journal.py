@@ -1,0 +1,88 @@
+"""Events as log lines: one rendering for the terminal, one for journald (with its priority prefix)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import IO, Any
+
+from ptpstack.engine.effects import Event
+
+LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+
+_PROBLEMS = {"clock-failed": 3, "channel-failed": 3, "silent": 4}
+
+
+def sentence(event: Event) -> tuple[int, str]:
+    """(syslog severity, text) of an event."""
+    data = event.data
+    where = f"{event.instance}/{event.port}" if event.port else event.instance
+    because = _because(data.get("decision"))
+    kind = event.kind
+    if kind == "port-state":
+        text = f"{where}: {data['old']} -> {data['new']} ({data['event']}){because}"
+        return (4 if data["new"] == "FAULTY" else 6), text
+    if kind == "parent":
+        return 6, f"{where}: parent {data['old']} -> {data['new']}, grandmaster {data['grandmaster']}{because}"
+    if kind == "servo":
+        role = "steering" if data["steers"] else "watching"
+        return 6, f"{where or data['edge']}: servo {data['old'] or 'start'} -> {data['new']} ({role})"
+    if kind == "steering":
+        return 6, f"clock {data['clock']}{because.replace(': ', ': ', 1)}"
+    if kind == "reference":
+        return 6, f"reference of {data['clock']}: {data['state']}{because}"
+    if kind == "clock-step":
+        return 4, f"clock {data['clock']} stepped by {data['step_ns']:+.0f} ns: {data['reason']}"
+    if kind == "link":
+        return (6 if data["up"] else 4), f"{data['channel']}: link {'up' if data['up'] else 'down'}"
+    if kind == "silent":
+        return 4, f"{where or data['edge']}: no measurement for {data['for_s']:.1f} s"
+    return _PROBLEMS.get(kind, 6), f"{where + ': ' if where else ''}{kind} {data}"
+
+
+def _because(decision: Any) -> str:
+    return f": {decision['reason']}" if isinstance(decision, dict) and decision.get("reason") else ""
+
+
+class Journal:
+    """Writes to ``stream`` (stderr); caps the rate, so that a flapping network cannot fill a disk."""
+
+    LINES_PER_SECOND = 50
+
+    def __init__(self, level: str = "info", stream: IO[str] | None = None) -> None:
+        self._limit = LEVELS[level]
+        self._stream = stream if stream is not None else sys.stderr
+        self._journald = "JOURNAL_STREAM" in os.environ and stream is None
+        self._second = 0
+        self._lines = self._suppressed = 0
+
+    def log(self, severity: int, text: str) -> None:
+        if severity > self._limit:
+            return
+        now = time.time()
+        if int(now) != self._second:
+            suppressed, self._suppressed = self._suppressed, 0
+            self._second, self._lines = int(now), 0
+            if suppressed:
+                self._write(4, f"{suppressed} lines were left out: more than {self.LINES_PER_SECOND} in a second", now)
+        self._lines += 1
+        if self._lines > self.LINES_PER_SECOND and severity > 3:
+            self._suppressed += 1
+            return
+        self._write(severity, text, now)
+
+    def _write(self, severity: int, text: str, now: float) -> None:
+        if self._journald:
+            prefix = f"<{severity}>"
+        else:
+            prefix = time.strftime("%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d} "
+        try:
+            self._stream.write(prefix + text + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            # a log nobody reads must not end the time service
+            self._suppressed += 1
+
+    def event(self, event: Event, now_ns: int) -> None:
+        self.log(*sentence(event))

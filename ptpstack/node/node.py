@@ -1,0 +1,251 @@
+"""A running node: channels and clocks on one side, the engine on the other, the loop between."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from ptpstack.clocks.base import ClockError
+from ptpstack.clocks.simulated import SimulatedClock
+from ptpstack.clocks.system import SystemClock
+from ptpstack.engine.driver import carry_out
+from ptpstack.engine.effects import EngineEffect, Event
+from ptpstack.engine.engine import Engine
+from ptpstack.engine.trace import RecordedEngine
+from ptpstack.net.channel import Channel, ChannelError
+from ptpstack.net.links import LinkEvent, LinkWatch
+from ptpstack.node.assembly import Parts, open_site_channel, system_quality
+from ptpstack.node.loop import Loop
+from ptpstack.protocol.effects import Send
+from ptpstack.timebase.units import NS_PER_S
+
+Listener = Callable[[Event, int], None]
+
+
+class Node:
+    """Owns the parts. ``start`` once, then the loop drives it; ``close`` releases everything."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        loop: Loop,
+        *,
+        engine: Engine | None = None,
+        links: LinkWatch | None = None,
+        links_missing: str = "",
+    ) -> None:
+        self.parts = parts
+        self.loop = loop
+        self.engine = engine if engine is not None else Engine(parts.plan)
+        self.channels = parts.channels
+        self.clocks = parts.clocks
+        self.links = links
+        self.links_missing = links_missing
+        self.link_state: dict[str, bool] = {}
+        self.listeners: list[Listener] = []
+        self.started_ns = 0
+        self._channel_options = {
+            options.name: options for settings in parts.site.instances for options in settings.channels
+        }
+        self._indices: dict[str, int] = {}
+        #: called each time round with the present time; returns its next deadline
+        self.periodic: list[Callable[[int], int | None]] = []
+
+    # ---- life -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        now = self.loop.now_ns()
+        self.started_ns = now
+        for channel in self.channels.values():
+            self._watch(channel)
+        if self.links is not None:
+            self.loop.add_reader(self.links.fileno(), self._links_ready)
+        self.loop.on_timer(self._timer)
+        frequencies = {}
+        for name, clock in self.clocks.items():
+            with contextlib.suppress(ClockError):
+                frequencies[name] = clock.frequency_ppb()
+        self.perform(self.engine.start(now, frequencies), now)
+        self._set_deadline()
+
+    def close(self) -> None:
+        now = self.loop.now_ns()
+        for channel in self.channels.values():
+            self._unwatch(channel)
+            channel.close()
+        if self.links is not None:
+            self.loop.remove_reader(self.links.fileno())
+            self.links.close()
+        for clock in self.clocks.values():
+            clock.close()
+        if isinstance(self.engine, RecordedEngine):
+            self.engine.close_trace(now)
+
+    def _watch(self, channel: Channel) -> None:
+        clock = self.clocks[self.parts.clock_of_channel[channel.name]]
+        stamp_sns = clock.stamp_sns
+        name = channel.name
+        receive = channel.receive
+        send_general = channel.send_general
+
+        def readable(fd: int) -> None:
+            frames = receive(fd)
+            now = self.loop.now_ns()
+            engine_receive = self.engine.receive
+            for octets, stamp, source, event in frames:
+                effects = engine_receive(
+                    name, octets, stamp_sns(stamp) if event and stamp is not None else None, source, now
+                )
+                if effects:
+                    first = effects[0]
+                    if len(effects) == 1 and type(first) is Send and first.token is None:
+                        # one answer to one request: what a grandmaster does all day
+                        send_general(first.octets, first.destination)
+                    else:
+                        carry_out(self.engine, effects, self, now)
+            self._set_deadline()
+
+        for fd in channel.receive_filenos():
+            self.loop.add_reader(fd, readable)
+        self.loop.add_error_reader(channel.stamp_fileno(), lambda fd: self._stamps_ready(channel))
+
+    def _unwatch(self, channel: Channel) -> None:
+        with contextlib.suppress(ValueError):
+            for fd in [*channel.receive_filenos(), channel.stamp_fileno()]:
+                self.loop.remove_reader(fd)
+
+    # ---- what the loop calls ----------------------------------------------------------------------------------
+
+    def _stamps_ready(self, channel: Channel) -> None:
+        self._collect_stamps(channel, self.loop.now_ns())
+        self._set_deadline()
+
+    def _collect_stamps(self, channel: Channel, now: int) -> None:
+        clock = self.clocks[self.parts.clock_of_channel[channel.name]]
+        for token, stamp, _missing in channel.transmit_stamps(now):
+            egress = None if stamp is None else clock.stamp_sns(stamp)
+            self.perform(self.engine.transmitted(token, egress, now), now)
+
+    def _timer(self) -> None:
+        now = self.loop.now_ns()
+        for channel in list(self.channels.values()):
+            due = channel.next_stamp_deadline_ns()
+            if due is not None and due <= now:
+                self._collect_stamps(channel, now)
+        deadline = self.engine.next_deadline()
+        if deadline is not None and deadline <= now:
+            self.perform(self.engine.timer(now), now)
+        self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        now = self.loop.now_ns()
+        deadline = self.engine.next_deadline()
+        for channel in self.channels.values():
+            due = channel.next_stamp_deadline_ns()
+            if due is not None and (deadline is None or due < deadline):
+                deadline = due
+        for periodic in self.periodic:
+            due = periodic(now)
+            if due is not None and (deadline is None or due < deadline):
+                deadline = due
+        self.loop.set_deadline(deadline)
+
+    def _links_ready(self, fd: int) -> None:
+        assert self.links is not None
+        now = self.loop.now_ns()
+        for event in self.links.read():
+            self._link_changed(event, now)
+        self._set_deadline()
+
+    def _link_changed(self, event: LinkEvent, now: int) -> None:
+        known = self.link_state.get(event.name)
+        index = self._indices.get(event.name, event.ifindex)
+        if event.ifindex:
+            self._indices[event.name] = event.ifindex
+        for channel in list(self.channels.values()):
+            if channel.interface != event.name:
+                continue
+            if event.up and index != event.ifindex and not self._reopen(channel, now):
+                return
+            # the first report only matters when it is bad news: ports start with the link taken to be up
+            if event.up is not (True if known is None else known):
+                self.perform(self.engine.link(channel.name, event.up, now), now)
+        self.link_state[event.name] = event.up
+
+    def _reopen(self, channel: Channel, now: int) -> bool:
+        """The interface went away and came back as another one: its sockets are bound to a ghost."""
+        self._unwatch(channel)
+        channel.close()
+        try:
+            new = open_site_channel(self._channel_options[channel.name])
+        except ChannelError as error:
+            self.event(Event("channel-failed", "", 0, {"channel": channel.name, "reason": str(error)}), now)
+            return False
+        self.channels[channel.name] = new
+        self._watch(new)
+        return True
+
+    # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
+
+    def perform(self, effects: list[EngineEffect], now: int) -> None:
+        if effects:
+            carry_out(self.engine, effects, self, now)
+
+    def send(self, send: Send, now: int) -> None:
+        channel = self.channels[send.channel]
+        if send.token is None:
+            channel.send_general(send.octets, send.destination)
+        else:
+            channel.send_event(send.octets, send.destination, send.token, now)
+
+    def set_frequency(self, clock: str, ppb: float) -> float:
+        return self.clocks[clock].set_frequency(ppb)
+
+    def step(self, clock: str, delta_sns: int) -> None:
+        self.clocks[clock].step(delta_sns)
+
+    def clock_sns(self, clock: str) -> int:
+        return self.clocks[clock].now_sns()
+
+    def clock_frequency(self, clock: str) -> float:
+        return self.clocks[clock].frequency_ppb()
+
+    def read_reference(self, clock: str) -> tuple[int, int, float] | None:
+        reading = self.parts.readings[clock]
+        cross = self.clocks[clock].cross_reading()
+        utc_ns = cross.realtime_ns
+        tai_ns = utc_ns + self.parts.plan.leap.tai_minus_utc(utc_ns // NS_PER_S) * NS_PER_S
+        noise_sns = round(reading.rng.gauss(0.0, reading.noise_ns) * 65536) if reading.noise_ns else 0
+        return cross.clock_sns, (tai_ns << 16) + noise_sns, cross.bound_ns + 3 * reading.noise_ns
+
+    def event(self, event: Event, now: int) -> None:
+        for listener in self.listeners:
+            listener(event, now)
+
+    # ---- operations -------------------------------------------------------------------------------------------
+
+    def watch_system_clock(self, now: int) -> None:
+        """A grandmaster on the system clock says of it what the kernel says."""
+        for name, reference in self.engine.references.items():
+            clock = self.clocks[name]
+            if isinstance(clock, SystemClock) and reference.plan.type == "declared" and not reference.plan.primary:
+                synchronised, _ = system_quality(clock)
+                state = "locked" if synchronised else "free-running"
+                if state != reference.state.value and reference.forced_class is None:
+                    self.perform(self.engine.declare_reference(name, state, None, now), now)
+
+    def truth(self) -> list[dict[str, Any]]:
+        """What simulated clocks really show: exact, because all of them share one base."""
+        rows: list[dict[str, Any]] = []
+        for name, clock in self.clocks.items():
+            row: dict[str, Any] = {"name": name, "kind": clock.kind}
+            if isinstance(clock, SimulatedClock):
+                cross = clock.cross_reading(1)
+                row |= {
+                    "base_ns": cross.realtime_ns,
+                    "clock_sns": cross.clock_sns,
+                    "error_ns": clock.error_sns(cross.realtime_ns) / 65536,
+                }
+            rows.append(row)
+        return rows
