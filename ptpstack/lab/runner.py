@@ -164,7 +164,7 @@ class _Runner:
     def _start_all(self) -> None:
         for node in self._topology.nodes:
             host = self._topology.host(node.host)
-            worker = Worker(node, host, self._run, self._network, self._node_command)
+            worker = Worker(node, host, self._run, self._network, self._node_command, self._topology.directory)
             self._workers[node.label] = worker
             self._recording.nodes[node.label] = NodeRecording(node.label, node.host, node.kind, node.role)
             if host.links:

@@ -33,7 +33,13 @@ class Worker:
     """``control`` and ``events`` are None while there is no connection (yet)."""
 
     def __init__(
-        self, node: Node, host: Host, run: RunDirectory, network: Network, node_command: Sequence[str]
+        self,
+        node: Node,
+        host: Host,
+        run: RunDirectory,
+        network: Network,
+        node_command: Sequence[str],
+        directory: str,
     ) -> None:
         self.node = node
         self.child: Child | None = None
@@ -48,6 +54,7 @@ class Worker:
         self.may_end = False
         self.answered = False
         self._host = host
+        self._directory = directory
         self._run = run
         self._network = network
         self._node_command = node_command
@@ -67,7 +74,7 @@ class Worker:
         run, node = self._run, self.node
         if node.kind == "ptpstack":
             path = run.path / f"{node.label}.toml"
-            path.write_text(to_toml(site_for(node, run.socket(node.label))))
+            path.write_text(to_toml(site_for(node, run.socket(node.label), self._directory)))
             return [*self._node_command, str(path)]
         if node.kind == "ptp4l":
             path = run.path / f"{node.label}.conf"
