@@ -176,7 +176,8 @@ class Bench:
     def measure(self, peer: Peer, port: int = 1, delay_ns: int = 0, **fields: Any) -> list[Effect]:
         """A two-step Sync of the peer, ``delay_ns`` on its way."""
         origin = self.now - delay_ns
-        return self.receive(peer.sync(**fields), port) + self.receive(peer.follow_up(origin), port)
+        number = {"sequence_id": fields["sequence_id"]} if "sequence_id" in fields else {}
+        return self.receive(peer.sync(**fields), port) + self.receive(peer.follow_up(origin, **number), port)
 
     # ---- what came out ----------------------------------------------------------------------------------------
 
