@@ -137,11 +137,11 @@ class Port:
         """Run the state machine; True when the state changed or was entered anew."""
         old = self.ds.port_state
         new = next_state(self._table, old, event)
-        if decision is not None:
-            self.decision = decision
         if new is None:
             self.counters[f"event-ignored-{event.value}"] += 1
             return False
+        if decision is not None:
+            self.decision = decision
         reenter = event is PortEvent.RECOMMEND_NEW_PARENT
         if new is old and not reenter:
             return False
