@@ -34,6 +34,7 @@ candidates = st.builds(
 )
 
 
+@settings(max_examples=500)
 @given(candidates, candidates)
 def test_comparison_is_antisymmetric_and_names_the_same_step(a: Candidate, b: Candidate) -> None:
     there, back = compare(a, b), compare(b, a)
@@ -42,6 +43,7 @@ def test_comparison_is_antisymmetric_and_names_the_same_step(a: Candidate, b: Ca
     assert (there.a_value, there.b_value) == (back.b_value, back.a_value)
 
 
+@settings(max_examples=500)
 @given(candidates, candidates)
 def test_comparison_is_total_but_for_the_two_errors(a: Candidate, b: Candidate) -> None:
     result = compare(a, b)
@@ -58,18 +60,21 @@ def test_comparison_is_total_but_for_the_two_errors(a: Candidate, b: Candidate) 
         assert "error-1" in result.step
 
 
+@settings(max_examples=500)
 @given(candidates, candidates, candidates)
 def test_comparison_is_transitive_on_different_grandmasters(a: Candidate, b: Candidate, c: Candidate) -> None:
     if len({a.grandmaster, b.grandmaster, c.grandmaster}) == 3 and compare(a, b).a_better and compare(b, c).a_better:
         assert compare(a, c).a_better
 
 
+@settings(max_examples=500)
 @given(candidates, candidates)
 def test_different_grandmasters_are_never_better_by_topology(a: Candidate, b: Candidate) -> None:
     if a.grandmaster != b.grandmaster:
         assert compare(a, b).rank in (Rank.A_BETTER, Rank.B_BETTER)
 
 
+@settings(max_examples=500)
 @given(candidates, candidates)
 def test_the_sentence_names_the_winner_first(a: Candidate, b: Candidate) -> None:
     result = compare(a, b)
@@ -98,6 +103,7 @@ def received(views: list[PortView]) -> list[PortView]:
     return fixed
 
 
+@settings(max_examples=500)
 @given(views, st.sampled_from([1, 6, 127, 128, 187, 248, 255]), few)
 def test_the_state_decision_recommends_at_most_one_follower(rows: list[PortView], clock_class: int, p1: int) -> None:
     me = PortIdentity(identity(9), 0)
