@@ -63,6 +63,19 @@ def test_BMC_01_invented_masters_never_push_out_the_parent_or_a_qualified_one() 
     assert bench.port().foreign.evicted > 400
 
 
+def test_BMC_01_the_parent_is_kept_even_while_its_announces_are_rare() -> None:
+    """Followed with a long timeout, its two newest Announces may lie further apart than the window."""
+    bench = Bench(port={"foreign_master_capacity": 5, "announce_receipt_timeout": 10})
+    parent = Peer(1, priority1=1)
+    bench.follow(parent)
+    bench.silence(parent)
+    bench.run(9)
+    for n in range(1000, 1020):
+        bench.receive(Peer(n).announce())
+    assert parent.identity in {r.sender for r in bench.port().foreign}
+    assert bench.states() == ["UNCALIBRATED"]
+
+
 @pytest.mark.parametrize(("every_s", "chosen"), [(8.0, False), (4.0, True), (7.9, True)])
 def test_BMC_02_two_announces_inside_four_intervals_qualify(every_s: float, chosen: bool) -> None:
     bench = Bench(client_only=True)
@@ -233,6 +246,14 @@ def test_BMC_13_class_below_128_and_worse_is_passive() -> None:
     assert parents([e for _, e in bench.effects]) == []
 
 
+@pytest.mark.parametrize(("clock_class", "code"), [(1, "P1"), (127, "P1"), (128, "S1"), (248, "S1")])
+def test_BMC_13_classes_1_to_127_never_follow(clock_class: int, code: str) -> None:
+    bench = Bench(quality=PLAIN._replace(clock_class=clock_class))
+    bench.hear(Peer(1, priority1=1))
+    bench.run(3)
+    assert bench.codes() == {1: code}
+
+
 def test_BMC_14_class_below_128_and_better_is_master() -> None:
     bench = Bench(quality=GRANDMASTER)
     bench.hear(Peer(1, quality=PLAIN))
@@ -393,16 +414,16 @@ def test_BMC_25_a_server_only_port_of_a_boundary_clock_serves_its_parents_time()
 # ------------------------------------------------------------------------------------------------------ elections
 
 
-def test_BMC_29_all_ports_change_in_one_election() -> None:
+@pytest.mark.parametrize(("old", "new"), [(1, 2), (2, 1)])
+def test_BMC_29_all_ports_change_in_one_election(old: int, new: int) -> None:
     bench = Bench(2)
     first, better = Peer(1, priority1=10), Peer(2, priority1=5)
-    bench.follow(first, port=1)
+    bench.follow(first, port=old)
     bench.run(20)
-    assert bench.states() == ["UNCALIBRATED", "MASTER"]
-    bench.receive(better.announce(), 2)
-    effects = bench.receive(better.announce(), 2)
+    bench.receive(better.announce(), new)
+    effects = bench.receive(better.announce(), new)
     # one input; who stops following goes first, so there are never two
-    assert changes(effects) == [(1, "UNCALIBRATED", "PRE_MASTER"), (2, "MASTER", "UNCALIBRATED")]
+    assert changes(effects) == [(old, "UNCALIBRATED", "PRE_MASTER"), (new, "MASTER", "UNCALIBRATED")]
     assert {r.decision.inputs["Ebest"]["grandmasterIdentity"] for r in bench.instance.election} == {  # type: ignore[index]
         "020000.fffe.000002"
     }

@@ -203,6 +203,7 @@ class History:
                 table = self.instance.ports[effect.port - 1]._table
                 assert table[effect.old][PortEvent(effect.event)] is effect.new
                 self.states[effect.port] = effect.new
+                assert sum(state in FOLLOWING for state in self.states.values()) <= 1
                 began |= effect.new is PortState.UNCALIBRATED and effect.old is not PortState.SLAVE
                 told &= effect.new in FOLLOWING or effect.old not in FOLLOWING
             elif isinstance(effect, ParentChanged):

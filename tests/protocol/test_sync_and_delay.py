@@ -134,6 +134,13 @@ def test_SYN_08_a_one_step_sync_counts_at_once_and_a_follow_up_after_it_does_not
     assert bench.port().counters["follow-up-duplicate"] == 1
 
 
+def test_SYN_08_a_follow_up_before_its_one_step_sync_is_not_kept_for_another() -> None:
+    bench, peer = client()
+    bench.receive(peer.follow_up(bench.now - 400, sequence_id=7))
+    assert len(syncs(bench.receive(peer.sync(sequence_id=7, flags=0, origin_ns=bench.now)))) == 1
+    assert bench.receive(peer.sync(sequence_id=7)) == []
+
+
 def test_SYN_09_offset_is_t2_minus_t1_minus_delay_minus_corrections() -> None:
     """The worked example: 10 us each way, this clock 5 us ahead."""
     servo = ClassicServo(ServoOptions())
