@@ -49,6 +49,8 @@ class Reference:
         self.signal = state is ReferenceState.LOCKED
         if not self.signal:
             self._enter(state, now, "declared by the operator: the reference's signal is gone")
+        elif self.state is not ReferenceState.LOCKED:
+            self.decision = Decision(self.state.value, "the signal is back; it counts once the clock has locked to it")
 
     def servo_locked(self, now: int) -> None:
         if self.signal and self.state is not ReferenceState.LOCKED:

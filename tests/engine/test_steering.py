@@ -1,0 +1,341 @@
+"""Which edge steers a clock, what the others do meanwhile, and who takes over."""
+
+from __future__ import annotations
+
+import pytest
+
+from ptpstack.engine.effects import SetFrequency, StepClock
+from ptpstack.engine.engine import Engine
+from ptpstack.engine.plan import ClockPlan, EnginePlan, ReferencePlan
+from ptpstack.engine.status import status
+from ptpstack.protocol.options import PortOptions
+from ptpstack.servo.base import ServoState
+from ptpstack.wire.codec import encode
+from ptpstack.wire.messages import Sync
+from ptpstack.wire.types import PortIdentity
+from tests.engine.bench import Table, instance, plan
+from tests.protocol.bench import GRANDMASTER, Peer, S, identity
+
+ONE, TWO = Peer(1, quality=GRANDMASTER), Peer(2, quality=GRANDMASTER)
+
+
+def two_instances() -> Table:
+    """Instances of domains 0 and 24 on one clock and one channel."""
+    table = Table(plan(instance("a"), instance("b", domain=24)))
+    table.start()
+    return table
+
+
+def steering(table: Table, clock: str = "clock") -> str | None:
+    edge = table.engine.clocks[clock].steering
+    return None if edge is None else edge.name
+
+
+def test_nothing_steers_before_anything_is_measured() -> None:
+    table = two_instances()
+    table.run(5)
+    assert steering(table) is None
+    assert table.commands(SetFrequency) == table.commands(StepClock) == []
+
+
+def test_the_first_measured_steers_and_an_earlier_in_the_configuration_takes_over() -> None:
+    table = two_instances()
+    table.serve(TWO, 8, domain=24)
+    assert steering(table) == "b"
+    table.serve(ONE, 4)
+    assert steering(table) == "a"
+    events = table.events("steering")
+    assert [e["decision"]["inputs"].get("before") for e in events] == [None, "b"]
+    assert "b only watches" in events[-1]["decision"]["lost"]
+
+
+def test_a_later_one_in_the_configuration_never_takes_over_from_a_usable_one() -> None:
+    table = two_instances()
+    table.serve(ONE, 6)
+    for _ in range(6):
+        table.serve(ONE, 1)
+        table.serve(TWO, 1, domain=24)
+    assert steering(table) == "a"
+
+
+def test_the_reference_comes_before_every_instance() -> None:
+    table = Table(plan(instance("a"), references=(ReferencePlan("clock", "measured"),)))
+    table.mute.add("clock")
+    table.start()
+    table.serve(ONE, 5)
+    assert steering(table) == "a"
+    table.mute.clear()
+    table.run(2)
+    assert steering(table) == "reference of clock"
+
+
+def test_a_watcher_measures_and_never_commands() -> None:
+    table = two_instances()
+    table.error_ns["clock"] = 5_000.0
+    table.serve(ONE, 10)
+    table.clear()
+    # the watched one claims a time 1 ms away: it is measured, and the clock hears nothing of it
+    wrong = Peer(2, quality=GRANDMASTER)
+    for _ in range(10):
+        table.announce(wrong, domain=24, times=1)
+        table.receive(wrong.sync(domain=24))
+        table.receive(wrong.follow_up(table.epoch_ns + table.now - 1_000_000, domain=24))
+        table.run(0.5)
+        table.answer(wrong, error_ns=-1_000_000, domain=24)
+        table.serve(ONE, 1)
+    edge = table.engine.edges["b"]
+    assert edge.measurements == 9  # not at the first Announce, which does not qualify
+    estimate = edge.servo.estimate(table.now)
+    assert estimate is not None
+    assert 900_000 < estimate.value_ns < 1_100_000
+    assert table.commands(StepClock) == []
+    assert all(abs(c.ppb) < 100_000 for c in table.commands(SetFrequency))
+    assert abs(table.error_ns["clock"]) < 1_000
+    assert not edge.servo.steering
+    assert table.engine.edges["a"].servo.steering
+
+
+def test_the_next_takes_over_when_the_steering_one_falls_silent() -> None:
+    table = two_instances()
+    for _ in range(8):
+        table.serve(ONE, 1)
+        table.serve(TWO, 1, domain=24)
+    assert steering(table) == "a"
+    frequency = table.frequency["clock"]
+    table.clear()
+    table.serve(TWO, 25, domain=24)
+    assert steering(table) == "b"
+    # the clock goes on from the frequency it had
+    assert all(abs(c.ppb - frequency) < 50 for c in table.commands(SetFrequency))
+    table.serve(ONE, 5)
+    assert steering(table) == "a"
+
+
+def test_a_silent_source_is_noticed_and_the_clock_holds_over() -> None:
+    """Announces go on, Sync stops: after 16 intervals the source is called silent."""
+    table = Table(plan(instance("a")))
+    table.start()
+    table.serve(ONE, 12)
+    assert table.engine.edges["a"].servo.state is ServoState.LOCKED
+    stopped = table.now
+    for _ in range(12):
+        table.announce(ONE, times=1)
+        table.run(2)
+    (silent,) = table.events("silent")
+    assert silent["edge"] == "a"
+    assert 16 <= silent["for_s"] <= 18
+    assert table.engine.edges["a"].servo.state is ServoState.HOLDOVER
+    assert not table.engine.edges["a"].usable
+    assert table.now - stopped == 24 * S
+    # and it is taken up again where it was
+    table.clear()
+    table.serve(ONE, 8)
+    assert table.engine.edges["a"].servo.state is ServoState.LOCKED
+    assert table.commands(StepClock) == []
+
+
+def test_losing_every_master_means_holdover_with_the_learnt_frequency() -> None:
+    table = Table(plan(instance("a", client_only=True)))
+    table.start()
+    table.serve(ONE, 20)
+    table.clear()
+    table.run(20)
+    assert table.engine.edges["a"].servo.state is ServoState.HOLDOVER
+    (command,) = table.commands(SetFrequency)
+    assert "hold" in command.reason
+    assert table.events("servo")[-1]["new"] == "holdover"
+
+
+def test_a_step_flushes_all_instances_of_the_clock_and_nobody_elses() -> None:
+    table = Table(plan(instance("a"), instance("b", domain=24), instance("c", clock="other", channel="p2", domain=1)))
+    table.start()
+    flushed: list[str] = []
+    for name, i in table.engine.instances.items():
+        original = i.clock_stepped
+        i.clock_stepped = lambda name=name, original=original: (flushed.append(name), original())[1]  # type: ignore[method-assign,misc,func-returns-value]
+    servos: list[str] = []
+    for name, edge in table.engine.edges.items():
+        stepped = edge.servo.clock_stepped
+        edge.servo.clock_stepped = lambda name=name, stepped=stepped: (servos.append(name), stepped())[1]  # type: ignore[method-assign,misc,func-returns-value]
+    table.error_ns["clock"] = 10_000_000.0
+    table.serve(ONE, 5)
+    (step,) = table.commands(StepClock)
+    assert step.clock == "clock"
+    assert abs(step.delta_sns / 65536 + 10_000_000) < 1_000
+    assert abs(table.error_ns["clock"]) < 1_000
+    assert flushed == ["a", "b"]
+    assert set(servos) == {"a", "b"}
+    assert table.engine.clocks["clock"].steps == 1
+    assert table.engine.clocks["other"].steps == 0
+    (told,) = table.events("clock-step")
+    assert told["clock"] == "clock"
+
+
+def test_a_clock_that_may_not_be_steered_is_measured_and_left_alone() -> None:
+    table = Table(plan(instance("a"), clocks=(ClockPlan("clock", False, why_not_steerable="read only, by order"),)))
+    table.error_ns["clock"] = 3_000_000.0
+    table.start()
+    table.serve(ONE, 8)
+    assert table.commands(SetFrequency) == table.commands(StepClock) == []
+    clock = table.engine.clocks["clock"]
+    assert clock.decision.code == "not-steerable"
+    assert "read only" in clock.decision.reason
+    estimate = table.engine.edges["a"].servo.estimate(table.now)
+    assert estimate is not None
+    assert abs(estimate.value_ns - 3_000_000) < 10
+
+
+def test_a_clock_that_refuses_is_told_and_not_asked_again() -> None:
+    table = Table(plan(instance("a")))
+    table.error_ns["clock"] = 3_000.0
+    table.start()
+    table.broken.add("clock")
+    table.serve(ONE, 8)
+    (failed,) = table.events("clock-failed")
+    assert "the device is gone" in failed["reason"]
+    assert len(table.commands(SetFrequency) + table.commands(StepClock)) == 1
+    assert table.engine.edges["a"].measurements == 7
+
+
+def test_the_servos_lock_moves_the_port() -> None:
+    table = Table(plan(instance("a")))
+    table.start()
+    table.serve(ONE, 10)
+    assert table.engine.instances["a"].ports[0].state.name == "SLAVE"
+    assert {e["new"] for e in table.events("servo")} == {"unlocked", "tracking", "locked"}
+
+
+def test_a_short_loss_of_link_ends_in_slave_again() -> None:
+    """The servo stays sure of itself through a short interruption; the port must come back to SLAVE all the same."""
+    table = Table(plan(instance("a")))
+    table.start()
+    table.serve(ONE, 12)
+    table.carry(table.engine.link("p1", False, table.now))
+    assert table.engine.edges["a"].servo.state is ServoState.HOLDOVER
+    table.run(1)
+    table.carry(table.engine.link("p1", True, table.now))
+    table.serve(ONE, 12)
+    assert table.engine.instances["a"].ports[0].state.name == "SLAVE"
+    assert not table.engine.instances["a"].data.current.synchronization_uncertain
+
+
+# ------------------------------------------------------------------------------------------- several instances
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param({"domain": 0}, {"domain": 24}, id="PRF-32 domains"),
+        pytest.param({"sdo_id": 0x000}, {"sdo_id": 0x100}, id="PRF-33 majorSdoId"),
+        pytest.param({"sdo_id": 0x000}, {"sdo_id": 0x005}, id="PRF-33 minorSdoId"),
+    ],
+)
+def test_PRF_32_and_33_two_instances_on_one_port_do_not_hear_each_others_frames(
+    first: dict[str, int], second: dict[str, int]
+) -> None:
+    table = Table(plan(instance("a", **first), instance("b", **second)))  # type: ignore[arg-type]
+    table.start()
+    a, b = table.engine.instances["a"], table.engine.instances["b"]
+    before = dict(b.ports[0].counters)
+    table.serve(ONE, 4, **first)
+    assert a.ports[0].state.name in ("UNCALIBRATED", "SLAVE")
+    assert b.ports[0].state.name == "LISTENING"
+    assert dict(b.ports[0].counters) == before
+    table.run(10)
+    table.announce(TWO, **second)
+    assert b.data.parent.grandmaster_identity == identity(2)
+    assert a.data.parent.grandmaster_identity != identity(2)
+    table.run(8)
+    sent = {(m.domain, m.sdo_id) for _, m in table.announces()}
+    assert sent == {(i.options.domain, i.options.sdo_id) for i in (a, b)}
+
+
+def test_PRF_33_two_instances_that_could_not_be_told_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="could not be told apart"):
+        Engine(plan(instance("a"), instance("b")))
+    Engine(plan(instance("a"), instance("b", channel="p2")))
+
+
+def test_HDR_10_and_11_foreign_domain_and_sdo_id_are_counted_and_get_no_answer() -> None:
+    table = Table(plan(instance("a", port={"listen_first": False})))
+    table.start()
+    table.run(1)
+    for fields in ({"domain": 2}, {"sdo_id": 0x100}, {"sdo_id": 0x005}):
+        assert table.receive(Peer(9).delay_req(**fields)) == []
+    assert table.engine.unrouted["p1"]["drop-domain-or-sdo-id"] == 3
+    assert table.receive(Peer(9).delay_req()) != []
+
+
+def test_HDR_03_other_versions_and_short_frames_are_counted() -> None:
+    table = Table(plan(instance("a")))
+    table.start()
+    frame = encode(Sync(PortIdentity(identity(9), 1), 1))
+    for version in (0, 1, 3, 15):
+        assert table.receive(frame[:1] + bytes([0x10 | version]) + frame[2:]) == []
+    assert table.receive(frame[:33]) == []
+    assert table.engine.unrouted["p1"] == {"drop-version": 3, "drop-version-1": 1, "drop-short-header": 1}
+
+
+def test_stamps_find_their_instance() -> None:
+    table = Table(plan(instance("a"), instance("b", domain=24), instance("c", domain=25)))
+    table.start()
+    table.run(12)
+    for i in table.engine.instances.values():
+        counters = i.ports[0].counters
+        assert counters["tx-follow_up"] == counters["tx-sync"] > 3
+
+
+# ------------------------------------------------------------------------------------------ arbitrary time scales
+
+UTC_2026 = 1_767_225_600
+
+
+@pytest.mark.parametrize(("arb_is", "offset"), [("utc", 0), ("unknown", 37)])
+def test_arb_is_utc_adds_our_own_leap_table(arb_is: str, offset: int) -> None:
+    """A grandmaster that announces ptpTimescale FALSE and whose clock holds UTC: our clock speaks TAI."""
+    table = Table(plan(instance("a", client_only=True, arb_is=arb_is)), ptp_s=UTC_2026 + 37)
+    table.start()
+    for _ in range(8):
+        table.receive(ONE.announce(flags=0, current_utc_offset=99))
+        utc = table.epoch_ns + table.now - 37 * S
+        table.receive(ONE.sync())
+        table.receive(ONE.follow_up(utc))
+        table.run(0.5)
+        table.answer(ONE, error_ns=-37 * S)
+        table.run(0.5)
+    assert abs(table.error_ns["clock"] + offset * S) < 10_000
+    assert len(table.commands(StepClock)) == (1 if offset else 0)
+
+
+def test_TIM_10_leap_flags_and_offset_of_an_arbitrary_time_scale_are_not_used() -> None:
+    table = Table(plan(instance("a", client_only=True)), ptp_s=UTC_2026)
+    table.start()
+    table.announce(ONE, flags=0x0007, current_utc_offset=99)
+    properties = table.engine.instances["a"].data.time_properties
+    assert not properties.ptp_timescale
+    assert not properties.leap61
+    assert not properties.leap59
+    time = status(table.engine, table.now)["instances"][0]["time"]
+    assert (time["scale"], time["utc_offset_s"]) == ("ARB", None)
+
+
+def test_arb_is_utc_does_not_touch_a_boundary_clock() -> None:
+    ports = (PortOptions("p1"), PortOptions("p2"))
+    table = Table(plan(instance("a", ports=ports, arb_is="utc")), ptp_s=UTC_2026 + 37)
+    table.start()
+    table.announce(ONE, flags=0)
+    engine = table.engine
+    assert engine.arb_offset_s(engine.instances["a"], UTC_2026) == 0
+    client = Table(plan(instance("a", arb_is="utc")))
+    client.start()
+    client.announce(ONE, flags=0)
+    assert client.engine.arb_offset_s(client.engine.instances["a"], UTC_2026) == 37
+
+
+def test_an_engine_without_anything_to_do_has_no_deadline_but_housekeeping() -> None:
+    engine = Engine(EnginePlan((), ()))
+    assert engine.next_deadline() is None
+    engine.start(0)
+    assert engine.next_deadline() == 0
+    engine.timer(0)
+    assert engine.next_deadline() == S
