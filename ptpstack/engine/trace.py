@@ -7,7 +7,8 @@ A trace is lines of JSON (gzip when the name ends in ``.gz``), each ``[kind, now
 * ``["out", now, name, [fields]]``       an effect it caused; these are what a replay compares
 * ``["end", now, {counts}]``             a clean end; a trace without it was cut off
 
-One line is one write: a trace of a process that died is good up to its last line.
+One line is one write: a trace of a process that died is good up to its last line. A compressed one is written in
+blocks, so that it may lack the last ones.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -146,33 +148,60 @@ class ReplayResult:
         return self.divergence is None
 
 
+def _open_for_reading(path: str) -> IO[str]:
+    if path.endswith(".gz"):
+        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="ascii")
+    return open(path, encoding="ascii")
+
+
 def read_trace(path: str) -> Iterator[tuple[int, list[Any]]]:
     """(line number, record). TraceError for what is no trace; a last line cut short ends the trace quietly."""
+    number = 0
+    damaged: ValueError | RecursionError | None = None
     try:
-        with (
-            gzip.open(path, "rt", encoding="ascii") if path.endswith(".gz") else open(path, encoding="ascii") as stream
-        ):
-            number = 0
-            pending: tuple[int, json.JSONDecodeError] | None = None
-            for number, line in enumerate(stream, 1):
-                if pending is not None:
-                    raise TraceError(f"{path}: line {pending[0]} is damaged: {pending[1]}") from pending[1]
+        with _open_for_reading(path) as stream:
+            for line in stream:
+                if damaged is not None:
+                    raise TraceError(f"{path}: line {number} is damaged: {damaged}") from damaged
+                number += 1
                 try:
                     record = json.loads(line)
-                except json.JSONDecodeError as error:
-                    pending = (number, error)
+                except (ValueError, RecursionError) as error:
+                    # not yet an error: the last line of a process that died may have been cut
+                    damaged = error
                     continue
-                if not isinstance(record, list) or len(record) < 3:
-                    raise TraceError(f"{path}: line {number} is not a trace record")
-                if number == 1 and record[0] != "ptpstack-trace":
-                    raise TraceError(f"{path}: not a ptpstack trace (its first line says {str(record[0])[:40]!r})")
+                wrong = _wrong_shape(record, number)
+                if wrong is not None:
+                    raise TraceError(f"{path}: {wrong}")
                 yield number, record
-            if number == 0:
-                raise TraceError(f"{path}: empty file, not a trace")
-            if pending is not None and number == 1:
-                raise TraceError(f"{path}: not a ptpstack trace: {pending[1]}")
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise TraceError(f"{path}: not a readable trace: {error}") from error
+    except EOFError:
+        # compressed, and cut: what could be unpacked counts
+        pass
+    except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error) as error:
+        raise TraceError(f"{path}: not a readable trace after line {number}: {error}") from error
+    if number == 0:
+        raise TraceError(f"{path}: empty file, not a trace")
+    if damaged is not None and number == 1:
+        raise TraceError(f"{path}: not a ptpstack trace: {damaged}")
+
+
+def _wrong_shape(record: Any, number: int) -> str | None:
+    """Why a line is not what a trace holds at that place, or None."""
+    if number == 1:
+        if not isinstance(record, list) or len(record) != 3 or record[0] != "ptpstack-trace":
+            return f"not a ptpstack trace (its first line says {str(record)[:40]!r})"
+        return None
+    if not isinstance(record, list) or len(record) < 3 or type(record[1]) is not int:
+        return f"line {number} is not a trace record"
+    kind = record[0]
+    if kind in ("in", "out"):
+        if len(record) != 4 or not isinstance(record[2], str) or not isinstance(record[3], list):
+            return f"line {number} is not a trace record: {kind!r} is followed by time, name and a list"
+        if kind == "in" and record[2] not in METHODS:
+            return f"line {number}: unknown input {record[2]!r}"
+    elif kind != "end":
+        return f"line {number}: unknown kind of record {str(kind)[:40]!r}"
+    return None
 
 
 Observer = Callable[[int, str, list[Any]], None]
@@ -199,20 +228,22 @@ def replay(path: str, observe: Observer | None = None) -> ReplayResult:
         if kind == "ptpstack-trace":
             if record[1] != FORMAT:
                 raise TraceError(f"{path}: trace format {record[1]}, this program reads {FORMAT}")
-            engine = Engine(_plan(path, record[2]))
+            engine = _engine(path, record[2])
         elif kind == "in":
             if expected:
                 return differs(line, None, expected[0])
-            now, method, arguments = record[1], record[2], [_decode(a) for a in record[3]]
-            if method not in METHODS or engine is None:
-                raise TraceError(f"{path}: line {line}: unknown input {method!r}")
-            last_input = _describe(method, arguments)
-            if observe is not None:
-                observe(now, "in", [method, arguments])
+            now, method = record[1], record[2]
             try:
+                arguments = [_decode(a) for a in record[3]]
+                last_input = _describe(method, arguments)
+                if observe is not None:
+                    observe(now, "in", [method, arguments])
                 expected = [effect_record(e) for e in getattr(engine, method)(*arguments)]
-            except (KeyError, IndexError, TypeError, ValueError) as error:
-                raise TraceError(f"{path}: line {line}: an input no engine can have had: {error}") from error
+            except Exception as error:
+                # whatever an engine may raise for arguments of another kind: a real one never had them
+                raise TraceError(
+                    f"{path}: line {line}: an input no engine can have had ({type(error).__name__}: {error})"
+                ) from error
             result.inputs += 1
             result.first_ns = result.first_ns or now
             result.last_ns = now
@@ -242,8 +273,8 @@ def _describe(method: str, arguments: list[Any]) -> str:
     return f"{method}({', '.join(str(a) for a in arguments)[:80]})"
 
 
-def _plan(path: str, data: Any) -> EnginePlan:
+def _engine(path: str, data: Any) -> Engine:
     try:
-        return plan_from_dict(data)
-    except (KeyError, TypeError, ValueError) as error:
+        return Engine(plan_from_dict(data))
+    except Exception as error:
         raise TraceError(f"{path}: the configuration in its first line cannot be used: {error!r}") from error
