@@ -171,6 +171,8 @@ class ClassicServo:
         self._rate_ratio = 1.0
         self._offsets.clear()
         self._offset_at_ns = None
+        if not self._pi.running:
+            self._pi.restart()
 
     def new_master(self, now_ns: int) -> None:
         """Another path: its delay has to be learnt anew; what is known of our own oscillator stays."""
@@ -178,6 +180,9 @@ class ClassicServo:
         self._delay_sns = None
         self._sync = None
         self._good = self._bad = 0
+        if not self._pi.running:
+            # a first sample of the old master and a second of the new one would make a frequency of their difference
+            self._pi.restart()
         if self._state is ServoState.LOCKED:
             self._state = ServoState.TRACKING
 
