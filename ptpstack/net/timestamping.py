@@ -68,7 +68,11 @@ def flags_for(stamping: str, *, transmit: bool) -> int:
 
 
 def enable(sock: socket.socket, stamping: str, *, transmit: bool) -> None:
-    """Ask for time stamps on ``sock``. OSError when the kernel has none of the variants."""
+    """Ask for time stamps on ``sock``. OSError when the kernel has none of the variants.
+
+    When it is the first socket of the host to ask for software stamps, the kernel switches them on from a work queue:
+    for up to some milliseconds datagrams still arrive without.
+    """
     flags = flags_for(stamping, transmit=transmit)
     variants = [(option, flags) for option in (SO_TIMESTAMPING_NEW, SO_TIMESTAMPING_OLD)]
     if not transmit:
