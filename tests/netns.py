@@ -193,17 +193,19 @@ def unavailable() -> str | None:
             if os.geteuid() != 0:
                 _become_root_of_a_user_namespace()
             Namespace("probe").close()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
             _refusal = f"no network namespaces: {error} (run as root, or allow user namespaces)"
     return _refusal
 
 
 def _become_root_of_a_user_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
-    _unshare(CLONE_NEWUSER)  # EINVAL when this process has several threads
+    # EINVAL when this process has several threads. The network too: only a namespace of ours can be come back to.
+    _unshare(CLONE_NEWUSER | CLONE_NEWNET)
     for file, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
         with open(f"/proc/self/{file}", "w") as stream:
             stream.write(text)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 @contextlib.contextmanager
