@@ -151,8 +151,8 @@ def _takeovers(report: LabReport) -> RenderableType | None:
         groups += [*([Text()] if groups else []), _title(f"{event[0]:.1f} s: {event[1]}"), table]
         explained = next((t for t in mine if t.why), None)
         if explained is not None:
-            why = "\n".join([f"why, says {explained.node}:", *(f"  {line}" for line in explained.why)])
-            groups.append(Text(why, style="dim"))
+            groups.append(Text(f"why, says {explained.node}:", style="dim"))
+            groups += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in explained.why]
     return Group(*groups)
 
 

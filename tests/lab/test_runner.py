@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from ptpstack.lab.errors import LabError
+from ptpstack.lab.linux import environment_of
 from ptpstack.lab.recording import Recording
 from ptpstack.lab.report import make_report
-from ptpstack.lab.rundir import marked_processes
+from ptpstack.lab.rundir import MARKER, marked_processes
 from ptpstack.lab.runner import run_lab
 from ptpstack.lab.topology_file import parse_topology
 from tests.lab.beds import FAKE_NODE, bed, event, fake, host, needs_namespaces
@@ -131,12 +132,22 @@ def test_ctrl_c_ends_the_lab_early_and_still_reports(lab) -> None:  # type: igno
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "the handler before is back"
 
 
+def test_a_bad_end_is_reported_too(lab) -> None:  # type: ignore[no-untyped-def]
+    node = '[[node]]\nhost = "h"\nkind = "command"\ncommand = ["sh", "-c", "trap \'exit 3\' TERM; sleep 9 & wait"]\n'
+    recording = lab(bed(host("h"), node, duration=0.5))
+    assert [i.what for i in recording.incidents] == ["ended with status 3 when it was told to end"]
+    recording = lab(bed(host("h"), node, event(0.3, "term", "h"), duration=0.8))
+    assert [i.what for i in recording.incidents] == ["ended with status 3 when it was told to end"]
+
+
 def test_grandchildren_and_stubborn_nodes_die_too(lab) -> None:  # type: ignore[no-untyped-def]
     script = "trap '' TERM; sleep 1000 & sleep 1000"
     text = bed(host("h"), f'[[node]]\nhost = "h"\nkind = "command"\ncommand = ["sh", "-c", "{script}"]\n', duration=0.5)
-    before = set(marked_processes())
     recording = lab(text)
-    assert set(marked_processes()) <= before
+    # other labs may be running on this machine: only those of this process are meant
+    own = f"{os.getpid()}-"
+    left = [pid for pid, _ in marked_processes() if environment_of(pid).get(MARKER, "").startswith(own)]
+    assert left == []
     assert "did not end within" in recording.incidents[0].what
 
 
