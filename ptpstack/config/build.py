@@ -151,7 +151,7 @@ def _reference(section: Section, report: Report) -> ReferenceOptions:
     return ReferenceOptions(**values)
 
 
-def _port(section: Section, profile: Profile, report: Report) -> tuple[PortOptions, ChannelOptions]:
+def _port(section: Section, profile: Profile, role: str | None, report: Report) -> tuple[PortOptions, ChannelOptions]:
     transport = section["transport"]
     if transport is None:
         transport = profile.default_transport
@@ -182,6 +182,11 @@ def _port(section: Section, profile: Profile, report: Report) -> tuple[PortOptio
         log_min_delay_req_interval=values["log_min_delay_req_interval"],
         delay_mechanism=values["delay_mechanism"],
         server_only=values["server_only"],
+        listen_first=(
+            values["listen_first"]
+            if values["listen_first"] is not None
+            else not (role == "grandmaster" or values["server_only"])
+        ),
         delay_asymmetry_ns=values["delay_asymmetry_ns"],
         ingress_latency_ns=values["ingress_latency_ns"],
         egress_latency_ns=values["egress_latency_ns"],
@@ -203,7 +208,7 @@ def _instance(
     ports = []
     for port_section in section.tables["port"]:
         _apply_profile(port_section, PORT, profile, report)
-        ports.append(_port(port_section, profile, report))
+        ports.append(_port(port_section, profile, section["role"], report))
     clock_class = 255 if client_only else section["clock_class"] or profile.quality.free_running
     accuracy = section["clock_accuracy"]
     name = section["name"] or f"domain{section['domain']}"

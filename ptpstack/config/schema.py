@@ -104,6 +104,7 @@ PORT = Table(
         Field("transport", CHOICE, "UDP over IPv4 (Annex C) or Ethernet (Annex E).", "udp4", choices=("udp4", "l2"), profiled=True),
         Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when NIC, driver and clock can.", "auto", choices=("auto", "hardware", "software")),
         Field("server_only", BOOLEAN, "portDS.masterOnly (8.2.15.5.2): never follows a master.", False),
+        Field("listen_first", BOOLEAN, "Wait for the announce receipt timeout before serving; false: serve at once until a better master is heard.", None, absent="false for role grandmaster and for server_only, else true"),
         Field("log_announce_interval", INTEGER, "portDS.logAnnounceInterval: time between Announce messages.", 1, -7, 10, "log2 s", profiled=True),
         Field("announce_receipt_timeout", INTEGER, "portDS.announceReceiptTimeout: Announce intervals of silence until a master is given up.", 3, 2, 255, "intervals", profiled=True),
         Field("log_sync_interval", INTEGER, "portDS.logSyncInterval: time between Sync messages.", 0, -10, 10, "log2 s", profiled=True),

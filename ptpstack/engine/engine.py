@@ -195,9 +195,7 @@ class Engine:
         self._event("clock-failed", "", 0, {"clock": clock, "reason": why})
         return self._drain()
 
-    def reading(
-        self, clock: str, clock_sns: int, reference_sns: int, bound_ns: float, now: int
-    ) -> list[EngineEffect]:
+    def reading(self, clock: str, clock_sns: int, reference_sns: int, bound_ns: float, now: int) -> list[EngineEffect]:
         """The clock and its reference at the same moment."""
         edge = self.reference_edges[clock]
         reference = self.references[clock]
@@ -216,9 +214,7 @@ class Engine:
         self._refresh_references(now)
         return self._drain()
 
-    def declare_reference(
-        self, clock: str, state: str, clock_class: int | None, now: int
-    ) -> list[EngineEffect]:
+    def declare_reference(self, clock: str, state: str, clock_class: int | None, now: int) -> list[EngineEffect]:
         """The operator (or a lab) says how the reference is. ValueError for an unknown state, KeyError for a clock."""
         reference = self.references[clock]
         reference.declare(ReferenceState(state), clock_class, now)
@@ -232,7 +228,9 @@ class Engine:
         self._reference_changed(reference, now)
         return self._drain()
 
-    def set_priorities(self, instance: str, now: int, priority1: int | None, priority2: int | None) -> list[EngineEffect]:
+    def set_priorities(
+        self, instance: str, now: int, priority1: int | None, priority2: int | None
+    ) -> list[EngineEffect]:
         self._take(instance, self.instances[instance].set_priorities(now, priority1, priority2), now)
         return self._drain()
 

@@ -138,9 +138,7 @@ def _port(port: Port, now: int) -> dict[str, Any]:
     sentence = f"port {port.number} ({port.channel}) is {port.state.name}: it {_STATE_MEANING[port.state]}"
     if decision is not None:
         sentence += f", because {decision.reason}"
-    remarks = [
-        f"{port.counters[name]}x {advice}" for name, advice in _DROP_ADVICE.items() if port.counters.get(name)
-    ]
+    remarks = [f"{port.counters[name]}x {advice}" for name, advice in _DROP_ADVICE.items() if port.counters.get(name)]
     if port.state in FOLLOWING and "announce-receipt" in port.timers:
         remaining = (port.timers["announce-receipt"] - now) / 1e9
         remarks.append(f"without another Announce the parent is given up in {remaining:.1f} s")

@@ -43,7 +43,7 @@ class Reference:
     def declare(self, state: ReferenceState, clock_class: int | None, now: int) -> None:
         """The operator's word. For a measured reference ``locked`` means that the signal is there again."""
         self.forced_class = clock_class
-        if self._declared or clock_class is not None and state is ReferenceState.LOCKED:
+        if self._declared or (clock_class is not None and state is ReferenceState.LOCKED):
             self._enter(state, now, "declared by the operator")
             return
         self.signal = state is ReferenceState.LOCKED
@@ -106,7 +106,5 @@ class Reference:
             time_traceable=traceable,
             frequency_traceable=traceable,
             ptp_timescale=True,
-            time_source=self.plan.time_source
-            if state is ReferenceState.LOCKED
-            else TimeSource.INTERNAL_OSCILLATOR,
+            time_source=self.plan.time_source if state is ReferenceState.LOCKED else TimeSource.INTERNAL_OSCILLATOR,
         )

@@ -15,7 +15,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -79,9 +79,7 @@ class RecordedEngine(Engine):
     def _write(self, record: list[Any]) -> None:
         self._stream.write(json.dumps(record, separators=(",", ":")) + "\n")
 
-    def _recording(
-        self, method: str, call: Callable[..., list[EngineEffect]]
-    ) -> Callable[..., list[EngineEffect]]:
+    def _recording(self, method: str, call: Callable[..., list[EngineEffect]]) -> Callable[..., list[EngineEffect]]:
         position = _NOW[method]
 
         def recorded(*arguments: Any) -> list[EngineEffect]:
@@ -150,13 +148,10 @@ class ReplayResult:
 
 def read_trace(path: str) -> Iterator[tuple[int, list[Any]]]:
     """(line number, record). TraceError for what is no trace; a last line cut short ends the trace quietly."""
-    opener: Callable[[], IO[str]] = (
-        (lambda: io.TextIOWrapper(gzip.open(path, "rb"), encoding="ascii"))
-        if path.endswith(".gz")
-        else (lambda: open(path, encoding="ascii"))
-    )
     try:
-        with opener() as stream:
+        with (
+            gzip.open(path, "rt", encoding="ascii") if path.endswith(".gz") else open(path, encoding="ascii") as stream
+        ):
             number = 0
             pending: tuple[int, json.JSONDecodeError] | None = None
             for number, line in enumerate(stream, 1):
@@ -239,14 +234,16 @@ def replay(path: str, observe: Observer | None = None) -> ReplayResult:
     return result
 
 
+def _describe(method: str, arguments: list[Any]) -> str:
+    """An input in a few words, for the report of a divergence."""
+    if method == "receive":
+        channel, octets = arguments[0], arguments[1]
+        return f"a frame of {len(octets)} octets on {channel} ({octets[:2].hex()}...)"
+    return f"{method}({', '.join(str(a) for a in arguments)[:80]})"
+
+
 def _plan(path: str, data: Any) -> EnginePlan:
     try:
         return plan_from_dict(data)
     except (KeyError, TypeError, ValueError) as error:
         raise TraceError(f"{path}: the configuration in its first line cannot be used: {error!r}") from error
-
-
-def write_all(stream: IO[str], records: Iterable[list[Any]]) -> None:
-    """Write records back, for tools that cut or edit traces."""
-    for record in records:
-        stream.write(json.dumps(record, separators=(",", ":")) + "\n")

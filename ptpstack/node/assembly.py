@@ -11,7 +11,8 @@ from ptpstack.clocks.oscillator import OscillatorModel
 from ptpstack.clocks.phc import LinuxPhc
 from ptpstack.clocks.simulated import RealtimeBase, SimulatedClock
 from ptpstack.clocks.system import SystemClock
-from ptpstack.config.model import ChannelOptions, ClockOptions, InstanceSettings, ServoOptions as ServoSettings, Site
+from ptpstack.config.model import ChannelOptions, ClockOptions, InstanceSettings, Site
+from ptpstack.config.model import ServoOptions as ServoSettings
 from ptpstack.engine.plan import ClockPlan, EnginePlan, InstancePlan, ReferencePlan
 from ptpstack.net.channel import Channel, ChannelError
 from ptpstack.net.open import open_channel
@@ -88,11 +89,12 @@ def _assemble(site: Site, leap: LeapTable, channels: dict[str, Channel], clocks:
     clock_options = {c.name: c for c in site.clocks}
     for settings in site.instances:
         simulated = clock_options[settings.options.clock].type == "simulated"
-        for options in settings.channels:
-            if options.name not in channels:
+        for wanted in settings.channels:
+            if wanted.name not in channels:
                 # a simulated clock is a map over the kernel's software stamps: NIC stamps are on another clock
-                wanted = replace(options, stamping="software") if simulated else options
-                channel = channels[options.name] = open_site_channel(wanted)
+                channel = channels[wanted.name] = open_site_channel(
+                    replace(wanted, stamping="software") if simulated else wanted
+                )
                 notes.append(f"{channel.name}: {channel.stamping} time stamps: {channel.stamping_reason}")
     clock_of_channel: dict[str, str] = {}
     clock_plans: dict[str, ClockPlan] = {}
@@ -129,9 +131,7 @@ def _assemble(site: Site, leap: LeapTable, channels: dict[str, Channel], clocks:
             noise = used[0].stamping
         servo = _servo(settings.servo, noise)
         identity = settings.options.clock_identity or clock_identity_from_mac(used[0].mac)
-        instances.append(
-            InstancePlan(replace(settings.options, clock_identity=identity), servo, settings.arb_is)
-        )
+        instances.append(InstancePlan(replace(settings.options, clock_identity=identity), servo, settings.arb_is))
         if settings.reference.type != "none" and options.name not in references:
             references[options.name] = _reference(settings, options.name, clock)
             if references[options.name].type == "measured":
@@ -150,7 +150,7 @@ def _assemble(site: Site, leap: LeapTable, channels: dict[str, Channel], clocks:
 def _why_not(options: ClockOptions, clock: Clock, steers: bool) -> str:
     if not steers:
         if clock.kind == "system":
-            return f'the system clock is everybody\'s; set steer = true in [[clock]] "{options.name}" to have it steered'
+            return f'the system clock is everybody\'s; steer = true in [[clock]] "{options.name}" lets us steer it'
         return f'steer = false in [[clock]] "{options.name}"'
     return "" if clock.capabilities.can_adjust else f"{clock.name} offers no frequency adjustment"
 
@@ -162,7 +162,8 @@ def _check_stamps(settings: InstanceSettings, used: list[Channel], clock: Clock)
         if clock.kind == "phc":
             if not hardware:
                 raise AssemblyError(
-                    f"instance {settings.options.name}: {channel.name} has software time stamps ({channel.stamping_reason}), "
+                    f"instance {settings.options.name}: {channel.name} has software time stamps "
+                    f"({channel.stamping_reason}), "
                     f"but its clock {clock.name} is a PTP hardware clock; use an interface that stamps on it"
                 )
             if channel.phc_index is not None and clock.name != f"/dev/ptp{channel.phc_index}":
@@ -172,7 +173,8 @@ def _check_stamps(settings: InstanceSettings, used: list[Channel], clock: Clock)
                 )
         elif hardware:
             raise AssemblyError(
-                f"instance {settings.options.name}: {channel.name} stamps in hardware, but its clock is the {clock.kind} "
+                f"instance {settings.options.name}: {channel.name} stamps in hardware, but its clock is the "
+                f"{clock.kind} "
                 'clock; set stamping = "software" for the port, or type = "auto" for the clock'
             )
 

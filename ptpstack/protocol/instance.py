@@ -113,9 +113,7 @@ class Instance:
         self._schedule_election(now)
         return self._drain()
 
-    def receive(
-        self, port_number: int, octets: bytes, ingress_sns: int | None, address: str, now: int
-    ) -> list[Effect]:
+    def receive(self, port_number: int, octets: bytes, ingress_sns: int | None, address: str, now: int) -> list[Effect]:
         """A frame for this domain and sdoId (the caller looked, see ``wire.codec.peek``)."""
         self.ports[port_number - 1].receive(octets, ingress_sns, address, now)
         return self._drain()
@@ -280,7 +278,7 @@ class Instance:
         if silent_sender is not None:
             port.foreign.forget(silent_sender)
         intervals = port.ds.announce_receipt_timeout
-        if port.state is PortState.LISTENING and not (port.options.listen_first and not port.ds.server_only):
+        if port.state is PortState.LISTENING and not port.options.listen_first:
             decision = Decision(
                 "announce-timeout", "a grandmaster's port does not wait for others before it serves", {}, ()
             )
@@ -293,7 +291,7 @@ class Instance:
                 (str(silent_sender),) if silent_sender is not None else (),
                 "an Announce of that or another master",
             )
-        if self._best_of_port(port, now) is not None and port.state in FOLLOWING + (PortState.PASSIVE,):
+        if self._best_of_port(port, now) is not None and port.state in (*FOLLOWING, PortState.PASSIVE):
             # somebody else is qualified on this port already: elect at once instead of serving for a moment
             port.decision = decision
             port.arm_announce_receipt(now)

@@ -12,15 +12,21 @@ from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, TypeVar
 
+from ptpstack.protocol.datasets import PortDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE, CompleteDelay, DelayRequester
-from ptpstack.protocol.datasets import PortDS
 from ptpstack.protocol.effects import DelayMeasured, Send, StateChanged, SyncMeasured
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMasters
 from ptpstack.protocol.options import PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync, SyncReceiver
-from ptpstack.timebase.units import INTERVAL_MAX_SNS, INTERVAL_MIN_SNS, float_ns_to_sns, log_interval_ns, saturate_interval
+from ptpstack.timebase.units import (
+    INTERVAL_MAX_SNS,
+    INTERVAL_MIN_SNS,
+    float_ns_to_sns,
+    log_interval_ns,
+    saturate_interval,
+)
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.messages import (
@@ -155,7 +161,7 @@ class Port:
             self.foreign.clear()
         elif state is PortState.LISTENING:
             self.arm_announce_receipt(now)
-            if not self.options.listen_first or self.ds.server_only:
+            if not self.options.listen_first:
                 self.timers[TIMER_RECEIPT] = now
         elif state is PortState.PRE_MASTER:
             steps = self.instance.data.current.steps_removed
@@ -180,9 +186,7 @@ class Port:
 
     def arm_announce_receipt(self, now: int) -> None:
         spread = self._rng.random() * TIMEOUT_SPREAD
-        self.timers[TIMER_RECEIPT] = now + int(
-            (self.ds.announce_receipt_timeout + spread) * self.announce_interval_ns
-        )
+        self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self.announce_interval_ns)
 
     def announce_soon(self, now: int) -> None:
         """What Announce says has changed: say it now."""
@@ -371,9 +375,7 @@ class Port:
 
     def _delay_complete(self, complete: CompleteDelay | None) -> None:
         if complete is not None and self.ds.port_state in FOLLOWING:
-            self.instance.emit(
-                DelayMeasured(self.number, self.instance.data.parent.parent_port_identity, *complete)
-            )
+            self.instance.emit(DelayMeasured(self.number, self.instance.data.parent.parent_port_identity, *complete))
 
     # ---- the serving side of Delay_Req ------------------------------------------------------------------------
 

@@ -1,0 +1,88 @@
+"""``ptpstack``: one program, one command for each thing a person does."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+from ptpstack import __version__
+
+EPILOG = """\
+examples:
+  ptpstack gm -i eth1                    a grandmaster on a NIC of its own
+  ptpstack bc -i swp1 -i swp2 -i swp3    a boundary clock on a Linux switch
+  ptpstack oc -i eth0 --client-only      an ordinary clock that only follows
+  ptpstack run site.toml                 several domains in one process, from a file
+  ptpstack check site.toml               everything that is wrong with the file, and how to mend it
+  ptpstack status --watch                what the running node is doing
+  ptpstack explain                       why it is doing that
+  ptpstack lab run hospital --live       a hospital's time network in namespaces on this machine
+"""
+
+#: modules of ptpstack.cli with ``add_parser``, imported only when their command is used (start-up time is part of
+#: the time to the first Announce): command -> (module, one-line help)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "run a node from a site file"),
+    "gm": ("run", "run a grandmaster"),
+    "bc": ("run", "run a boundary clock"),
+    "oc": ("run", "run an ordinary clock"),
+    "check": ("check", "check a site file: every finding with path, reason and fix"),
+    "status": ("status", "what the running node is doing"),
+    "explain": ("explain", "why ports are in their states, who is grandmaster and why, what is in the way"),
+    "reference": ("reference", "tell a running grandmaster how its reference is"),
+    "interfaces": ("interfaces", "network interfaces, their time stamping abilities, and what would be used"),
+    "profiles": ("profiles", "the PTP profiles that are there"),
+    "lab": ("lab", "network-namespace test beds"),
+    "replay": ("replay", "replay a recorded trace and compare every decision"),
+    "decode": ("decode", "every PTP frame of a capture, as a person reads it"),
+    "units": ("units", "systemd units: list, print, install"),
+}
+
+
+def _load(module: str, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from importlib import import_module
+
+    import_module(f"ptpstack.cli.{module}").add_parser(subparsers)
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """A parser that knows ``command`` in full and the others by name."""
+    parser = argparse.ArgumentParser(
+        prog="ptpstack",
+        description="PTP grandmaster, boundary clock and ordinary clock for Linux (IEEE 1588).",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ptpstack {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    if command in COMMANDS:
+        _load(COMMANDS[command][0], subparsers)
+    else:
+        for name, (_, text) in COMMANDS.items():
+            subparsers.add_parser(name, help=text)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = next((a for a in arguments if not a.startswith("-")), None)
+    parser = build_parser(command)
+    options = parser.parse_args(arguments)
+    try:
+        result: int = options.func(options)
+        sys.stdout.flush()
+        return result
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # the reader (head, less) has seen enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""``run_site``: a site from first check to clean end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from ptpstack import __version__
+from ptpstack.config.model import Site
+from ptpstack.engine.effects import Event
+from ptpstack.engine.engine import Engine
+from ptpstack.engine.explain import explain
+from ptpstack.engine.status import status
+from ptpstack.engine.trace import RecordedEngine, open_for_writing
+from ptpstack.net.links import LinkWatch
+from ptpstack.node.assembly import AssemblyError, Parts, assemble
+from ptpstack.node.control import ControlError, ControlServer, ControlSocketError, event_record
+from ptpstack.node.journal import Journal
+from ptpstack.node.loop import Loop, settle_memory
+from ptpstack.node.node import Node
+from ptpstack.node.service import Notifier, PrivilegeError, drop_privileges, real_time_scheduling
+from ptpstack.timebase.leap import LeapTable
+from ptpstack.timebase.leapfile import LeapFileError
+
+#: Commands of the control socket that change something.
+WRITING = frozenset({"reference", "priority", "stop"})
+_HOUSEKEEPING_NS = 1_000_000_000
+
+
+class StartError(Exception):
+    """The node cannot start: what, where, and what to do."""
+
+
+def load_leap_table(path: str | None) -> LeapTable:
+    if path is None:
+        return LeapTable.find()
+    try:
+        return LeapTable.load(path)
+    except LeapFileError as error:
+        raise StartError(str(error)) from error
+
+
+class Runner:
+    """A node with all that surrounds it: control socket, journal, notification, signals."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.journal = Journal(site.node.log_level)
+        self.notifier = Notifier()
+        leap = load_leap_table(site.node.leap_file)
+        self.loop = Loop(site.node.io_loop)
+        parts = assemble(site, leap)
+        try:
+            self.node = self._node(parts)
+            self.control = ControlServer(self.loop, site.node.control, self._commands(), WRITING)
+        except BaseException:
+            for channel in parts.channels.values():
+                channel.close()
+            raise
+        self._say_what_is_used(parts, leap)
+        self._next_housekeeping = 0
+        self._next_watchdog = 0
+
+    def _node(self, parts: Parts) -> Node:
+        engine: Engine | None = None
+        if self.site.node.record:
+            try:
+                engine = RecordedEngine(parts.plan, open_for_writing(self.site.node.record))
+            except OSError as error:
+                raise StartError(f"--record {self.site.node.record}: {error.strerror}") from error
+        links, missing = LinkWatch.open({c.interface for c in parts.channels.values()})
+        node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing)
+        node.listeners.append(self._event)
+        node.periodic.append(self._periodic)
+        return node
+
+    def _say_what_is_used(self, parts: Parts, leap: LeapTable) -> None:
+        log = self.journal.log
+        log(6, f"ptpstack {__version__}, node {self.site.node.name}, pid {os.getpid()}, {self.loop.kind} loop")
+        for note in parts.notes:
+            log(6, note)
+        state = leap.status(int(time.time()))
+        log(6 if state.remaining_s > 0 else 4, state.message)
+        if self.node.links_missing:
+            log(4, self.node.links_missing)
+        if not self.loop.precise:
+            log(4, "no timerfd here: timers are up to a millisecond late")
+
+    def run(self) -> int:
+        self.loop.on_signal(self._signal)
+        try:
+            self.node.start()
+            for text in (real_time_scheduling(self.site.node.scheduling_priority), self._drop()):
+                if text:
+                    self.journal.log(6, text)
+            settle_memory()
+            self.notifier.tell("READY=1", f"STATUS=serving control on {self.site.node.control}")
+            self.loop.run()
+        finally:
+            self.notifier.tell("STOPPING=1")
+            self.control.close()
+            self.node.close()
+            self.loop.close()
+        self.journal.log(6, "clean end")
+        return 0
+
+    def _drop(self) -> str:
+        return drop_privileges(self.site.node.user)
+
+    def _signal(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            self.journal.log(5, "SIGHUP: configuration is not reloaded while running; restart to apply a new one")
+            return
+        self.journal.log(6, f"{signal.Signals(number).name}: ending")
+        self.loop.stop()
+
+    def _event(self, event: Event, now: int) -> None:
+        self.journal.event(event, now)
+        self.control.publish(event.kind, event_record(event, now, time.time_ns()))
+
+    def _periodic(self, now: int) -> int:
+        if now >= self._next_housekeeping:
+            self._next_housekeeping = now + _HOUSEKEEPING_NS
+            self.node.watch_system_clock(now)
+            self.control.flush_all()
+            if self.notifier.watchdog_ns and now >= self._next_watchdog:
+                self._next_watchdog = now + self.notifier.watchdog_ns
+                self.notifier.tell("WATCHDOG=1")
+        return self._next_housekeeping
+
+    # ---- commands of the control socket -------------------------------------------------------------------------
+
+    def _commands(self) -> dict[str, Any]:
+        return {
+            "status": self._status,
+            "explain": self._explain,
+            "truth": lambda request: {"clocks": self.node.truth()},
+            "reference": self._reference,
+            "priority": self._priority,
+            "stop": lambda request: self.loop.stop(),
+        }
+
+    def _status(self, request: dict[str, Any]) -> dict[str, Any]:
+        now = self.loop.now_ns()
+        node = self.node
+        result = status(node.engine, now)
+        roles = {s.options.name: s.role for s in self.site.instances}
+        for instance in result["instances"]:
+            instance["role"] = roles[instance["name"]]
+        for clock in result["clocks"]:
+            backend = node.clocks[clock["name"]]
+            clock["kind"] = backend.kind
+            clock["device"] = backend.name
+        return {
+            "node": self.site.node.name,
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": (now - node.started_ns) / 1e9,
+            "io_loop": self.loop.kind,
+            "netlink": node.links is not None,
+            "netlink_missing": node.links_missing,
+            "record": self.site.node.record,
+            "leap": self._leap(),
+            **result,
+            "channels": [
+                {
+                    "name": channel.name,
+                    "stamping": channel.stamping,
+                    "stamping_reason": channel.stamping_reason,
+                    "link_up": node.link_state.get(channel.interface),
+                    "counters": channel.counters(),
+                }
+                for channel in node.channels.values()
+            ],
+        }
+
+    def _leap(self) -> dict[str, Any]:
+        table = self.node.parts.plan.leap
+        state = table.status(int(time.time()))
+        return {"source": table.source, "state": state.state.value, "message": state.message}
+
+    def _explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        port = request.get("port")
+        instance = request.get("instance")
+        if port is not None and not isinstance(port, int):
+            raise ControlError('"port" is a number, or absent for all ports')
+        if instance is not None and not isinstance(instance, str):
+            raise ControlError('"instance" is a name, or absent for all instances')
+        return explain(self.node.engine, self.loop.now_ns(), instance, port)
+
+    def _reference(self, request: dict[str, Any]) -> dict[str, Any]:
+        engine = self.node.engine
+        name = request.get("instance")
+        if name is not None and name not in engine.instances:
+            raise ControlError(f"no instance {name!r}; there are {', '.join(engine.instances)}")
+        clocks = [engine.instances[name].options.clock] if name is not None else list(engine.references)
+        clocks = [c for c in clocks if c in engine.references]
+        if not clocks:
+            raise ControlError("no clock of this node has a reference ([instance.reference] in its configuration)")
+        clock_class = request.get("clock_class")
+        if clock_class is not None and (not isinstance(clock_class, int) or not 1 <= clock_class <= 254):
+            raise ControlError('"clock_class" is 1 to 254, or absent')
+        now = self.loop.now_ns()
+        for clock in clocks:
+            self.node.perform(engine.declare_reference(clock, str(request.get("state")), clock_class, now), now)
+        return {"references": [{"clock": c, "state": engine.references[c].state.value} for c in clocks]}
+
+    def _priority(self, request: dict[str, Any]) -> dict[str, Any]:
+        engine = self.node.engine
+        name = request.get("instance")
+        names = [name] if name is not None else list(engine.instances)
+        values = {}
+        for key in ("priority1", "priority2"):
+            value = request.get(key)
+            if value is not None and (not isinstance(value, int) or not 0 <= value <= 255):
+                raise ControlError(f'"{key}" is 0 to 255')
+            values[key] = value
+        now = self.loop.now_ns()
+        for each in names:
+            if each not in engine.instances:
+                raise ControlError(f"no instance {each!r}; there are {', '.join(engine.instances)}")
+            self.node.perform(engine.set_priorities(each, now, values["priority1"], values["priority2"]), now)
+        return {"instances": names, **values}
+
+
+def run_site(site: Site) -> int:
+    """Run until a signal or the control socket ends it. Exit status: 0 clean end, 1 could not start."""
+    try:
+        runner = Runner(site)
+        return runner.run()
+    except (StartError, AssemblyError, ControlSocketError, PrivilegeError) as error:
+        print(f"ptpstack: {error}", file=sys.stderr)
+        return 1
