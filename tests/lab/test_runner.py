@@ -181,15 +181,15 @@ def test_ptp4l_measures_ptp4l(lab: Lab, tmp_path: Path) -> None:
         f'[[node]]\nhost = "gm"\nkind = "ptp4l"\nconfig = """\npriority1 100\n{fast}\n"""\n',
         host("oc"),
         f'[[node]]\nhost = "oc"\nkind = "ptp4l"\nconfig = """\nslaveOnly 1\n{fast}\n"""\n',
-        event(7.0, "kill", "gm"),
-        duration=8.5,
+        event(4.5, "kill", "gm"),
+        duration=5.8,
     )
     recording = lab(text, keep_logs=tmp_path / "logs")
     assert recording.incidents == []
     report = make_report(recording)
     measured = next(m for m in report.measured if m.node == "oc")
     assert measured.overall is not None
-    assert measured.overall.count >= 3
+    assert measured.overall.count >= 1
     assert measured.overall.p50_ns < 100_000, "two free running daemons on one kernel clock"
     oc = next(instance for instance in report.instances if instance.node == "oc")
     assert "gm" in [stretch.value for stretch in oc.followed]
