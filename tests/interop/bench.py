@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import shutil
@@ -44,7 +45,9 @@ _abort = threading.Event()
 
 def need_peers() -> None:
     """Skip, saying why, where the foreign programs or namespaces are missing."""
-    missing = [name for name in ("ptp4l", "pmc", "tcpdump", "tshark") if shutil.which(name, path=_search_path()) is None]
+    missing = [
+        name for name in ("ptp4l", "pmc", "tcpdump", "tshark") if shutil.which(name, path=_search_path()) is None
+    ]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)} (Debian: linuxptp tcpdump tshark)")
     if os.geteuid() != 0:
@@ -130,7 +133,13 @@ class Process:
 
 class Ptp4l(Process):
     def __init__(
-        self, namespace: Namespace, interfaces: list[str], transport: str, folder: Path, name: str, options: dict[str, Any]
+        self,
+        namespace: Namespace,
+        interfaces: list[str],
+        transport: str,
+        folder: Path,
+        name: str,
+        options: dict[str, Any],
     ) -> None:
         self.namespace = namespace
         self.uds = str(folder / f"{name}.uds")
@@ -276,13 +285,17 @@ class Bench:
         self._processes.append(process)
         self._stack.callback(process.stop)
 
-    def ptp4l(self, namespace: Namespace, *interfaces: str, transport: str = "udp4", name: str = "", **options: Any) -> Ptp4l:
+    def ptp4l(
+        self, namespace: Namespace, *interfaces: str, transport: str = "udp4", name: str = "", **options: Any
+    ) -> Ptp4l:
         name = name or f"ptp4l-{namespace.name}"
         daemon = Ptp4l(namespace, list(interfaces), transport, self.folder, name, options)
         self._running(daemon)
         return daemon
 
-    def node(self, namespace: Namespace, *arguments: str, name: str = "", environ: Mapping[str, str] | None = None) -> Node:
+    def node(
+        self, namespace: Namespace, *arguments: str, name: str = "", environ: Mapping[str, str] | None = None
+    ) -> Node:
         node = Node(namespace, list(arguments), self.folder, name or f"node-{namespace.name}", **(environ or {}))
         self._running(node)
         return node
@@ -308,7 +321,9 @@ class Bench:
     def logs(self) -> str:
         """The end of everybody's log, for a failure's report."""
         return "\n".join(
-            f"--- {' '.join(p.command)[-160:]}\n" + "\n".join(p.lines()[-25:]) for p in self._processes if p.log.exists()
+            f"--- {' '.join(p.command)[-160:]}\n" + "\n".join(p.lines()[-25:])
+            for p in self._processes
+            if p.log.exists()
         )
 
 
@@ -358,8 +373,8 @@ def together(scenarios: Mapping[str, Scenario], folder: Path, at_once: int = 8) 
 
 
 def percentile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """Nearest rank."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def json_lines(text: str) -> Iterator[Any]:

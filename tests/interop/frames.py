@@ -22,7 +22,7 @@ def judge_frames(outcomes: Iterable[Outcome], folder: Path) -> Counter[str]:
         summary = path.with_suffix(".tcpdump").read_text()
         assert "\n0 packets dropped by kernel" in summary, f"{path}: the capture is not complete: {summary}"
         for number, frame in enumerate(read_capture(path), 1):
-            payload = extract(frame.link_type, frame.octets)
+            payload = extract(frame)
             assert isinstance(payload, PtpPayload), f"{path}: frame {number}: {payload}"
             message = decode(payload.octets)
             # what follows messageLength is Ethernet padding, or the two octets of UDP over IPv6

@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.slow]
 
 TRANSPORTS = ("udp4", "l2")
 LOCK_WITHIN_S = 30.0
-MEASURE_S = 18.0
-#: Sync comes once a second, so ptp4l reports once a second
-MIN_REPORTS = 12
+#: Sync comes once a second, so ptp4l reports once a second: enough of them that one may be an outlier
+MEASURE_S = 22.0
+MIN_REPORTS = 20
 P95_NS = 3_000.0
 FAST = ("--announce", "0")
 
@@ -36,14 +36,19 @@ class Followed:
     locked_after_s: float
     errors_ns: list[float]
 
-    def check(self, least: int) -> None:
+    @property
+    def p95_ns(self) -> float:
+        return percentile([abs(e) for e in self.errors_ns], 0.95)
+
+    def check(self, least: int, control: Followed) -> None:
+        """``control``: ptp4l following ptp4l at the same time, which is what this machine allows just now."""
         assert len(self.errors_ns) >= least
-        magnitudes = [abs(e) for e in self.errors_ns]
-        p95 = percentile(magnitudes, 0.95)
         assert self.locked_after_s <= LOCK_WITHIN_S
-        assert p95 <= P95_NS, (
-            f"p95 {p95:.0f} ns, median {statistics.median(self.errors_ns):+.0f} ns, worst {max(magnitudes):.0f} ns, "
-            f"locked after {self.locked_after_s:.1f} s"
+        limit = max(P95_NS, 2 * control.p95_ns)
+        assert self.p95_ns <= limit, (
+            f"p95 {self.p95_ns:.0f} ns (limit {limit:.0f} ns), median {statistics.median(self.errors_ns):+.0f} ns, "
+            f"worst {max(abs(e) for e in self.errors_ns):.0f} ns, locked after {self.locked_after_s:.1f} s; "
+            f"ptp4l behind ptp4l meanwhile: p95 {control.p95_ns:.0f} ns"
         )
 
 
@@ -74,6 +79,13 @@ def follow(clients: list[Node | Ptp4l]) -> list[Followed]:
         if isinstance(client, Ptp4l):
             errors[index] = [float(offset) for offset, _ in client.offsets()[before[id(client)] :]]
     return [Followed(locked[index], errors[index]) for index in range(len(clients))]
+
+
+def ptp4l_follows_ptp4l(transport: str, bench: Bench) -> dict[str, Any]:
+    a, b = bench.namespace("gm"), bench.namespace("oc")
+    bench.wire(a, "v0", b, "v1")
+    bench.ptp4l(a, "v0", transport=transport, priority1=100)
+    return {"followed": follow([bench.ptp4l(b, "v1", transport=transport, slaveOnly=1)])}
 
 
 def ours_follows_ptp4l(transport: str, bench: Bench) -> dict[str, Any]:
@@ -112,14 +124,14 @@ def ptp4l_follows_ours(transport: str, bench: Bench) -> dict[str, Any]:
 
 def both_behind_our_boundary(transport: str, bench: Bench) -> dict[str, Any]:
     gm, bc, oc, foreign = (bench.namespace(name) for name in ("gm", "bc", "oc", "foreign"))
-    bench.wire(gm, "v0", bc, "up")
-    bench.wire(bc, "down1", oc, "v1")
-    bench.wire(bc, "down2", foreign, "v2")
-    for namespace, interface in ((bc, "up"), (bc, "down1"), (bc, "down2"), (oc, "v1")):
+    bench.wire(gm, "v0", bc, "north")
+    bench.wire(bc, "south1", oc, "v1")
+    bench.wire(bc, "south2", foreign, "v2")
+    for namespace, interface in ((bc, "north"), (bc, "south1"), (bc, "south2"), (oc, "v1")):
         bench.capture(namespace, interface)
     grandmaster = bench.ptp4l(gm, "v0", transport=transport, priority1=100)
     boundary = bench.node(
-        bc, "bc", "-i", "up", "-i", "down1", "-i", "down2", "--simulated", "tcxo", "--transport", transport, *FAST
+        bc, "bc", "-i", "north", "-i", "south1", "-i", "south2", "--simulated", "tcxo", "--transport", transport, *FAST
     ).ready()
     until("a boundary clock that has locked", boundary.locked, LOCK_WITHIN_S, 0.2)
     locked_after_s = time.monotonic() - boundary.started
@@ -149,15 +161,20 @@ def runs(folder: Any) -> Iterator[dict[str, Outcome]]:
     scenarios = {
         f"{scenario.__name__}/{transport}": partial(scenario, transport)
         for transport in TRANSPORTS
-        for scenario in (ours_follows_ptp4l, ptp4l_follows_ours, both_behind_our_boundary)
+        for scenario in (ours_follows_ptp4l, ptp4l_follows_ours, both_behind_our_boundary, ptp4l_follows_ptp4l)
     }
     yield together(scenarios, folder)
+
+
+def control(runs: dict[str, Outcome], transport: str) -> Followed:
+    followed: Followed = runs[f"ptp4l_follows_ptp4l/{transport}"].get()["followed"][0]
+    return followed
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_our_client_follows_a_ptp4l_grandmaster(runs: dict[str, Outcome], transport: str) -> None:
     run = runs[f"ours_follows_ptp4l/{transport}"].get()
-    run["followed"][0].check(40)
+    run["followed"][0].check(40, control(runs, transport))
     view = run["view"]
     assert identity(view["grandmaster"]["identity"]) == run["grandmaster"]
     assert view["steps_removed"] == 1
@@ -172,7 +189,7 @@ def test_a_ptp4l_client_follows_our_grandmaster(runs: dict[str, Outcome], transp
     run = runs[f"ptp4l_follows_ours/{transport}"].get()
     assert abs(run["gm_error_ns"]) < 1_000
     # both read CLOCK_REALTIME, we as TAI: an offset of 0 and not of 37 s
-    run["followed"][0].check(MIN_REPORTS)
+    run["followed"][0].check(MIN_REPORTS, control(runs, transport))
     view, ours = run["view"], run["gm"]
     assert identity(view["grandmasterIdentity"]) == identity(ours["clock_identity"])
     assert identity(view["parentPortIdentity"].rpartition("-")[0]) == identity(ours["clock_identity"])
@@ -203,9 +220,9 @@ def test_a_boundary_clock_of_ours_between_foreign_peers(runs: dict[str, Outcome]
     boundary, client, theirs = run["followed"]
     # a boundary clock hands on the time scale it is given, here UTC: 37 s behind TAI, to the nanosecond
     boundary.errors_ns = [error + 37e9 for error in boundary.errors_ns]
-    boundary.check(40)
-    client.check(40)
-    theirs.check(MIN_REPORTS)
+    boundary.check(40, control(runs, transport))
+    client.check(40, control(runs, transport))
+    theirs.check(MIN_REPORTS, control(runs, transport))
     assert [p["state"] for p in run["boundary"]["ports"]] == ["SLAVE", "MASTER", "MASTER"]
     assert run["boundary"]["steps_removed"] == 1
     assert run["client"]["steps_removed"] == 2
