@@ -6,7 +6,6 @@ case; both sides must give it, and still give it a while later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -398,11 +397,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def runs(folder: Any) -> Iterator[dict[str, Outcome]]:
+def runs(folder: Any) -> dict[str, Outcome]:
     need_peers()
     scenarios: dict[str, Any] = {name: partial(run_pair, case, transport_of(name)) for name, case in PAIRS.items()}
     scenarios |= {name: partial(topology, transport_of(name)) for name, topology in TOPOLOGIES.items()}
-    yield together(scenarios, folder)
+    return together(scenarios, folder)
 
 
 @pytest.mark.parametrize("case", [*PAIRS, *TOPOLOGIES])

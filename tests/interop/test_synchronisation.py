@@ -1,6 +1,6 @@
 """Time handed from peer to peer: within microseconds, and right to the second whatever the time scale.
 
-All clocks here stand over CLOCK_REALTIME: ptp4l reads it as UTC, a simulated clock of ours is a known error away from it
+All clocks here stand over CLOCK_REALTIME: ptp4l reads it as UTC, a simulated clock of ours is a known error from it
 as TAI. So the truth is known on both sides.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -156,14 +155,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def runs(folder: Any) -> Iterator[dict[str, Outcome]]:
+def runs(folder: Any) -> dict[str, Outcome]:
     need_peers()
     scenarios = {
         f"{scenario.__name__}/{transport}": partial(scenario, transport)
         for transport in TRANSPORTS
         for scenario in (ours_follows_ptp4l, ptp4l_follows_ours, both_behind_our_boundary, ptp4l_follows_ptp4l)
     }
-    yield together(scenarios, folder)
+    return together(scenarios, folder)
 
 
 def control(runs: dict[str, Outcome], transport: str) -> Followed:
