@@ -108,7 +108,7 @@ class Runner:
         return 0
 
     def _drop(self) -> str:
-        return drop_privileges(self.site.node.user)
+        return drop_privileges(self.site.node.user, self.control.path)
 
     def _signal(self, number: int) -> None:
         if number == signal.SIGHUP:
