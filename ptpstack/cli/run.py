@@ -67,7 +67,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         node.add_argument(
             "--io-loop",
             choices=("auto", "epoll", "poll", "select"),
-            help="selector of the loop (default: the best here)",
+            help="selector of the loop (default: the best)",
         )
         node.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="default info")
         node.add_argument("--record", metavar="FILE", help="write every input to a trace (.gz: compressed)")
@@ -82,7 +82,7 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
         required=True,
         metavar="IF",
         dest="interfaces",
-        help="repeat for more ports",
+        help="repeatable",
     )
     parser.add_argument("--transport", choices=("udp4", "l2"), help="default udp4")
     parser.add_argument("--stamping", choices=("auto", "hardware", "software"), help="default: the best there is")
@@ -105,9 +105,7 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
     parser.add_argument("--dscp-general", type=int, metavar="N")
     parser.add_argument("--socket-priority", type=int, metavar="N")
     if role == "gm":
-        parser.add_argument(
-            "--clock-class", type=int, metavar="N", help="announce this class (default: by the reference)"
-        )
+        parser.add_argument("--clock-class", type=int, metavar="N", help="default: by the reference")
         parser.add_argument(
             "--reference",
             choices=("system", "declared", "none"),
@@ -125,26 +123,11 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, Any]:
-    names = [
-        "transport",
-        "stamping",
-        "profile",
-        "domain",
-        "priority1",
-        "priority2",
-        "phc",
-        "log_announce_interval",
-        "log_sync_interval",
-        "log_min_delay_req_interval",
-        "dscp_event",
-        "dscp_general",
-        "socket_priority",
-        "clock_class",
-        "reference_type",
-        "server_only",
-        "client_only",
-        "arb_is",
-    ]
+    names = (
+        *("transport", "stamping", "profile", "domain", "priority1", "priority2", "phc", "clock_class"),
+        *("log_announce_interval", "log_sync_interval", "log_min_delay_req_interval"),
+        *("dscp_event", "dscp_general", "socket_priority", "reference_type", "server_only", "client_only", "arb_is"),
+    )
     values: dict[str, Any] = {name: getattr(options, name, None) for name in names}
     if getattr(options, "steer", None):
         values["clock_steer"] = True

@@ -148,13 +148,10 @@ class ReplayResult:
 
 def read_trace(path: str) -> Iterator[tuple[int, list[Any]]]:
     """(line number, record). TraceError for what is no trace; a last line cut short ends the trace quietly."""
-    opener: Callable[[], IO[str]] = (
-        (lambda: io.TextIOWrapper(gzip.open(path, "rb"), encoding="ascii"))
-        if path.endswith(".gz")
-        else (lambda: open(path, encoding="ascii"))
-    )
     try:
-        with opener() as stream:
+        with (
+            gzip.open(path, "rt", encoding="ascii") if path.endswith(".gz") else open(path, encoding="ascii") as stream
+        ):
             number = 0
             pending: tuple[int, json.JSONDecodeError] | None = None
             for number, line in enumerate(stream, 1):

@@ -29,7 +29,8 @@ def open_channel(
     ``stamping``: ``auto`` takes hardware stamps where the NIC has all it needs, else the kernel's; ``hardware`` and
     ``software`` insist. ``ttl`` is that of multicast, 1..255 (peer delay messages always leave with 1), ``unicast_ttl``
     that of unicast. ``dscp_event`` and ``dscp_general``, 0..63, mark the two message classes (udp4 only; the defaults
-    EF and AF41 are ptpstack's own choice). ``priority`` is SO_PRIORITY, 0..15 (above 6 needs CAP_NET_ADMIN), which a VLAN interface maps to PCP.
+    EF and AF41 are ptpstack's own choice). ``priority`` is SO_PRIORITY, 0..15 (above 6 needs CAP_NET_ADMIN), which a
+    VLAN interface maps to PCP.
     ``stamp_timeout_ns``: how long a transmit stamp may take, default 100 ms (hardware) or 50 ms (software).
     ``receive_buffer``: octets asked for, per socket; ``Channel.receive_buffer`` says what was granted.
 

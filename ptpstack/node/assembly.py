@@ -150,9 +150,7 @@ def _assemble(site: Site, leap: LeapTable, channels: dict[str, Channel], clocks:
 def _why_not(options: ClockOptions, clock: Clock, steers: bool) -> str:
     if not steers:
         if clock.kind == "system":
-            return (
-                f'the system clock is everybody\'s; set steer = true in [[clock]] "{options.name}" to have it steered'
-            )
+            return f'the system clock is everybody\'s; steer = true in [[clock]] "{options.name}" lets us steer it'
         return f'steer = false in [[clock]] "{options.name}"'
     return "" if clock.capabilities.can_adjust else f"{clock.name} offers no frequency adjustment"
 
@@ -164,7 +162,8 @@ def _check_stamps(settings: InstanceSettings, used: list[Channel], clock: Clock)
         if clock.kind == "phc":
             if not hardware:
                 raise AssemblyError(
-                    f"instance {settings.options.name}: {channel.name} has software time stamps ({channel.stamping_reason}), "
+                    f"instance {settings.options.name}: {channel.name} has software time stamps "
+                    f"({channel.stamping_reason}), "
                     f"but its clock {clock.name} is a PTP hardware clock; use an interface that stamps on it"
                 )
             if channel.phc_index is not None and clock.name != f"/dev/ptp{channel.phc_index}":
@@ -174,7 +173,8 @@ def _check_stamps(settings: InstanceSettings, used: list[Channel], clock: Clock)
                 )
         elif hardware:
             raise AssemblyError(
-                f"instance {settings.options.name}: {channel.name} stamps in hardware, but its clock is the {clock.kind} "
+                f"instance {settings.options.name}: {channel.name} stamps in hardware, but its clock is the "
+                f"{clock.kind} "
                 'clock; set stamping = "software" for the port, or type = "auto" for the clock'
             )
 

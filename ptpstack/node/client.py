@@ -69,9 +69,7 @@ def _advice(path: str, error: OSError) -> str:
     if isinstance(error, PermissionError):
         return f"{path}: not permitted; use sudo, or be the user or in the group that the node runs as"
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
-        return (
-            f"{path}: no node is running there; start one (ptpstack run SITE.toml), or name its socket with --control"
-        )
+        return f"{path}: no node runs there; start one (ptpstack run SITE.toml), or name its socket with --control"
     return f"{path}: {error.strerror or error}"
 
 

@@ -1,7 +1,7 @@
-"""The local control socket: one JSON object per line in, one per line out; ``events`` turns a connection into a stream.
+"""The local control socket: a JSON object per line in, one per line out; ``events`` makes a connection a stream.
 
-Anyone who may open the socket may read. What changes the node (``reference``, ``priority``, ``stop``) is allowed to root
-and to the user the node runs as, told by the kernel (SO_PEERCRED), not by the peer.
+Anyone who may open the socket may read. What changes the node (``reference``, ``priority``, ``stop``) is allowed to
+root and to the user the node runs as, told by the kernel (SO_PEERCRED), not by the peer.
 """
 
 from __future__ import annotations

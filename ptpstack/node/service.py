@@ -65,9 +65,7 @@ def drop_privileges(user: str | None) -> str:
         except KeyError:
             raise PrivilegeError(f"[node] user: there is no user {user!r} on this machine") from None
         if os.geteuid() not in (0, entry.pw_uid):
-            raise PrivilegeError(
-                f"[node] user: cannot become {user!r} without being root; start as root or as {user!r}"
-            )
+            raise PrivilegeError(f"[node] user: only root can become {user!r}; start as root or as {user!r}")
         if os.geteuid() != entry.pw_uid:
             libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
             os.setgroups([])

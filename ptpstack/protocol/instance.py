@@ -291,7 +291,7 @@ class Instance:
                 (str(silent_sender),) if silent_sender is not None else (),
                 "an Announce of that or another master",
             )
-        if self._best_of_port(port, now) is not None and port.state in FOLLOWING + (PortState.PASSIVE,):
+        if self._best_of_port(port, now) is not None and port.state in (*FOLLOWING, PortState.PASSIVE):
             # somebody else is qualified on this port already: elect at once instead of serving for a moment
             port.decision = decision
             port.arm_announce_receipt(now)
@@ -330,7 +330,8 @@ class Instance:
         for port in self.ports:
             following = port.state in FOLLOWING
             port.foreign.expire(now, port.foreign_window_ns, parent if following else port.identity)
-            views.append(PortView(port.number, port.state, self._best_of_port(port, now)))
+            candidates = self._candidates(port, now)
+            views.append(PortView(port.number, port.state, best_of(candidates), tuple(candidates)))
         ebest, self.election = decide(own, views)
         new_parent = False
         slave = next((r for r in self.election if r.code == "S1"), None)
@@ -368,12 +369,16 @@ class Instance:
         return Candidate(d.priority1, d.quality, d.priority2, d.clock_identity, 0, own, own)
 
     def _best_of_port(self, port: Port, now: int) -> Candidate | None:
-        """Erbest (9.3.2.3). Empty for a server-only port."""
+        """Erbest (9.3.2.3)."""
+        return best_of(self._candidates(port, now))
+
+    def _candidates(self, port: Port, now: int) -> list[Candidate]:
+        """The data sets that compete on a port. None for a server-only port."""
         if port.ds.server_only or port.state not in ELECTING:
-            return None
+            return []
         parent = self.data.parent.parent_port_identity if port.state in FOLLOWING else port.identity
         records = port.foreign.candidates(now, port.foreign_window_ns, parent)
-        return best_of([_candidate(r, port) for r in records])
+        return [_candidate(r, port) for r in records]
 
     def _become_grandmaster(self, decision: Decision) -> None:
         old = self.data.parent.parent_port_identity

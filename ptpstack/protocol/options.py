@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockIdentity, ClockQuality, TimeSource
 
+#: A clock that nobody vouches for (7.6.2.5).
+UNKNOWN_QUALITY = ClockQuality(248, ACCURACY_UNKNOWN, 0xFFFF)
+
 
 @dataclass(frozen=True, slots=True)
 class PortOptions:
@@ -72,7 +75,7 @@ class InstanceOptions:
     priority1: int = 128
     priority2: int = 128
     #: D0's quality while no reference speaks for it.
-    quality: ClockQuality = ClockQuality(248, ACCURACY_UNKNOWN, 0xFFFF)
+    quality: ClockQuality = UNKNOWN_QUALITY
     quality_table: QualityTable = field(default_factory=QualityTable)
     time_properties: TimeProperties = field(default_factory=TimeProperties)
     client_only: bool = False

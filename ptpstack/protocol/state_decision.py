@@ -23,6 +23,8 @@ class PortView(NamedTuple):
     number: int
     state: PortState
     best: Candidate | None
+    #: everybody who may be compared on this port, the best included
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Recommendation(NamedTuple):
@@ -44,7 +46,8 @@ def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
 def decide(own: Candidate, ports: Sequence[PortView]) -> tuple[Candidate | None, list[Recommendation]]:
     """Ebest, and a recommendation for every port that takes part, from one consistent set."""
     ebest = best_of([p.best for p in ports if p.best is not None])
-    return ebest, [_decide_port(own, p, ebest) for p in ports if p.state not in NOT_DECIDED]
+    heard = [c for p in ports for c in p.candidates]
+    return ebest, [_decide_port(own, p, ebest, heard) for p in ports if p.state not in NOT_DECIDED]
 
 
 def _inputs(own: Candidate, port: PortView, ebest: Candidate | None) -> dict[str, object]:
@@ -55,7 +58,7 @@ def _inputs(own: Candidate, port: PortView, ebest: Candidate | None) -> dict[str
     }
 
 
-def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None) -> Recommendation:
+def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None, heard: Sequence[Candidate]) -> Recommendation:
     def answer(code: str, reason: str, lost: tuple[str, ...], would_change: str) -> Recommendation:
         return Recommendation(
             port.number, code, Decision(code or "none", reason, _inputs(own, port, ebest), lost, would_change)
@@ -89,10 +92,12 @@ def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None) -> Rec
     if comparison.a_better:
         return answer("M2", sentence, (_lost(ebest, comparison),), _flip(comparison))
     if erbest is not None and ebest == erbest and ebest.receiver == erbest.receiver:
+        rivals = [(c, compare(ebest, c)) for c in heard if c.sender != ebest.sender]
+        beaten = "; ".join(r.sentence(f"it ({ebest.label})", f"master {c.label}") for c, r in rivals[:3])
         return answer(
             "S1",
-            f"the best master is heard on this port; {sentence}",
-            (_lost(own, comparison),),
+            f"the best master is heard on this port; {sentence}" + (f"; {beaten}" if beaten else ""),
+            (_lost(own, comparison), *(_lost(c, r) for c, r in rivals)),
             f"{_flip(comparison)}; or that master falls silent",
         )
     if erbest is not None:

@@ -4,7 +4,7 @@ Rules of this room:
 
 1. Each one-way observation is handed over by itself: ``sync`` (t1, t2), ``delay`` (t3, t4), ``reading`` (a direct
    comparison, such as PHC to system clock or a pulse per second). Whether a servo pairs them is its own business.
-2. A servo answers with a ``Command``: a frequency, perhaps a step, perhaps a moment at which it wants to be asked again.
+2. A servo answers with a ``Command``: a frequency, perhaps a step, perhaps a moment at which to ask it again.
 3. The driver tells the servo what was really done and when, on the steered clock (``commanded``): a servo accounts for
    the phase that its own commands have put into the clock.
 4. Signs: offset = this clock minus its master; a frequency in ppb is what the clock is told, positive = faster.

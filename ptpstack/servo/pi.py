@@ -104,7 +104,7 @@ class PiController:
             return PiAnswer(
                 PiAction.STEP,
                 self.drift_ppb,
-                f"first offset {offset_ns:+.0f} ns is beyond the step threshold: step, frequency {self.drift_ppb:+.1f} ppb",
+                f"offset {offset_ns:+.0f} ns is beyond the step threshold: step; frequency {self.drift_ppb:+.1f} ppb",
             )
         self._ever_stepped = True
         return PiAnswer(PiAction.ADJUST, self.drift_ppb, f"frequency {self.drift_ppb:+.1f} ppb from two samples")

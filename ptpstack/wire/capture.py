@@ -117,8 +117,8 @@ def _read_pcap(source: _Source, order: str, unit_ns: int) -> Iterator[CapturedFr
     major, minor, _, _, _, network = struct.unpack(order + "HHiIII", source.take(20, "file header"))
     if major != 2:
         raise source.error(f"pcap version {major}.{minor}, only 2.x is understood", 4)
-    # The upper bits carry the length of a frame check sequence, which no PTP layer minds.
-    link_type = network & 0x0FFFFFFF
+    # The upper six bits tell of a frame check sequence, which ends up behind messageLength.
+    link_type = network & 0x03FFFFFF
     header = struct.Struct(order + "IIII")
     while True:
         at = source.offset

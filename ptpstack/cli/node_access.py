@@ -1,0 +1,41 @@
+"""What commands that talk to a running node share: the --control option and a way to ask."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from ptpstack.node.client import ControlClient, ControlUnavailable, default_socket
+
+EXIT_REFUSED, EXIT_UNAVAILABLE = 1, 2
+
+
+def add_control_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--control",
+        metavar="PATH",
+        default=default_socket(),
+        help="the node's control socket (default: $PTPSTACK_CONTROL or %(default)s)",
+    )
+
+
+class NodeRefused(Exception):
+    """The command ends with ``status``; what there is to say has been said."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def ask(path: str, cmd: str, **arguments: Any) -> Any:
+    """One request, one result. NodeRefused, with the reason on stderr, when there is none."""
+    try:
+        with ControlClient(path) as client:
+            return client.request(cmd, **arguments)
+    except ControlUnavailable as error:
+        print(f"ptpstack: {error}", file=sys.stderr)
+        raise NodeRefused(EXIT_UNAVAILABLE) from error
+    except ValueError as error:
+        print(f"ptpstack: {error}", file=sys.stderr)
+        raise NodeRefused(EXIT_REFUSED) from error

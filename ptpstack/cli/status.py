@@ -1,0 +1,212 @@
+"""``ptpstack status``: what the running node is doing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ptpstack.cli.node_access import NodeRefused, add_control_option, ask
+from ptpstack.timebase.units import format_ns
+
+_EPILOG = """\
+exit status: 0 answered, 2 no node answers
+
+examples:
+  ptpstack status
+  ptpstack status --watch                every second, until Ctrl-C
+  ptpstack status --counters             with what was received, sent and dropped, and why
+  ptpstack status --json | jq '.instances[].estimate'
+  ptpstack status --events               a stream of events, one JSON object per line
+"""
+
+_STATE_STYLE = {
+    "SLAVE": "green",
+    "MASTER": "green",
+    "PASSIVE": "cyan",
+    "UNCALIBRATED": "yellow",
+    "LISTENING": "yellow",
+    "PRE_MASTER": "yellow",
+    "FAULTY": "bold red",
+    "DISABLED": "dim",
+}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "status",
+        help="what the running node is doing",
+        description="State, grandmaster, offset with its bound, path delay and counters of a running node.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_control_option(parser)
+    parser.add_argument("--watch", nargs="?", type=float, const=1.0, metavar="SECONDS", help="again and again")
+    parser.add_argument("--json", action="store_true", help="one JSON object (with --watch: one per line)")
+    parser.add_argument("--counters", action="store_true", help="also show counters")
+    parser.add_argument("--events", action="store_true", help="stream events instead")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        if args.events:
+            return _events(args.control)
+        if args.watch is not None:
+            return _watch(args)
+        status = ask(args.control, "status")
+    except NodeRefused as refused:
+        return refused.status
+    if args.json:
+        print(json.dumps(status, indent=2))
+    else:
+        _console().print(render(status, counters=args.counters))
+    return 0
+
+
+def _console() -> Console:
+    # a pipe has no width: do not fold what a script will read
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def _events(path: str) -> int:
+    from ptpstack.node.client import ControlClient, ControlUnavailable
+
+    try:
+        with ControlClient(path) as client:
+            for event in client.events():
+                print(json.dumps(event), flush=True)
+    except ControlUnavailable as error:
+        print(f"ptpstack: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _watch(args: argparse.Namespace) -> int:
+    interval = max(0.1, args.watch)
+    if args.json or not sys.stdout.isatty():
+        while True:
+            status = ask(args.control, "status")
+            if args.json:
+                print(json.dumps(status), flush=True)
+            else:
+                _console().print(render(status, counters=args.counters))
+            time.sleep(interval)
+    with Live(render(ask(args.control, "status"), counters=args.counters), screen=True, auto_refresh=False) as live:
+        while True:
+            time.sleep(interval)
+            live.update(render(ask(args.control, "status"), counters=args.counters), refresh=True)
+
+
+def render(status: dict[str, Any], *, counters: bool = False) -> RenderableType:
+    """The status as people read it: the node, its instances, its clocks."""
+    parts: list[RenderableType] = [_head(status), _instances(status)]
+    parts += [Text(line, style="yellow") for line in _remarks(status)]
+    parts.append(_clocks(status))
+    if counters:
+        parts.append(_counters(status))
+    return Group(*parts)
+
+
+def _head(status: dict[str, Any]) -> Text:
+    up = int(status["uptime_s"])
+    text = f"{status['node']}  ptpstack {status['version']}, up {up // 3600}:{up // 60 % 60:02d}:{up % 60:02d}"
+    if status.get("record"):
+        text += f", recording to {status['record']}"
+    return Text(text, style="bold")
+
+
+def _offset(estimate: dict[str, Any] | None) -> str:
+    """An offset never stands alone: it comes with how wrong it may be."""
+    if estimate is None:
+        return "-"
+    bound = estimate["bound_ns"]
+    return f"{format_ns(estimate['value_ns'])} ±{format_ns(bound).lstrip('+') if bound is not None else '?'}"
+
+
+def _instances(status: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("INSTANCE", "DOMAIN", "PORT", "STATE", "GRANDMASTER", "CLASS", "STEPS", "OFFSET", "DELAY", "SERVO"):
+        table.add_column(column, no_wrap=True)
+    for instance in status["instances"]:
+        grandmaster = instance["grandmaster"]
+        for position, port in enumerate(instance["ports"]):
+            first = position == 0
+            follows = port["state"] in ("SLAVE", "UNCALIBRATED")
+            delay = instance["mean_path_delay_ns"]
+            servo = instance["servo"]
+            table.add_row(
+                instance["name"] if first else "",
+                str(instance["domain"]) if first else "",
+                f"{port['number']} {port['channel']}",
+                Text(port["state"], style=_STATE_STYLE.get(port["state"], "")),
+                (grandmaster["identity"] + (" (self)" if instance["is_grandmaster"] else "")) if first else "",
+                str(grandmaster["clock_class"]) if first else "",
+                str(instance["steps_removed"]) if first else "",
+                _offset(instance["estimate"]) if follows else "",
+                format_ns(delay).lstrip("+") if follows and delay is not None else "",
+                f"{servo['state']}{'' if servo['steers'] else ', watching'}" if follows else "",
+            )
+    return table
+
+
+def _clocks(status: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("CLOCK", "KIND", "FREQUENCY", "STEPS", "STEERED BY", "REFERENCE"):
+        table.add_column(column, no_wrap=True)
+    references = {reference["clock"]: reference for reference in status["references"]}
+    for clock in status["clocks"]:
+        reference = references.get(clock["name"])
+        table.add_row(
+            clock["name"],
+            clock["kind"],
+            f"{clock['frequency_ppb']:+.1f} ppb",
+            str(clock["steps"]),
+            clock["steered_by"] or ("nobody: " + clock["why_not_steerable"] if not clock["steerable"] else "nobody"),
+            "-" if reference is None else f"{reference['state']} for {reference['since_s']:.0f} s",
+        )
+    return table
+
+
+def _remarks(status: dict[str, Any]) -> Iterator[str]:
+    """What the tables do not show and a person should know."""
+    if not status["netlink"]:
+        yield status["netlink_missing"]
+    if status["leap"]["state"] != "valid":
+        yield status["leap"]["message"]
+    for channel in status["channels"]:
+        missing = channel["counters"].get("tx_stamp_missing", 0)
+        if missing:
+            yield f"{channel['name']}: {missing} transmit time stamps never came"
+        if channel["link_up"] is False:
+            yield f"{channel['name']}: link down"
+    for instance in status["instances"]:
+        if instance["time"]["utc_offset_s"] is None and not instance["is_grandmaster"]:
+            yield f"{instance['name']}: UTC is not known: {instance['time']['reason']}"
+
+
+def _counters(status: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("WHERE")
+    table.add_column("COUNTER")
+    table.add_column("VALUE", justify="right")
+    for instance in status["instances"]:
+        for port in instance["ports"]:
+            for name, value in port["counters"].items():
+                table.add_row(f"{instance['name']}/{port['number']}", name, str(value))
+    for channel, values in status["unrouted"].items():
+        for name, value in values.items():
+            table.add_row(channel, name, str(value))
+    for channel in status["channels"]:
+        for name, value in channel["counters"].items():
+            if value:
+                table.add_row(channel["name"], name, str(value))
+    return table
