@@ -88,23 +88,27 @@ class Node:
         name = channel.name
         receive = channel.receive
         send_general = channel.send_general
+        answer_for = self.engine.plain_answers(name).get
 
         def readable(fd: int) -> None:
             frames = receive(fd)
             now = self.loop.now_ns()
             engine_receive = self.engine.receive
+            others = False
             for octets, stamp, source, event in frames:
-                effects = engine_receive(
-                    name, octets, stamp_sns(stamp) if event and stamp is not None else None, source, now
-                )
+                ingress = stamp_sns(stamp) if event and stamp is not None else None
+                # one answer to one request: what a grandmaster does all day
+                answerer = answer_for(octets[:6])
+                answer = None if answerer is None else answerer(octets, ingress, source)
+                if answer is not None:
+                    send_general(*answer)
+                    continue
+                others = True
+                effects = engine_receive(name, octets, ingress, source, now)
                 if effects:
-                    first = effects[0]
-                    if len(effects) == 1 and type(first) is Send and first.token is None:
-                        # one answer to one request: what a grandmaster does all day
-                        send_general(first.octets, first.destination)
-                    else:
-                        carry_out(self.engine, effects, self, now)
-            self._set_deadline()
+                    carry_out(self.engine, effects, self, now)
+            if others:
+                self._set_deadline()
 
         for fd in channel.receive_filenos():
             self.loop.add_reader(fd, readable)
