@@ -60,6 +60,9 @@ class Channel(Protocol):
     def stamp_fileno(self) -> int:
         """The transmit-only event socket: watch for error-queue readiness (POLLERR) only."""
 
+    drained: bool
+    """The last ``receive`` ended because nothing was left, not because of its limit."""
+
     def receive(self, fileno: int, limit: int = 64) -> list[Received]:
         """Drain up to ``limit`` datagrams; [] when there are none. Never raises for what the network sent."""
 

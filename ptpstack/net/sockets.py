@@ -113,6 +113,7 @@ class SocketChannel:
         self._buffer_size = max(2048, device.mtu_of(interface))
         #: octets of receive buffer that the kernel granted, smallest of the receive sockets
         self.receive_buffer = 0
+        self.drained = True
         #: the last error of a socket, for status: "" when there was none
         self.last_error = ""
         self._received = self._sent = self._stamped = self._no_stamp = self._wrong_port = 0

@@ -51,8 +51,13 @@ INFO_SEND = 0
 ANCILLARY_SIZE = 256
 
 _OPTIONS = (SO_TIMESTAMPING_NEW, SO_TIMESTAMPING_OLD)
-#: Length of SCM_TIMESTAMPING -> struct format of its six numbers. 24 octets: the old option on a 32-bit machine.
-_FORMATS = {48: struct.Struct("=6q"), 24: struct.Struct("=6l")}
+_SOL_SOCKET = socket.SOL_SOCKET
+#: Length of SCM_TIMESTAMPING -> by index, what takes that one of its three times out. 24 octets: the old option on a
+#: 32-bit machine.
+_FORMATS = {
+    48: tuple(struct.Struct(f"={16 * index}x2q{32 - 16 * index}x").unpack for index in range(3)),
+    24: tuple(struct.Struct(f"={8 * index}x2l{16 - 8 * index}x").unpack for index in range(3)),
+}
 _EXTENDED = struct.Struct("=IBBBxII")
 
 Ancillary = Iterable[tuple[int, int, bytes]]
@@ -91,11 +96,11 @@ def disable(sock: socket.socket) -> None:
 def stamp_of(ancillary: Ancillary, index: int) -> int | None:
     """The time stamp among the control messages, ns; None when there is none for ``index``."""
     for level, kind, octets in ancillary:
-        if level == socket.SOL_SOCKET and kind in _OPTIONS:
+        if kind in _OPTIONS and level == _SOL_SOCKET:
             form = _FORMATS.get(len(octets))
             if form is not None:
-                numbers = form.unpack(octets)
-                stamp: int = numbers[2 * index] * 1_000_000_000 + numbers[2 * index + 1]
+                seconds, nanoseconds = form[index](octets)
+                stamp: int = seconds * 1_000_000_000 + nanoseconds
                 return stamp or None
     return None
 

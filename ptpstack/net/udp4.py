@@ -126,11 +126,13 @@ class Udp4Channel(SocketChannel):
         stamp_of = timestamping.stamp_of
         make = tuple.__new__
         out: list[Received] = []
+        self.drained = False
         # This is the path a flood takes: no object is made per datagram but the tuple itself.
         for _ in range(limit):
             try:
                 octets, ancillary, flags, address = receive(size, 256)
             except BlockingIOError:
+                self.drained = True
                 break
             except OSError as error:  # such as ENETDOWN: reading it clears it
                 self._note(error)
@@ -141,11 +143,13 @@ class Udp4Channel(SocketChannel):
             if (octets[0] & 0x0F < 8) is not event:
                 self._wrong_port += 1
                 continue
-            stamp = stamp_of(ancillary, index) if event else None
+            stamp = None
+            if event:
+                stamp = stamp_of(ancillary, index)
+                if stamp is None:
+                    self._no_stamp += 1
             if several:
                 self._remember(address[0], ancillary)
-            if event and stamp is None:
-                self._no_stamp += 1
             out.append(make(Received, (octets, stamp, address[0], event)))
         self._received += len(out)
         return out

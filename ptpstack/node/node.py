@@ -20,6 +20,9 @@ from ptpstack.node.loop import Loop
 from ptpstack.protocol.effects import Send
 from ptpstack.timebase.units import NS_PER_S
 
+#: Frames taken from one socket in one turn of the loop: bounds how long timers and transmit stamps wait for input.
+BATCH = 64
+
 Listener = Callable[[Event, int], None]
 
 
@@ -90,8 +93,14 @@ class Node:
         send_general = channel.send_general
         answer_for = self.engine.plain_answers(name).get
 
+        #: how many frames to ask for. To find that nothing is left costs as much as a frame: ask for one where they
+        #: come singly, and for more, up to the limit of a turn, while there are more
+        batch = 1
+
         def readable(fd: int) -> None:
-            frames = receive(fd)
+            nonlocal batch
+            frames = receive(fd, batch)
+            batch = max(1, len(frames)) if channel.drained else min(2 * batch, BATCH)
             now = self.loop.now_ns()
             engine_receive = self.engine.receive
             others = False
