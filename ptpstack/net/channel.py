@@ -77,6 +77,9 @@ class Channel(Protocol):
 
     def send_general(self, octets: bytes, destination: str | None) -> None: ...
 
+    def send_general_all(self, frames: list[bytes]) -> None:
+        """Frames of one length, in this order, to the group: the same on the wire as ``send_general`` for each."""
+
     def counters(self) -> dict[str, int]: ...
 
     def close(self) -> None: ...

@@ -150,6 +150,13 @@ class SocketChannel:
         overdue = pending.overdue(now_ns)
         return out + overdue if overdue else out
 
+    def send_general(self, octets: bytes, destination: str | None) -> None:
+        raise NotImplementedError
+
+    def send_general_all(self, frames: list[bytes]) -> None:
+        for octets in frames:
+            self.send_general(octets, None)
+
     def next_stamp_deadline_ns(self) -> int | None:
         """When to call ``transmit_stamps`` at the latest, to learn of missing stamps in time; None: no need."""
         return self._pending.deadline_ns()
