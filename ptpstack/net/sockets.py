@@ -110,7 +110,10 @@ class SocketChannel:
         self._sockets: list[socket.socket] = []
         self._event_tx: socket.socket | None = None
         self._receivers: dict[int, socket.socket] = {}
-        self._buffer_size = max(2048, device.mtu_of(interface))
+        #: one buffer for all input: a datagram's octets are copied out once, in their true length, which is quicker
+        #: than a bytes object per datagram that is made long and then cut
+        self._buffer = bytearray(max(2048, device.mtu_of(interface) + 64))
+        self._view = memoryview(self._buffer)
         #: octets of receive buffer that the kernel granted, smallest of the receive sockets
         self.receive_buffer = 0
         self.drained = True

@@ -37,7 +37,8 @@ PEER_GROUP = "224.0.0.107"
 _IP_PKTINFO = 8
 _IP_MULTICAST_ALL = 49
 _IP_UNICAST_IF = 50
-_MSG_TRUNC = socket.MSG_TRUNC
+_MSG_TRUNC = int(socket.MSG_TRUNC)
+_ANCILLARY_SIZE = timestamping.ANCILLARY_SIZE
 #: Linux 4.18: one send of many datagrams of one length, cut up by the kernel or the NIC.
 _UDP_SEGMENT = 103
 #: Fewer are sent one by one: it costs little then, and a capture on a virtual interface, which shows such a send before
@@ -137,8 +138,10 @@ class Udp4Channel(SocketChannel):
     def receive(self, fileno: int, limit: int = 64) -> list[Received]:
         sock = self._receivers[fileno]
         event = fileno == self._event_fileno
-        receive = sock.recvmsg
-        size = self._buffer_size
+        receive = sock.recvmsg_into
+        buffer = self._buffer
+        view = self._view
+        buffers = [buffer]
         several = self._several
         index = self._index
         stamp_of = timestamping.stamp_of
@@ -148,17 +151,17 @@ class Udp4Channel(SocketChannel):
         # This is the path a flood takes: no object is made per datagram but the tuple itself.
         for _ in range(limit):
             try:
-                octets, ancillary, flags, address = receive(size, 256)
+                length, ancillary, flags, address = receive(buffers, _ANCILLARY_SIZE)
             except BlockingIOError:
                 self.drained = True
                 break
             except OSError as error:  # such as ENETDOWN: reading it clears it
                 self._note(error)
                 break
-            if not octets or flags & _MSG_TRUNC:
+            if not length or flags & _MSG_TRUNC:
                 self._unusable += 1
                 continue
-            if (octets[0] & 0x0F < 8) is not event:
+            if (buffer[0] & 0x0F < 8) is not event:
                 self._wrong_port += 1
                 continue
             stamp = None
@@ -168,7 +171,7 @@ class Udp4Channel(SocketChannel):
                     self._no_stamp += 1
             if several:
                 self._remember(address[0], ancillary)
-            out.append(make(Received, (octets, stamp, address[0], event)))
+            out.append(make(Received, (bytes(view[:length]), stamp, address[0], event)))
         self._received += len(out)
         return out
 

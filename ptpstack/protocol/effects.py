@@ -60,7 +60,10 @@ class StateChanged(NamedTuple):
 
 
 class ParentChanged(NamedTuple):
-    """The instance follows another parent (or none: ``parent`` is the instance itself with port 0)."""
+    """The instance follows another parent, or the same one anew by another path or after an interruption.
+
+    None is followed when ``new`` is the instance itself with port 0.
+    """
 
     old: PortIdentity
     new: PortIdentity

@@ -173,7 +173,7 @@ class Instance:
 
     def initialize(self, now: int) -> list[Effect]:
         """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
-        self.data.become_grandmaster()
+        self._become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
         for port in self.ports:
             port.event(PortEvent.INITIALIZE, now)
         return self._drain()
@@ -341,7 +341,7 @@ class Instance:
             record = port.foreign.get(ebest.sender)
             assert record is not None
             new_parent = self.data.parent.parent_port_identity != ebest.sender or port.state not in FOLLOWING
-            self._follow(port, record.announce, record.address, slave.decision)
+            self._follow(port, record.announce, record.address, slave.decision, anew=new_parent)
         else:
             winner = next((r for r in self.election if r.code in GRANDMASTER_CODES), None)
             if winner is not None:
@@ -357,6 +357,13 @@ class Instance:
             if event is PortEvent.RECOMMEND_SLAVE and new_parent:
                 event = PortEvent.RECOMMEND_NEW_PARENT
             port.event(event, now, recommendation.decision)
+        if not self.is_grandmaster and self.following_port is None:
+            # the following port was lost, or is silent because our own reference is back: nobody's time is followed
+            self._become_grandmaster(
+                Decision(
+                    "no-parent", "no port follows a master any longer", {"states": [p.state.name for p in self.ports]}
+                )
+            )
         self._schedule_election(now)
 
     def _schedule_election(self, now: int) -> None:
@@ -387,8 +394,14 @@ class Instance:
         if old.port_number != 0:
             self.emit(ParentChanged(old, self.data.parent.parent_port_identity, self.clock_identity, decision))
 
-    def _follow(self, port: Port, announce: Announce, address: str, decision: Decision | None = None) -> None:
-        """Table 33 (S1), also for every newer Announce of the current parent (9.5.3)."""
+    def _follow(
+        self, port: Port, announce: Announce, address: str, decision: Decision | None = None, *, anew: bool = False
+    ) -> None:
+        """Table 33 (S1), also for every newer Announce of the current parent (9.5.3).
+
+        ``anew``: a port begins to follow. Then the path is another, even to the same parent, and the servo must hear of
+        it: it would go on calling itself locked and the port would wait for that word in UNCALIBRATED for ever.
+        """
         data = self.data
         parent = data.parent
         old = parent.parent_port_identity
@@ -401,7 +414,7 @@ class Instance:
         parent.synchronization_uncertain = bool(announce.flags & Flag.SYNCHRONIZATION_UNCERTAIN)
         data.current.steps_removed = announce.steps_removed + 1
         data.time_properties = time_properties(announce)
-        if old != announce.source:
+        if anew or old != announce.source:
             self._uncertain = True
             self.emit(ParentChanged(old, announce.source, announce.grandmaster, decision))
         self._refresh_uncertain()

@@ -155,11 +155,11 @@ class Port:
         """Run the state machine; True when the state changed or was entered anew."""
         old = self.ds.port_state
         new = next_state(self._table, old, event)
-        if decision is not None:
-            self.decision = decision
         if new is None:
             self.counters[f"event-ignored-{event.value}"] += 1
             return False
+        if decision is not None:
+            self.decision = decision
         reenter = event is PortEvent.RECOMMEND_NEW_PARENT
         if new is old and not reenter:
             return False
@@ -293,6 +293,8 @@ class Port:
         if kind is MessageType.SYNC:
             if egress_sns is None:
                 self.counters["sync-sent-without-stamp"] += 1
+            elif egress_sns < 0:
+                self.counters["stamp-before-epoch"] += 1
             elif self.state is PortState.MASTER:
                 message = self._new(FollowUp, sequence_id, self.ds.log_sync_interval)
                 message.precise_origin_ns = egress_sns >> 16
@@ -424,6 +426,8 @@ class Port:
         if clock == self._clock_identity and port_number == self.number:
             return None
         t4 = ingress_sns - self._ingress_latency_sns
+        if t4 < 0:
+            return False
         if correction < INTERVAL_MAX_SNS:
             correction -= t4 & 0xFFFF
             if correction < INTERVAL_MIN_SNS:
@@ -458,6 +462,10 @@ class Port:
             self.counters["delay-req-received-without-stamp"] += 1
             return
         t4 = ingress_sns - self._ingress_latency_sns
+        if t4 < 0:
+            # a clock that was never set, less the latency: no Timestamp can say that
+            self.counters["stamp-before-epoch"] += 1
+            return
         unicast = message.flags & Flag.UNICAST
         answer = self._new(DelayResp, message.sequence_id, 0x7F if unicast else self.ds.log_min_delay_req_interval)
         answer.flags = unicast

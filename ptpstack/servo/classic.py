@@ -79,9 +79,9 @@ class ClassicServo:
         statistical = None
         if len(self._offsets) >= 4 and self._state in (ServoState.LOCKED, ServoState.HOLDOVER):
             rms = math.sqrt(sum(o * o for o in self._offsets) / len(self._offsets))
-            # Between two samples the error moves by what the frequency may be wrong: about the last corrections.
-            # Without new samples that goes on for as long as it lasts.
-            frequency_error_ppb = rms / self._interval_s
+            # Noise of the offsets goes into the frequency by way of the proportional gain; without new samples the
+            # clock runs away at that rate for as long as it lasts.
+            frequency_error_ppb = self._pi.kp * rms
             statistical = _BOUND_FACTOR * rms + 1.0 + frequency_error_ppb * max(0.0, age_s - self._interval_s)
         return Estimate(
             self._offset_ns,

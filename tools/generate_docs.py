@@ -1,0 +1,67 @@
+"""Write the documents that are drawn from the code: docs/state-machines.md. ``--check`` only compares (exit 1)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, StateTable, diagram
+
+ROOT = Path(__file__).resolve().parents[1]
+
+MACHINES: tuple[tuple[str, str, StateTable], ...] = (
+    ("Ordinary and boundary clocks", "A port that may serve or follow (IEEE 1588-2019 9.2, figure 30).", FULL),
+    ("Client-only", "The one port of a slaveOnly instance (figure 31): it never serves.", CLIENT_ONLY),
+    ("Server-only", "A masterOnly port (9.2.2.2): it hears no Announce, so it never follows.", SERVER_ONLY),
+)
+
+
+def _table(table: StateTable) -> str:
+    """Every cell: rows are states, columns events; an empty cell changes nothing and is counted."""
+    events = [e for e in PortEvent if any(e in row for row in table.values())]
+    lines = ["| state | " + " | ".join(e.value for e in events) + " |", "|---" * (len(events) + 1) + "|"]
+    for state, row in table.items():
+        cells = [row[e].name if e in row else "" for e in events]
+        lines.append(f"| **{state.name}** | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def state_machines() -> str:
+    parts = [
+        "# Port state machines\n\n"
+        "Drawn from the tables in `ptpstack/protocol/states.py` by `tools/generate_docs.py`; a test holds that they "
+        "agree.\nThe tables are the machine. Not checked against the text of the standard.\n\n"
+        "`recommend-grandmaster` is M1 or M2 of the state decision (no qualification time), `recommend-master` M3, "
+        "`recommend-slave`\nS1 with the same parent, `recommend-new-parent` S1 with another one, `recommend-passive` "
+        "P1 or P2. An event that is not in the\nrow of a state changes nothing; the port counts it as "
+        "`event-ignored-<event>`.\n"
+    ]
+    for title, words, table in MACHINES:
+        parts.append(f"\n## {title}\n\n{words}\n\n```mermaid\n{diagram(table)}```\n\n{_table(table)}")
+    return "".join(parts)
+
+
+#: path below the repository's root, and what belongs there
+DOCUMENTS = {"docs/state-machines.md": state_machines}
+
+
+def main(arguments: list[str]) -> int:
+    check = arguments == ["--check"]
+    if arguments and not check:
+        print("usage: generate_docs.py [--check]", file=sys.stderr)
+        return 2
+    stale = []
+    for name, make in DOCUMENTS.items():
+        path, text = ROOT / name, make()
+        if check:
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                stale.append(name)
+        else:
+            path.write_text(text, encoding="utf-8")
+    for name in stale:
+        print(f"{name} is not what the code says: run tools/generate_docs.py", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
