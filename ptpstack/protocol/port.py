@@ -427,7 +427,7 @@ class Port:
             return None
         t4 = ingress_sns - self._ingress_latency_sns
         if t4 < 0:
-            return False
+            return None
         if correction < INTERVAL_MAX_SNS:
             correction -= t4 & 0xFFFF
             if correction < INTERVAL_MIN_SNS:
