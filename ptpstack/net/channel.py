@@ -64,6 +64,9 @@ class Channel(Protocol):
     def stamp_fileno(self) -> int:
         """The transmit-only event socket: watch for error-queue readiness (POLLERR) only."""
 
+    drained: bool
+    """The last ``receive`` ended because nothing was left, not because of its limit."""
+
     def receive(self, fileno: int, limit: int = 64) -> list[Received]:
         """Drain up to ``limit`` datagrams; [] when there are none. Never raises for what the network sent."""
 
@@ -77,6 +80,9 @@ class Channel(Protocol):
         """Send by the stamped event socket; the stamp comes back under ``token``."""
 
     def send_general(self, octets: bytes, destination: str | None) -> None: ...
+
+    def send_general_all(self, frames: list[bytes]) -> None:
+        """Frames of one length, in this order, to the group: the same on the wire as ``send_general`` for each."""
 
     def counters(self) -> dict[str, int]: ...
 
