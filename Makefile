@@ -1,22 +1,70 @@
-# ptpstack: `make demo` and `make test` are all the set-up there is.
+# ptpstack. `make demo` and `make test` are all the set-up there is: each installs what it needs and says so.
 SHELL := /bin/bash
+PYTHON ?= python3
 VENV ?= .venv
-PY := $(VENV)/bin/python
-STAMP := $(VENV)/.stamp
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+PYTEST_ARGS ?=
+FUZZ_COUNT ?= 10000000
 
-.PHONY: demo test lint bench clean setup system-packages fuzz
+.PHONY: demo test lint bench fuzz conformance docs clean help
 
-demo: setup system-packages
-	$(VENV)/bin/ptpstack lab run hospital --live
+help:
+	@echo "make demo         a hospital's time network in a box, about a minute"
+	@echo "make test         all tests (installs linuxptp and tshark through apt when root and missing)"
+	@echo "make lint         ruff, mypy --strict, import layers"
+	@echo "make bench        cost and timing beside ptp4l, in one run"
+	@echo "make fuzz         $(FUZZ_COUNT) mutated and random frames through the codec (FUZZ_COUNT=...)"
+	@echo "make conformance  the conformance report in docs/conformance.md"
+	@echo "make docs         regenerate the documents that are made from code"
+	@echo "make clean        remove what the others made"
 
-test: setup system-packages
-	$(PY) -m pytest
+demo: $(RUN_STAMP)
+	$(BIN)/ptpstack lab run hospital --live
 
-lint: setup
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+test: $(DEV_STAMP)
+	@tools/system-packages test
+	$(BIN)/python -m pytest -n 2 -m "not namespaces and not interop" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "namespaces or interop" $(PYTEST_ARGS)
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV_STAMP)
+	@tools/system-packages test
+	$(BIN)/python -m tools.bench
+
+fuzz: $(DEV_STAMP)
+	$(BIN)/python tools/fuzz_wire.py --count $(FUZZ_COUNT)
+
+conformance: $(DEV_STAMP)
+	$(BIN)/python tools/conformance_report.py
+
+docs: conformance
+	$(BIN)/python -m ptpstack.config.reference > docs/configuration.md
+	$(BIN)/python tools/generate_docs.py
+
+$(BIN)/python:
+	@tools/system-packages venv "$(PYTHON)"
+	@echo "making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing ptpstack into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing ptpstack with its test and lint tools into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@ $(RUN_STAMP)
+
+bench: setup system-packages
+	$(PY) -m tools.bench
 
 clean:
 	rm -rf $(VENV) dist build out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

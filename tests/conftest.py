@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,3 +19,16 @@ def test_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no test data at {folder} (set PTPSTACK_TEST_DATA)")
     return folder
+
+
+#: Set in CI: a test that builds namespaces or runs a foreign daemon may not be skipped there.
+NO_SKIPS = bool(os.environ.get("PTPSTACK_NO_SKIPS"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+    outcome = yield
+    report = outcome.get_result()
+    if NO_SKIPS and report.skipped and any(item.get_closest_marker(m) for m in ("interop", "namespaces")):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, which PTPSTACK_NO_SKIPS forbids: {report.longrepr}"

@@ -17,10 +17,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
+import itertools
 import os
 import pickle
 import signal
+import socket
+import struct
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +34,7 @@ import pytest
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
+_indices = itertools.count(1000)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -142,15 +148,36 @@ class Namespace:
             self.fd = -1
 
 
-def veth(a: Namespace, name_a: str, b: Namespace, name_b: str, address_a: str = "", address_b: str = "") -> None:
-    """A virtual cable from ``name_a`` in ``a`` to ``name_b`` in ``b``, up, with addresses such as 10.0.0.1/24."""
-    a.ip(f"link add name {name_a} type veth peer name {name_b} netns {b.path}")
+def veth(
+    a: Namespace, name_a: str, b: Namespace, name_b: str, address_a: str = "", address_b: str = "", *, wait: bool = True
+) -> None:
+    """A virtual cable from ``name_a`` in ``a`` to ``name_b`` in ``b``, up, with addresses such as 10.0.0.1/24.
+
+    ``wait`` False: do not wait for the link (the kernel lets a second one within a second come up only after it).
+    """
+    # Ends with equal indices would not count as a cable for the kernel's link watch, which then takes up to a second.
+    index = next(_indices)
+    a.ip(f"link add name {name_a} index {index} type veth peer name {name_b} netns {b.path}")
     for namespace, name, address in ((a, name_a, address_a), (b, name_b, address_b)):
         # Neighbour discovery and its like would only disturb what is counted.
-        namespace.ip(f"link set {name} addrgenmode none")
+        namespace.ip(f"link set dev {name} addrgenmode none")
         if address:
             namespace.ip(f"address add {address} dev {name}")
-        namespace.ip(f"link set {name} up")
+        namespace.ip(f"link set dev {name} up")
+    if not wait:
+        return
+    # Until the kernel has noticed the carrier, what is sent is lost.
+    end = time.monotonic() + 5
+    while not (_running(a, name_a) and _running(b, name_b)):
+        if time.monotonic() > end:
+            raise RuntimeError(f"{name_a} and {name_b} did not come up within 5 s")
+        time.sleep(0.002)
+
+
+def _running(namespace: Namespace, name: str) -> bool:
+    with namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        answer = fcntl.ioctl(sock.fileno(), 0x8913, struct.pack("16s24x", name.encode()))  # SIOCGIFFLAGS
+    return bool(struct.unpack_from("H", answer, 16)[0] & 0x40)  # IFF_RUNNING
 
 
 _refusal: str | None = None
@@ -166,17 +193,19 @@ def unavailable() -> str | None:
             if os.geteuid() != 0:
                 _become_root_of_a_user_namespace()
             Namespace("probe").close()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
             _refusal = f"no network namespaces: {error} (run as root, or allow user namespaces)"
     return _refusal
 
 
 def _become_root_of_a_user_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
-    _unshare(CLONE_NEWUSER)  # EINVAL when this process has several threads
+    # EINVAL when this process has several threads. The network too: only a namespace of ours can be come back to.
+    _unshare(CLONE_NEWUSER | CLONE_NEWNET)
     for file, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
         with open(f"/proc/self/{file}", "w") as stream:
             stream.write(text)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 @contextlib.contextmanager

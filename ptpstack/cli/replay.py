@@ -86,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
         args.explain = args.inputs = False
     try:
         result = replay(args.trace, _Viewer(args) if args.explain or args.inputs else None)
+    except BrokenPipeError:
+        raise
     except (TraceError, OSError) as error:
         text = error if isinstance(error, TraceError) else f"{args.trace}: {error.strerror}"
         print(f"ptpstack replay: {text}", file=sys.stderr)

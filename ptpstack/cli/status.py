@@ -107,73 +107,67 @@ def _watch(args: argparse.Namespace) -> int:
 
 
 def render(status: dict[str, Any], *, counters: bool = False) -> RenderableType:
-    """The status as people read it: the node, its instances, its clocks."""
-    parts: list[RenderableType] = [_head(status), _instances(status)]
-    parts += [Text(line, style="yellow") for line in _remarks(status)]
-    parts.append(_clocks(status))
+    """The status as people read it, 80 columns wide: the node, its instances, its clocks."""
+    lines = [Text(_head(status), style="bold")]
+    for instance in status["instances"]:
+        lines += _instance(instance)
+    lines += [Text(line) for line in _clocks(status)]
+    lines += [Text(line, style="yellow") for line in _remarks(status)]
+    parts: list[RenderableType] = list(lines)
     if counters:
         parts.append(_counters(status))
     return Group(*parts)
 
 
-def _head(status: dict[str, Any]) -> Text:
+def _head(status: dict[str, Any]) -> str:
     up = int(status["uptime_s"])
-    text = f"{status['node']}  ptpstack {status['version']}, up {up // 3600}:{up // 60 % 60:02d}:{up % 60:02d}"
-    if status.get("record"):
-        text += f", recording to {status['record']}"
-    return Text(text, style="bold")
+    text = f"{status['node']}: ptpstack {status['version']}, up {up // 3600}:{up // 60 % 60:02d}:{up % 60:02d}"
+    return text + (f", recording to {status['record']}" if status.get("record") else "")
 
 
 def _offset(estimate: dict[str, Any] | None) -> str:
     """An offset never stands alone: it comes with how wrong it may be."""
     if estimate is None:
-        return "-"
+        return "no offset yet"
     bound = estimate["bound_ns"]
     return f"{format_ns(estimate['value_ns'])} ±{format_ns(bound).lstrip('+') if bound is not None else '?'}"
 
 
-def _instances(status: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("INSTANCE", "DOMAIN", "PORT", "STATE", "GRANDMASTER", "CLASS", "STEPS", "OFFSET", "DELAY", "SERVO"):
-        table.add_column(column, no_wrap=True)
-    for instance in status["instances"]:
-        grandmaster = instance["grandmaster"]
-        for position, port in enumerate(instance["ports"]):
-            first = position == 0
-            follows = port["state"] in ("SLAVE", "UNCALIBRATED")
-            delay = instance["mean_path_delay_ns"]
+def _instance(instance: dict[str, Any]) -> Iterator[Text]:
+    grandmaster = instance["grandmaster"]
+    yield Text(f"{instance['name']}: domain {instance['domain']}, {instance['profile']}", style="bold")
+    who = "our own clock" if instance["is_grandmaster"] else f"{instance['steps_removed']} step(s) away"
+    yield Text(f"  grandmaster {grandmaster['identity']}, {who}, class {grandmaster['clock_class']}")
+    width = max(len(port["channel"]) for port in instance["ports"])
+    for port in instance["ports"]:
+        line = Text(f"  {port['number']:>2} {port['channel']:<{width}}  ")
+        line.append(f"{port['state']:<12}", style=_STATE_STYLE.get(port["state"], ""))
+        if port["state"] in ("SLAVE", "UNCALIBRATED"):
+            line.append(f" {_offset(instance['estimate'])}")
+            if instance["mean_path_delay_ns"] is not None:
+                line.append(f", delay {format_ns(instance['mean_path_delay_ns']).lstrip('+')}")
             servo = instance["servo"]
-            table.add_row(
-                instance["name"] if first else "",
-                str(instance["domain"]) if first else "",
-                f"{port['number']} {port['channel']}",
-                Text(port["state"], style=_STATE_STYLE.get(port["state"], "")),
-                (grandmaster["identity"] + (" (self)" if instance["is_grandmaster"] else "")) if first else "",
-                str(grandmaster["clock_class"]) if first else "",
-                str(instance["steps_removed"]) if first else "",
-                _offset(instance["estimate"]) if follows else "",
-                format_ns(delay).lstrip("+") if follows and delay is not None else "",
-                f"{servo['state']}{'' if servo['steers'] else ', watching'}" if follows else "",
-            )
-    return table
+            line.append(f", {servo['state']}{'' if servo['steers'] else ' (watching)'}")
+        yield line
 
 
-def _clocks(status: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("CLOCK", "KIND", "FREQUENCY", "STEPS", "STEERED BY", "REFERENCE"):
-        table.add_column(column, no_wrap=True)
+def _clocks(status: dict[str, Any]) -> Iterator[str]:
     references = {reference["clock"]: reference for reference in status["references"]}
     for clock in status["clocks"]:
-        reference = references.get(clock["name"])
-        table.add_row(
-            clock["name"],
-            clock["kind"],
-            f"{clock['frequency_ppb']:+.1f} ppb",
-            str(clock["steps"]),
-            clock["steered_by"] or ("nobody: " + clock["why_not_steerable"] if not clock["steerable"] else "nobody"),
-            "-" if reference is None else f"{reference['state']} for {reference['since_s']:.0f} s",
+        steps = clock["steps"]
+        text = (
+            f"clock {clock['name']} ({clock['device']}, {clock['kind']}): {clock['frequency_ppb']:+.1f} ppb, "
+            f"{steps} step{'' if steps == 1 else 's'}"
         )
-    return table
+        if not clock["steerable"]:
+            yield text
+            yield f"  not steered: {clock['why_not_steerable']}"
+        else:
+            yield text + (f", steered by {clock['steered_by']}" if clock["steered_by"] else ", not steered yet")
+        reference = references.get(clock["name"])
+        if reference is not None:
+            why = reference["decision"]["reason"]
+            yield f"  reference {reference['state']} for {reference['since_s']:.0f} s: {why}"
 
 
 def _remarks(status: dict[str, Any]) -> Iterator[str]:

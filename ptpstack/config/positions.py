@@ -22,6 +22,10 @@ _STRING = re.compile(
 _SCALAR = re.compile(r"\d{4}-\d\d-\d\d [0-9:][^\s,\]}#]*|[^\s,\]}#]+")
 
 
+#: A site file nests six deep. Each place costs time and memory by its depth, so a hostile file must not go on for ever.
+MAX_DEPTH = 64
+
+
 class _LostError(Exception):
     pass
 
@@ -66,6 +70,8 @@ class _Scanner:
             self.at += 1
 
     def mark(self, path: Path, line: int) -> None:
+        if len(path) > MAX_DEPTH:
+            raise _LostError
         for end in range(1, len(path) + 1):
             self.found.setdefault(path[:end], line)
 

@@ -56,10 +56,13 @@ def _edge(edge: Edge, steers: bool, now: int) -> dict[str, Any]:
 
 def _instance(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
     options, data = instance.options, instance.data
-    edge = engine.edges[options.name]
-    steered = engine.clocks[options.clock]
     following = instance.following_port is not None
-    estimate = edge.servo.estimate(now) if following else None
+    edge = engine.edges[options.name]
+    if not following:
+        # a grandmaster's offset is that from its reference
+        edge = engine.reference_edges.get(options.clock, edge)
+    steered = engine.clocks[options.clock]
+    estimate = edge.servo.estimate(now)
     parent = data.parent
     default = data.default
     return {

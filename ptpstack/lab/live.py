@@ -120,10 +120,11 @@ def picture(recording: Recording, now_s: float, messages: Sequence[str], width: 
         domains = {key: _worth_a_row(recording, members) for key, members in domains.items()}
     parts: list[RenderableType] = [_header(recording, now_s)]
     used = 2
-    for (domain, profile), members in domains.items():
+    for domain, members in domains.items():
         body = _domain(recording, members, width)
         used += len(members) + 3
-        title = f"domain {domain}" + (f" · {profile}" if profile else "")
+        profiles = dict.fromkeys(instance.profile for _, instance, _ in members if instance.profile)
+        title = " · ".join([f"domain {domain}", *profiles])
         parts.append(
             Panel(body, title=Text(title, style="bold"), title_align="left", border_style="dim", padding=(0, 1))
         )
@@ -150,10 +151,10 @@ def _latest(recording: Recording) -> list[Member]:
     ]
 
 
-def _domains(recording: Recording) -> dict[tuple[int, str], list[Member]]:
-    found: dict[tuple[int, str], list[Member]] = {}
+def _domains(recording: Recording) -> dict[int, list[Member]]:
+    found: dict[int, list[Member]] = {}
     for member in _latest(recording):
-        found.setdefault((member[1].domain, member[1].profile), []).append(member)
+        found.setdefault(member[1].domain, []).append(member)
     return dict(sorted(found.items()))
 
 
@@ -193,30 +194,30 @@ def _role(sample: InstanceSample) -> str:
     return states[0] if states else ""
 
 
-def _chain(recording: Recording, member: Member, members: Iterable[Member]) -> list[str]:
-    """Labels from the grandmaster down to the member, by each one's parent; stops at a stranger or a circle."""
-    by_label = {node.label: sample for node, _, sample in members}
-    path, sample = [member[0].label], member[2]
-    while sample.parent:
-        above = recording.label_of(sample.parent)
-        if above in path:
-            break
+def _above(recording: Recording, member: Member, members: Iterable[Member]) -> list[str]:
+    """Whom a client gets its time from, by each one's parent: grandmaster first. Stops at a stranger or a circle."""
+    node, _, sample = member
+    if _role(sample) not in ("SLAVE", "UNCALIBRATED"):
+        return []
+    by_label = {other.label: seen for other, _, seen in members}
+    path = [node.label]
+    while sample.parent and (above := recording.label_of(sample.parent)) not in path:
         path.append(above)
         if above not in by_label:
             break
         sample = by_label[above]
-    if len(path) == 1 and recording.label_of(member[2].grandmaster) != path[0]:
-        path.append(recording.label_of(member[2].grandmaster))
-    return path[::-1]
+    if len(path) == 1:  # a foreign node tells its grandmaster only
+        path.append(recording.label_of(sample.grandmaster))
+    return path[:0:-1]
 
 
 def _domain(recording: Recording, members: list[Member], width: int) -> RenderableType:
     wide = width >= 110
     spark = 24 if wide else 10
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("node", no_wrap=True, ratio=3 if wide else 2)
+    table.add_column("node", no_wrap=True, ratio=1)
     table.add_column("state", no_wrap=True, width=8)
-    table.add_column("follows", no_wrap=True, ratio=5 if wide else 4)
+    table.add_column("follows", no_wrap=True, ratio=2 if wide else 1)
     table.add_column("true error", justify="right", no_wrap=True, width=10)
     table.add_column("", no_wrap=True, width=spark)
     table.add_column("bound", justify="right", no_wrap=True, width=10)
@@ -226,12 +227,12 @@ def _domain(recording: Recording, members: list[Member], width: int) -> Renderab
     for member in members:
         node, instance, sample = member
         colour, state = _STATES.get(_role(sample), ("", _role(sample).lower()))
-        name = Text(("★ " if node.label == recording.label_of(best) else "  ") + node.label)
+        leads = node.label == recording.label_of(best) and not node.down
+        name = Text(("★ " if leads else "  ") + node.label)
         if node.down:
             table.add_row(name, Text("down", style="bold red"), *[""] * (5 if wide else 4))
             continue
-        chain = _chain(recording, member, members)
-        follows = Text(" → ".join(chain) if len(chain) > 1 else NOTHING)
+        follows = Text(" → ".join(_above(recording, member, members)) or NOTHING)
         row: list[RenderableType] = [
             name,
             Text(state, style=colour),

@@ -110,13 +110,17 @@ def _percent(share: float | None) -> str:
 
 
 def _instances(report: LabReport) -> RenderableType | None:
-    domains = sorted({(instance.domain, instance.profile) for instance in report.instances})
+    profiles: dict[int, list[str]] = {}
+    for instance in report.instances:
+        names = profiles.setdefault(instance.domain, [])
+        if instance.profile and instance.profile not in names:
+            names.append(instance.profile)
     groups: list[RenderableType] = []
-    for domain, profile in domains:
-        title = f"Domain {domain}" + (f", {profile}" if profile else "") + " (lab time of each change, s)"
+    for domain, names in sorted(profiles.items()):
+        title = ", ".join([f"Domain {domain}", *names]) + " (lab time of each change, s)"
         table = _table("node", "grandmaster", "ports", "lock", "in bound", right=("lock", "in bound"))
         for instance in report.instances:
-            if (instance.domain, instance.profile) == (domain, profile):
+            if instance.domain == domain:
                 table.add_row(*_instance_cells(instance))
         groups += [*([Text()] if groups else []), _title(title), table]
     return Group(*groups) if groups else None
@@ -151,8 +155,8 @@ def _takeovers(report: LabReport) -> RenderableType | None:
         groups += [*([Text()] if groups else []), _title(f"{event[0]:.1f} s: {event[1]}"), table]
         explained = next((t for t in mine if t.why), None)
         if explained is not None:
-            why = "\n".join([f"why, says {explained.node}:", *(f"  {line}" for line in explained.why)])
-            groups.append(Text(why, style="dim"))
+            groups.append(Text(f"why, says {explained.node}:", style="dim"))
+            groups += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in explained.why]
     return Group(*groups)
 
 

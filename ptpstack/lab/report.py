@@ -74,8 +74,8 @@ class ClockReport:
 class MeasuredReport:
     """A foreign node's own word on its offset (``source`` "self-reported"), not the truth.
 
-    ``whole_seconds_removed``: a software ptp4l counts UTC while its master counts TAI, so that it sees the 37 s between
-    these scales. Whole seconds in the median offset are taken away from every sample, and said here.
+    ``whole_seconds_removed``: a node that counts UTC beside a master that counts TAI sees the 37 s between these scales
+    as offset. Whole seconds in the median offset are taken away from every sample, and said here.
     """
 
     node: str

@@ -41,6 +41,10 @@ ANSWER_LIMIT_S = 3.0
 #: all nodes together have this long to end on SIGTERM
 END_LIMIT_S = 4.0
 _EXPLANATIONS_PER_NODE = 40
+#: a lab of a day must not fill the memory: longer labs are looked at less often
+MOST_LOOKS = 50_000
+#: exit statuses of a node that was told to end (SIGTERM caught, SIGTERM or SIGKILL not caught)
+_ORDERLY = (0, -signal.SIGTERM, -signal.SIGKILL, 128 + signal.SIGTERM)
 
 
 class Observer(Protocol):
@@ -133,7 +137,7 @@ class _Runner:
         self._run = run
         self._recording = recording
         self._observer = observer
-        self._interval_s = 1.0 / rate_hz
+        self._interval_s = max(1.0 / rate_hz, topology.duration_s / MOST_LOOKS)
         self._node_command = node_command
         self._asked_to_stop = asked_to_stop
         self._workers: dict[str, Worker] = {}
@@ -235,8 +239,8 @@ class _Runner:
             node.exit_status = status
             if was_running and status == -signal.SIGKILL and not worker.paused:
                 self._incident(worker, f"did not end within {END_LIMIT_S:g} s of SIGTERM and was killed")
-            elif status not in (0, -signal.SIGTERM, -signal.SIGKILL, 128 + signal.SIGTERM):
-                self._incident(worker, f"ended with status {status} on SIGTERM")
+            elif status not in _ORDERLY:
+                self._incident(worker, f"ended with status {status} when it was told to end")
 
     # -- looking
 
@@ -339,8 +343,6 @@ class _Runner:
             try:
                 changed = absorb(node, self._recording, now, self._status.pop(label), answer.get("result"))
             except MalformedAnswer as error:
-                if worker.answered:
-                    return  # said once
                 self._incident(worker, f"its status is not what the control protocol promises: {error}")
                 changed = []
             worker.answered = True
@@ -388,6 +390,9 @@ class _Runner:
     # -- what happens to nodes
 
     def _incident(self, worker: Worker, what: str) -> None:
+        """Said once: a node that answers wrongly does so at every look."""
+        if any(incident.node == worker.node.label and incident.what == what for incident in self._recording.incidents):
+            return
         self._recording.incident(max(0.0, self._now()), worker.node.label, what, worker.log_tail())
         self._observer.message(f"{max(0.0, self._now()):5.1f} s  {worker.node.label}: {what}")
 
@@ -401,7 +406,10 @@ class _Runner:
         node = self._recording.nodes[worker.node.label]
         node.exit_status, node.down = status, True
         self._status.pop(worker.node.label, None)
-        if not worker.may_end:
+        if worker.may_end:
+            if status not in _ORDERLY:
+                self._incident(worker, f"ended with status {status} when it was told to end")
+        else:
             how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
             self._incident(worker, f"{how} although nobody had asked it to")
 

@@ -120,14 +120,18 @@ def current(interface: str, ioctl: device.Ioctl = device.system_ioctl) -> Hardwa
     return _transfer(interface, SIOCGHWTSTAMP, HardwareConfig(0, 0), ioctl, quiet=True)
 
 
+def check_stamping(stamping: str) -> None:
+    if stamping not in ("auto", "hardware", "software"):
+        raise ValueError(f"stamping is auto, hardware or software, not {stamping!r}")
+
+
 def choose(abilities: Abilities, transport: str, stamping: str = "auto") -> Choice:
     """Hardware or software stamps for ``transport`` (``udp4``, ``l2``), and why. Touches nothing.
 
     ``stamping``: ``auto``, ``hardware`` or ``software``. ValueError when the abilities rule out what was asked;
     its text is the reason.
     """
-    if stamping not in ("auto", "hardware", "software"):
-        raise ValueError(f"stamping is auto, hardware or software, not {stamping!r}")
+    check_stamping(stamping)
     if stamping == "software":
         if not abilities.software:
             raise ValueError(_no_software(abilities))
@@ -172,6 +176,7 @@ def prepare(
 
     ChannelError when ``stamping`` is forced and cannot be had.
     """
+    check_stamping(stamping)
     abilities = query(interface, ioctl)
     try:
         choice = choose(abilities, transport, stamping)

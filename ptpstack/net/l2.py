@@ -34,7 +34,8 @@ PEER_GROUP = "01:80:c2:00:00:0e"
 _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_MR_MULTICAST = 0
 _HEADER = 14
-_MSG_TRUNC = socket.MSG_TRUNC
+_MSG_TRUNC = int(socket.MSG_TRUNC)
+_ANCILLARY_SIZE = timestamping.ANCILLARY_SIZE
 
 #: Only frames for this station or a group: others come up in promiscuous mode, and frames of a VLAN that has no
 #: interface of its own are marked PACKET_OTHERHOST (3), our own PACKET_OUTGOING (4).
@@ -86,7 +87,6 @@ class L2Channel(SocketChannel):
                 errno.EAFNOSUPPORT,
                 f"{interface}: it is not an Ethernet interface (hardware type {kind}), which l2 needs; use udp4",
             )
-        self._buffer_size += _HEADER + 4
         self._prefixes: dict[str | None, bytes] = {None: self._prefix(PRIMARY_GROUP)}
         try:
             # Protocol 0 until it is bound to the interface, else frames of other interfaces leak in between.
@@ -110,29 +110,33 @@ class L2Channel(SocketChannel):
             raise explain(interface, self.transport, error) from error
 
     def receive(self, fileno: int, limit: int = 64) -> list[Received]:
-        receive = self._receivers[fileno].recvmsg
-        size = self._buffer_size
+        receive = self._receivers[fileno].recvmsg_into
+        buffer = self._buffer
+        view = self._view
+        buffers = [buffer]
         index = self._index
         stamp_of = timestamping.stamp_of
         make = tuple.__new__
         out: list[Received] = []
+        self.drained = False
         # This is the path a flood takes: no object is made per frame but the tuple itself.
         for _ in range(limit):
             try:
-                frame, ancillary, flags, _ = receive(size, 256)
+                length, ancillary, flags, _ = receive(buffers, _ANCILLARY_SIZE)
             except BlockingIOError:
+                self.drained = True
                 break
             except OSError as error:  # such as ENETDOWN: reading it clears it
                 self._note(error)
                 break
-            if len(frame) <= _HEADER or flags & _MSG_TRUNC:
+            if length <= _HEADER or flags & _MSG_TRUNC:
                 self._unusable += 1
                 continue
-            event = frame[_HEADER] & 0x0F < 8
+            event = buffer[_HEADER] & 0x0F < 8
             stamp = stamp_of(ancillary, index)
             if event and stamp is None:
                 self._no_stamp += 1
-            out.append(make(Received, (frame[_HEADER:], stamp, _formatted(frame[6:12]), event)))
+            out.append(make(Received, (bytes(view[_HEADER:length]), stamp, _formatted(bytes(view[6:12])), event)))
         self._received += len(out)
         return out
 

@@ -8,7 +8,9 @@ Rules:
 
 The kernel numbers stamped sends from 0. A send that failed may or may not have used up a number, depending on how far
 it came. So after such a failure the number of the following sends is known only within ``_slack``; each id that comes
-back narrows it: none of them can lie below the first or above the last send since.
+back narrows it: none of them can lie below the first or above the last send since. One stamp settles it as long as
+sends are answered one at a time, or when all failed sends used up a number, which is what full queues and packet
+filters do. What is not settled so is settled by the first send after a calm of ``CALM`` time-outs.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ _MASK = 0xFFFFFFFF
 #: Failures in which the kernel certainly gave up before it numbered the frame: too long, no route, no such address.
 #: All others are doubtful (a packet filter's EPERM and a full queue's ENOBUFS come after the numbering).
 UNNUMBERED = frozenset({errno.EMSGSIZE, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EBADF})
+
+
+#: After this many time-outs without a send no stamp is believed to be still on its way.
+CALM = 5
 
 
 class PendingStamps:
@@ -40,6 +46,9 @@ class PendingStamps:
         self._next = 0
         self._slack = 0
         self._first_in_doubt = 0
+        #: ids below this may belong to sends before the last failure, and prove nothing
+        self._foreign_below = 0
+        self._last_sent_ns = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -47,6 +56,10 @@ class PendingStamps:
     def sent(self, token: int, now_ns: int) -> None:
         """A stamped send succeeded."""
         waiting = self._waiting
+        if self._slack and now_ns - self._last_sent_ns >= CALM * self.timeout_ns:
+            self._give_up_doubtful()
+            self._first_in_doubt = self._foreign_below = self._next
+        self._last_sent_ns = now_ns
         if len(waiting) >= self.capacity:
             oldest = next(iter(waiting))
             self._lose(waiting.pop(oldest)[0], "overflow")
@@ -58,10 +71,13 @@ class PendingStamps:
         self._lose(token, "unsent")
         if error in UNNUMBERED:
             return
-        if self._slack:
-            # Two failures with sends between: the numbers of those between cannot be settled any more.
-            for number in [n for n in self._waiting if n >= self._first_in_doubt]:
-                self._lose(self._waiting.pop(number)[0], "resync")
+        if not self._slack:
+            self._foreign_below = self._next
+        elif self._next > self._first_in_doubt:
+            # A second failure with sends between: the numbers of those between cannot be settled any more, and their
+            # stamps may come under what could be the numbers of the next.
+            self._give_up_doubtful()
+            self._foreign_below = self._next + self._slack
         self._slack += 1
         self._first_in_doubt = self._next
 
@@ -100,14 +116,18 @@ class PendingStamps:
             return deadline_ns
         return None
 
+    def _give_up_doubtful(self) -> None:
+        for number in [n for n in self._waiting if n >= self._first_in_doubt]:
+            self._lose(self._waiting.pop(number)[0], "resync")
+
     def _lose(self, token: int, why: str) -> None:
         self.missing += 1
         self._lost.append(TransmitStamp(token, None, why))
 
     def _settle(self, number: int) -> bool:
         """Narrow the doubt by an id seen; True when it is gone."""
-        if self._next == self._first_in_doubt:
-            return True  # nothing sent since, so this cannot be one of ours: counted late
+        if self._next == self._first_in_doubt or number < self._foreign_below:
+            return False  # of a send before the last failure, or perhaps
         most = min(self._slack, number - self._first_in_doubt)
         least = max(0, number - (self._next - 1))
         if least > most:
@@ -117,5 +137,6 @@ class PendingStamps:
             self._waiting = {n + least if n >= first else n: entry for n, entry in self._waiting.items()}
             self._next += least
             self._first_in_doubt += least
+            self._foreign_below = max(self._foreign_below, self._first_in_doubt)
         self._slack = most - least
         return self._slack == 0

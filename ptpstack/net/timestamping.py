@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 SO_TIMESTAMPING_OLD = 37
 #: Linux 5.1: 64-bit times on every architecture.
@@ -50,9 +50,14 @@ INFO_SEND = 0
 #: Room for SCM_TIMESTAMPING (64), IP_PKTINFO (32) or an extended error with its offender address (32 + 16), and spare.
 ANCILLARY_SIZE = 256
 
-_OPTIONS = (SO_TIMESTAMPING_NEW, SO_TIMESTAMPING_OLD)
-#: Length of SCM_TIMESTAMPING -> struct format of its six numbers. 24 octets: the old option on a 32-bit machine.
-_FORMATS = {48: struct.Struct("=6q"), 24: struct.Struct("=6l")}
+_SOL_SOCKET = int(socket.SOL_SOCKET)
+#: (length of SCM_TIMESTAMPING, index) -> how to take that one time out. 24 octets: the old option on a 32-bit machine.
+_UNPACK: dict[tuple[int, int], Callable[[bytes], tuple[int, int]]] = {
+    (48, SOFTWARE_INDEX): struct.Struct("=qq32x").unpack,
+    (48, HARDWARE_INDEX): struct.Struct("=32xqq").unpack,
+    (24, SOFTWARE_INDEX): struct.Struct("=ll16x").unpack,
+    (24, HARDWARE_INDEX): struct.Struct("=16xll").unpack,
+}
 _EXTENDED = struct.Struct("=IBBBxII")
 
 Ancillary = Iterable[tuple[int, int, bytes]]
@@ -68,7 +73,11 @@ def flags_for(stamping: str, *, transmit: bool) -> int:
 
 
 def enable(sock: socket.socket, stamping: str, *, transmit: bool) -> None:
-    """Ask for time stamps on ``sock``. OSError when the kernel has none of the variants."""
+    """Ask for time stamps on ``sock``. OSError when the kernel has none of the variants.
+
+    When it is the first socket of the host to ask for software stamps, the kernel switches them on from a work queue:
+    for up to some milliseconds datagrams still arrive without.
+    """
     flags = flags_for(stamping, transmit=transmit)
     variants = [(option, flags) for option in (SO_TIMESTAMPING_NEW, SO_TIMESTAMPING_OLD)]
     if not transmit:
@@ -91,12 +100,12 @@ def disable(sock: socket.socket) -> None:
 def stamp_of(ancillary: Ancillary, index: int) -> int | None:
     """The time stamp among the control messages, ns; None when there is none for ``index``."""
     for level, kind, octets in ancillary:
-        if level == socket.SOL_SOCKET and kind in _OPTIONS:
-            form = _FORMATS.get(len(octets))
-            if form is not None:
-                numbers = form.unpack(octets)
-                stamp: int = numbers[2 * index] * 1_000_000_000 + numbers[2 * index + 1]
-                return stamp or None
+        # Compared one by one: this runs for each datagram of a flood.
+        if (kind == SO_TIMESTAMPING_NEW or kind == SO_TIMESTAMPING_OLD) and level == _SOL_SOCKET:  # noqa: SIM109
+            unpack = _UNPACK.get((len(octets), index))
+            if unpack is not None:
+                seconds, nanoseconds = unpack(octets)
+                return seconds * 1_000_000_000 + nanoseconds or None
     return None
 
 

@@ -29,16 +29,21 @@ def sentence(event: Event) -> tuple[int, str]:
         role = "steering" if data["steers"] else "watching"
         return 6, f"{where or data['edge']}: servo {data['old'] or 'start'} -> {data['new']} ({role})"
     if kind == "steering":
-        return 6, f"clock {data['clock']}{because.replace(': ', ': ', 1)}"
+        return 6, f"{_clock(data)}{because}"
     if kind == "reference":
         return 6, f"reference of {data['clock']}: {data['state']}{because}"
     if kind == "clock-step":
-        return 4, f"clock {data['clock']} stepped by {data['step_ns']:+.0f} ns: {data['reason']}"
+        return 4, f"{_clock(data)} stepped by {data['step_ns']:+.0f} ns: {data['reason']}"
     if kind == "link":
         return (6 if data["up"] else 4), f"{data['channel']}: link {'up' if data['up'] else 'down'}"
     if kind == "silent":
         return 4, f"{where or data['edge']}: no measurement for {data['for_s']:.1f} s"
     return _PROBLEMS.get(kind, 6), f"{where + ': ' if where else ''}{kind} {data}"
+
+
+def _clock(data: dict[str, Any]) -> str:
+    # a site that names no clock has one, called "clock"
+    return "the clock" if data["clock"] == "clock" else f"clock {data['clock']}"
 
 
 def _because(decision: Any) -> str:

@@ -9,24 +9,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from struct import Struct
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
-from ptpstack.protocol.datasets import PortDS
+from ptpstack.protocol.datasets import DataSets, PortDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE, CompleteDelay, DelayRequester
-from ptpstack.protocol.effects import DelayMeasured, Send, StateChanged, SyncMeasured
+from ptpstack.protocol.delay_responder import DelayResponder
+from ptpstack.protocol.effects import DelayMeasured, Effect, Send, StateChanged, SyncMeasured
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMasters
-from ptpstack.protocol.options import PortOptions
+from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync, SyncReceiver
-from ptpstack.timebase.units import (
-    INTERVAL_MAX_SNS,
-    INTERVAL_MIN_SNS,
-    float_ns_to_sns,
-    log_interval_ns,
-    saturate_interval,
-)
+from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.messages import (
@@ -38,10 +32,7 @@ from ptpstack.wire.messages import (
     Message,
     Sync,
 )
-from ptpstack.wire.types import Flag, MessageType, PortIdentity, PortState
-
-if TYPE_CHECKING:
-    from ptpstack.protocol.instance import Instance
+from ptpstack.wire.types import ClockIdentity, Flag, MessageType, PortIdentity, PortState
 
 #: States in which a port takes time from its parent.
 FOLLOWING = (PortState.UNCALIBRATED, PortState.SLAVE)
@@ -62,9 +53,6 @@ SECOND_ANNOUNCE = 0.125
 
 M = TypeVar("M", bound=Message)
 
-_DELAY_REQ = Struct(">BBHBBHq4x10sHBb6sI")
-_DELAY_RESP = Struct(">BBHBBHq4x10sHBbHII10s")
-
 TIMER_ANNOUNCE = "announce"
 TIMER_SYNC = "sync"
 TIMER_RECEIPT = "announce-receipt"
@@ -72,8 +60,25 @@ TIMER_QUALIFICATION = "qualification"
 TIMER_DELAY_REQ = "delay-req"
 
 
+class PortOwner(Protocol):
+    """What a port asks of its instance."""
+
+    options: InstanceOptions
+    clock_identity: ClockIdentity
+    data: DataSets
+    emit: Callable[[Effect], None]
+
+    def expect_stamp(self, port: Port, kind: MessageType, sequence_id: int) -> int: ...
+
+    def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None: ...
+
+    def announce_receipt_timeout(self, port: Port, now: int) -> None: ...
+
+    def fill_announce(self, message: Announce) -> None: ...
+
+
 class Port:
-    def __init__(self, instance: Instance, number: int, options: PortOptions, rng: random.Random) -> None:
+    def __init__(self, instance: PortOwner, number: int, options: PortOptions, rng: random.Random) -> None:
         self.instance = instance
         self.number = number
         self.options = options
@@ -100,7 +105,7 @@ class Port:
         self._requester = DelayRequester(rng, self.counters)
         self._ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
-        self._identity_octets = self.identity.clock_identity + number.to_bytes(2, "big")
+        self.responder = DelayResponder(instance.options, self.ds, self._ingress_latency_sns, self.counters)
         self._announce_sequence = rng.randrange(0x10000)
         self._sync_sequence = rng.randrange(0x10000)
         self._announces_sent_as_master = 0
@@ -290,8 +295,11 @@ class Port:
     def receive(self, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
         """A frame of this instance's domain and sdoId. Never raises for what is in it."""
         state = self.ds.port_state
-        if octets[0] & 0x0F == 1 and state is PortState.MASTER and self._answer_plain(octets, ingress_sns, address):
-            return
+        if octets[:6] in self.responder.plain_requests:
+            answer = self.responder.answer_plain(octets, ingress_sns, address)
+            if answer is not None:
+                self.instance.emit(Send(self.channel, *answer, None))
+                return
         if state not in ELECTING:
             self.counters["drop-state"] += 1
             return
@@ -379,99 +387,8 @@ class Port:
         if complete is not None and self.ds.port_state in FOLLOWING:
             self.instance.emit(DelayMeasured(self.number, self.instance.data.parent.parent_port_identity, *complete))
 
-    # ---- the serving side of Delay_Req ------------------------------------------------------------------------
-
-    def _answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> bool:
-        """Answer a plain Delay_Req straight from its octets: the one message a grandmaster gets by the thousand.
-
-        False when it is anything but plain (TLVs, malformed, no stamp): the general path then deals with it, and
-        tests hold that both give the same answer.
-        """
-        if len(octets) < 44 or ingress_sns is None:
-            return False
-        (
-            first,
-            version,
-            length,
-            domain,
-            minor_sdo,
-            flags,
-            correction,
-            source,
-            sequence,
-            _control,
-            _log,
-            _seconds,
-            nanoseconds,
-        ) = _DELAY_REQ.unpack_from(octets)
-        if (
-            length != 44
-            or nanoseconds >= 1_000_000_000
-            or source == self._identity_octets
-            or source[8:] in (b"\x00\x00", b"\xff\xff")
-            or version & 0x0F != 2
-        ):
-            return False
-        t4 = ingress_sns - self._ingress_latency_sns
-        if t4 < 0:
-            return False
-        if correction < INTERVAL_MAX_SNS:
-            correction -= t4 & 0xFFFF
-            if correction < INTERVAL_MIN_SNS:
-                correction = INTERVAL_MIN_SNS
-        unicast = flags & 0x0400
-        ns = t4 >> 16
-        seconds = ns // 1_000_000_000
-        counters = self.counters
-        counters["rx-delay_req"] += 1
-        counters["tx-delay_resp"] += 1
-        self.instance.emit(
-            Send(
-                self.channel,
-                _DELAY_RESP.pack(
-                    first & 0xF0 | 9,
-                    self.instance.version_octet,
-                    54,
-                    domain,
-                    minor_sdo,
-                    unicast,
-                    correction,
-                    self._identity_octets,
-                    sequence,
-                    3,
-                    0x7F if unicast else self.ds.log_min_delay_req_interval,
-                    seconds >> 32,
-                    seconds & 0xFFFFFFFF,
-                    ns - seconds * 1_000_000_000,
-                    source,
-                ),
-                address if unicast else None,
-                None,
-            )
-        )
-        return True
-
     def _on_delay_req(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, DelayReq)
-        if self.ds.port_state is not PortState.MASTER:
-            self.counters["drop-state"] += 1
-            return
-        if ingress_sns is None:
-            self.counters["delay-req-received-without-stamp"] += 1
-            return
-        t4 = ingress_sns - self._ingress_latency_sns
-        if t4 < 0:
-            # a clock that was never set, less the latency: no Timestamp can say that
-            self.counters["stamp-before-epoch"] += 1
-            return
-        unicast = message.flags & Flag.UNICAST
-        answer = self._new(DelayResp, message.sequence_id, 0x7F if unicast else self.ds.log_min_delay_req_interval)
-        answer.flags = unicast
-        answer.receive_ns = t4 >> 16
-        answer.requesting = message.source
-        answer.correction_sns = (
-            INTERVAL_MAX_SNS
-            if message.correction_sns == INTERVAL_MAX_SNS
-            else saturate_interval(message.correction_sns - (t4 & 0xFFFF))
-        )
-        self._send_general(answer, address if unicast else None)
+        answer = self.responder.answer(message, ingress_sns)
+        if answer is not None:
+            self._send_general(answer, address if answer.flags & Flag.UNICAST else None)

@@ -23,6 +23,8 @@ class PortView(NamedTuple):
     number: int
     state: PortState
     best: Candidate | None
+    #: everybody who may be compared on this port, the best included
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Recommendation(NamedTuple):
@@ -44,7 +46,8 @@ def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
 def decide(own: Candidate, ports: Sequence[PortView]) -> tuple[Candidate | None, list[Recommendation]]:
     """Ebest, and a recommendation for every port that takes part, from one consistent set."""
     ebest = best_of([p.best for p in ports if p.best is not None])
-    return ebest, [_decide_port(own, p, ebest) for p in ports if p.state not in NOT_DECIDED]
+    heard = [c for p in ports for c in p.candidates]
+    return ebest, [_decide_port(own, p, ebest, heard) for p in ports if p.state not in NOT_DECIDED]
 
 
 def _inputs(own: Candidate, port: PortView, ebest: Candidate | None) -> dict[str, object]:
@@ -55,7 +58,7 @@ def _inputs(own: Candidate, port: PortView, ebest: Candidate | None) -> dict[str
     }
 
 
-def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None) -> Recommendation:
+def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None, heard: Sequence[Candidate]) -> Recommendation:
     def answer(code: str, reason: str, lost: tuple[str, ...], would_change: str) -> Recommendation:
         return Recommendation(
             port.number, code, Decision(code or "none", reason, _inputs(own, port, ebest), lost, would_change)
@@ -75,25 +78,29 @@ def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None) -> Rec
         comparison = compare(own, erbest)
         sentence = comparison.sentence("our own clock", f"master {erbest.label}")
         if comparison.a_better:
-            return answer("M1", f"class 1..127: {sentence}", (_lost(erbest, comparison),), _flip(comparison))
+            return answer(
+                "M1", f"class 1..127: {sentence}", (_lost(erbest, comparison),), _wins("that master", comparison)
+            )
         return answer(
             "P1",
             f"class 1..127 never follows by PTP, and {sentence}: stay silent",
-            (_lost(own, comparison),),
-            f"{_flip(comparison)}; or that master falls silent",
+            (_lost(own, comparison, "our own clock"),),
+            f"{_wins('our own clock', comparison)}; or that master falling silent",
         )
     if ebest is None:
         return answer("M2", "no other master is heard on any port", (), "a better master on any port")
     comparison = compare(own, ebest)
     sentence = comparison.sentence("our own clock", f"master {ebest.label}")
     if comparison.a_better:
-        return answer("M2", sentence, (_lost(ebest, comparison),), _flip(comparison))
+        return answer("M2", sentence, (_lost(ebest, comparison),), _wins("that master", comparison))
     if erbest is not None and ebest == erbest and ebest.receiver == erbest.receiver:
+        rivals = [(c, compare(ebest, c)) for c in heard if c.sender != ebest.sender]
+        beaten = "; ".join(r.sentence(f"it ({ebest.label})", f"master {c.label}") for c, r in rivals[:3])
         return answer(
             "S1",
-            f"the best master is heard on this port; {sentence}",
-            (_lost(own, comparison),),
-            f"{_flip(comparison)}; or that master falls silent",
+            f"the best master is heard on this port; {sentence}" + (f"; {beaten}" if beaten else ""),
+            (_lost(own, comparison, "our own clock"), *(_lost(c, r) for c, r in rivals)),
+            f"{_wins('our own clock or another', comparison)}; or that master falling silent",
         )
     if erbest is not None:
         path = compare(ebest, erbest)
@@ -103,7 +110,7 @@ def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None) -> Rec
                 "the same grandmaster is heard here by a worse path; serving would close a loop: "
                 + path.sentence(f"port {ebest.receiver.port_number}", f"port {port.number}"),
                 (_lost(erbest, path),),
-                "the better path is lost, or this one becomes the better",
+                "the better path being lost, or this one becoming the better",
             )
         return answer(
             "M3",
@@ -134,9 +141,9 @@ def describe(candidate: Candidate) -> dict[str, object]:
     }
 
 
-def _lost(candidate: Candidate, comparison: Comparison) -> str:
-    return f"{candidate.label} lost at {comparison.step}"
+def _lost(candidate: Candidate, comparison: Comparison, name: str = "") -> str:
+    return f"{name or f'master {candidate.label}'}, which loses at {comparison.step}"
 
 
-def _flip(comparison: Comparison) -> str:
-    return f"the other side winning at {comparison.step} or at an earlier step"
+def _wins(who: str, comparison: Comparison) -> str:
+    return f"{who} winning at {comparison.step} or at an earlier step"

@@ -11,8 +11,9 @@ from collections import deque
 
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.servo.delay_filter import DELAY_FILTERS
-from ptpstack.servo.options import ServoOptions
+from ptpstack.servo.options import GAINS, ServoOptions
 from ptpstack.servo.pi import PiAction, PiController
+from ptpstack.servo.spike_gate import SpikeGate
 from ptpstack.timebase.estimate import Estimate
 from ptpstack.timebase.units import sns_to_float_ns
 
@@ -34,6 +35,7 @@ class ClassicServo:
         self._options = options
         self._pi = PiController(options, max_frequency_ppb)
         self._filter = DELAY_FILTERS[options.delay_filter](options.delay_filter_length)
+        self._gate = SpikeGate(GAINS[options.gains].spike_gate)
         self._steering = steering
         self._state = ServoState.UNLOCKED
         self._delay_sns: int | None = None
@@ -79,9 +81,9 @@ class ClassicServo:
         statistical = None
         if len(self._offsets) >= 4 and self._state in (ServoState.LOCKED, ServoState.HOLDOVER):
             rms = math.sqrt(sum(o * o for o in self._offsets) / len(self._offsets))
-            # Between two samples the error moves by what the frequency may be wrong: about the last corrections.
-            # Without new samples that goes on for as long as it lasts.
-            frequency_error_ppb = rms / self._interval_s
+            # Noise of the offsets goes into the frequency by way of the proportional gain; without new samples the
+            # clock runs away at that rate for as long as it lasts.
+            frequency_error_ppb = self._pi.kp * rms
             statistical = _BOUND_FACTOR * rms + 1.0 + frequency_error_ppb * max(0.0, age_s - self._interval_s)
         return Estimate(
             self._offset_ns,
@@ -119,6 +121,9 @@ class ClassicServo:
 
     def _offset(self, offset_sns: int, clock_sns: int, now_ns: int) -> Command | None:
         offset_ns = sns_to_float_ns(offset_sns)
+        if not self._gate.admits(offset_ns) and self._state is ServoState.LOCKED:
+            self.reason = f"offset {offset_ns:+.0f} ns set aside: a spike among its neighbours"
+            return None
         self._offset_ns = offset_ns
         self._offset_at_ns = now_ns
         self._offsets.append(offset_ns)
@@ -170,6 +175,7 @@ class ClassicServo:
         self._sync = None
         self._rate_ratio = 1.0
         self._offsets.clear()
+        self._gate.clear()
         self._offset_at_ns = None
         if not self._pi.running:
             self._pi.restart()

@@ -16,8 +16,21 @@ from ptpstack.config.findings import ERROR, WARNING, ConfigError, UnreadableErro
 from ptpstack.config.load import check_site, load_site, loads, parse_site, site_for_roles
 from ptpstack.config.machine import interface_names
 from ptpstack.config.model import ClockOptions
+from ptpstack.config.profiles import list_profiles
 from ptpstack.config.quantities import format_accuracy, format_time_source, parse_accuracy, parse_time_source
-from ptpstack.config.schema import BOOLEAN, CHOICE, INTEGER, NUMBER, SITE, Field, Table
+from ptpstack.config.schema import (
+    ACCURACY,
+    BOOLEAN,
+    CHOICE,
+    IDENTITY,
+    INTEGER,
+    INTERFACE,
+    NUMBER,
+    SITE,
+    TIME_SOURCE,
+    Field,
+    Table,
+)
 from ptpstack.wire.types import CLOCK_ACCURACY_NS, ClockQuality
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.toml"))
@@ -165,6 +178,17 @@ def test_accuracy_is_never_better_than_said() -> None:
         assert parse_time_source(format_time_source(code)) == code
 
 
+GOOD: dict[str, tuple[Any, ...]] = {
+    "profile": (*list_profiles(), "unrestricted"),
+    "clock": ("clock",),
+    "name": ("clock", "b"),
+    INTERFACE: ("eth1", "eth2", "eth3"),
+    ACCURACY: ("100 ns", "unknown", 0x21, "3 ms"),
+    TIME_SOURCE: ("gnss", "ptp", 0x12),
+    IDENTITY: ("0011223344556677", "001122.fffe.334455"),
+}
+
+
 def value_for(spec: Field) -> st.SearchStrategy[Any]:
     """Mostly values a field takes, sometimes anything."""
     if spec.kind == CHOICE:
@@ -176,9 +200,9 @@ def value_for(spec: Field) -> st.SearchStrategy[Any]:
     elif spec.kind == NUMBER:
         good = st.floats(spec.low, spec.high)
     else:
-        good = st.sampled_from(["a", "eth1", "clock", "100 ns", "gnss", "0011223344556677", "hospital-imaging"])
+        good = st.sampled_from(GOOD.get(spec.name, GOOD.get(spec.kind, ("a", "b"))))
     odd = st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers(), max_size=2))
-    return st.integers(0, 40).flatmap(lambda n: odd.map(lambda v: "odd" if v is None else v) if n == 0 else good)
+    return st.integers(0, 200).flatmap(lambda n: odd.map(lambda v: "odd" if v is None else v) if n == 200 else good)
 
 
 def table_strategy(table: Table) -> st.SearchStrategy[dict[str, Any]]:

@@ -87,6 +87,7 @@ def test_tricky_document() -> None:
 def test_gives_up_rather_than_guess() -> None:
     assert line_numbers("a = \nb = [") == {}
     assert line_numbers("a = " + "[" * 100_000) == {}
+    assert line_numbers("a." * 100 + "a = 1") == {}
 
 
 keys = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -116,6 +118,32 @@ def test_run_with_json_on_stdout(
     )
     assert json.loads((tmp_path / "r.json").read_text())["incidents"]
     assert (tmp_path / "l" / "h.log").exists()
+
+
+@pytest.mark.namespaces
+@needs_namespaces
+def test_the_live_view_on_a_terminal(tmp_path: Path) -> None:
+    """In a pseudo terminal of 80x24: alternate screen on, frames, alternate screen off, then the report."""
+    path = tmp_path / "lab.toml"
+    path.write_text(bed(host("h"), SLEEPER))
+    code = (
+        "import argparse, sys; from ptpstack.cli import lab; p = argparse.ArgumentParser();"
+        "lab.add_parser(p.add_subparsers()); a = p.parse_args(); sys.exit(a.func(a))"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+        environment |= {"COLUMNS": "80", "LINES": "24"}
+        argv = [sys.executable, "-c", code, "lab", "run", str(path), "--for", "1", "--live"]
+        os.execve(sys.executable, argv, environment)
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO is how a pseudo terminal says that its other side has gone
+        while chunk := os.read(terminal, 65536):
+            seen += chunk
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(terminal)
+    on, off = seen.index(b"\x1b[?1049h"), seen.index(b"\x1b[?1049l")
+    assert on < seen.index(b"waiting for the nodes") < off < seen.index(b"Everything ran as it was told to")
 
 
 def unprivileged_python() -> str | None:

@@ -228,6 +228,25 @@ def test_a_low_terminal_loses_idle_masters_not_clients() -> None:
     assert "gm-a" not in frame
 
 
+def test_the_chain_from_the_grandmaster_down() -> None:
+    recording = failover()
+    recording.labels["020000.fffe.0000bc"] = "bc"
+    bc = NodeRecording("bc", "bc", "ptpstack", "")
+    bc.instances["ptp"] = InstanceRecording("ptp", 5, "fake", "boundary", "clock", "020000.fffe.0000bc")
+    bc.instances["ptp"].samples.append(sample(19.5, B, "SLAVE", 1.0))
+    recording.nodes["bc"] = bc
+    series = recording.nodes["oc"].instances["ptp"].samples
+    series[-1] = series[-1]._replace(parent="020000.fffe.0000bc-2")
+    console = Console(file=io.StringIO(), width=80)
+    console.print(picture(recording, 19.5, [], 80, 24))
+    frame = console.file.getvalue()  # type: ignore[attr-defined]
+    line = next(line for line in frame.splitlines() if " oc " in line)
+    assert "gm-b → bc" in line
+    # a circle of parents, as there may be for a moment, ends the chain
+    bc.instances["ptp"].samples[-1] = bc.instances["ptp"].samples[-1]._replace(parent=f"{OC}-1")
+    console.print(picture(recording, 19.5, [], 80, 24))
+
+
 def test_sparkline_is_logarithmic_and_bounded() -> None:
     assert sparkline([0.0, 1.0, 1e3, -1e3, 1e9], 10) == "▁▁▅▅█"
     assert len(sparkline([1.0] * 50, 10)) == 10

@@ -7,14 +7,16 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ptpstack.lab.errors import LabError
+from ptpstack.lab.linux import environment_of
 from ptpstack.lab.recording import Recording
 from ptpstack.lab.report import make_report
-from ptpstack.lab.rundir import marked_processes
+from ptpstack.lab.rundir import MARKER, marked_processes
 from ptpstack.lab.runner import run_lab
 from ptpstack.lab.topology_file import parse_topology
 from tests.lab.beds import FAKE_NODE, bed, event, fake, host, needs_namespaces
@@ -23,20 +25,22 @@ pytestmark = [pytest.mark.namespaces, needs_namespaces]
 
 TRIO = (fake("gm-a", "priority2 = 1"), fake("gm-b", "priority2 = 2"), fake("oc", "client_only = true"))
 
+Lab = Callable[..., Recording]
+
 
 @pytest.fixture
-def lab(tmp_path: Path):  # type: ignore[no-untyped-def]
-    def run(text: str, **options: object) -> Recording:
+def lab(tmp_path: Path) -> Lab:
+    def run(text: str, keep_logs: Path | None = None) -> Recording:
         recording = run_lab(
-            parse_topology(text), rate_hz=20.0, node_command=FAKE_NODE, base_directory=tmp_path, **options
-        )  # type: ignore[arg-type]
+            parse_topology(text), rate_hz=20.0, node_command=FAKE_NODE, base_directory=tmp_path, keep_logs=keep_logs
+        )
         assert [path for path in tmp_path.iterdir() if path.name.startswith("ptpstack-lab")] == [], "nothing is left"
         return recording
 
     return run
 
 
-def test_kill_and_return(lab) -> None:  # type: ignore[no-untyped-def]
+def test_kill_and_return(lab: Lab) -> None:
     events = (event(0.7, "kill", "gm-a"), event(1.8, "start", "gm-a"))
     recording = lab(bed(*TRIO, *events, duration=3.2))
     assert recording.incidents == []
@@ -56,7 +60,7 @@ def test_kill_and_return(lab) -> None:  # type: ignore[no-untyped-def]
     assert recording.nodes["gm-a"].exit_status in (0, -signal.SIGTERM), "the second life ended in order"
 
 
-def test_degrade_restore_and_links(lab) -> None:  # type: ignore[no-untyped-def]
+def test_degrade_restore_and_links(lab: Lab) -> None:
     events = (
         event(0.4, "degrade", "gm-a", 'state = "holdover"\nclock_class = 187'),
         event(1.0, "restore", "gm-a"),
@@ -69,7 +73,7 @@ def test_degrade_restore_and_links(lab) -> None:  # type: ignore[no-untyped-def]
     assert [stretch.value for stretch in oc.followed] == ["gm-a", "gm-b", "gm-a", "gm-b", "gm-a"]
 
 
-def test_pause_is_no_incident_and_resume_brings_it_back(lab) -> None:  # type: ignore[no-untyped-def]
+def test_pause_is_no_incident_and_resume_brings_it_back(lab: Lab) -> None:
     events = (event(0.4, "pause", "gm-a"), event(1.4, "resume", "gm-a"))
     recording = lab(bed(*TRIO, *events, duration=2.4))
     assert recording.incidents == []
@@ -79,7 +83,7 @@ def test_pause_is_no_incident_and_resume_brings_it_back(lab) -> None:  # type: i
     assert late, "it is looked at again after its pause"
 
 
-def test_a_node_that_dies_is_reported_with_its_last_words(lab) -> None:  # type: ignore[no-untyped-def]
+def test_a_node_that_dies_is_reported_with_its_last_words(lab: Lab) -> None:
     recording = lab(bed(fake("gm", "priority2 = 1"), fake("oc", "", "crash_after_s = 1.0"), duration=2.0))
     assert [(i.node, i.what) for i in recording.incidents] == [
         ("oc", "ended with status 7 although nobody had asked it to")
@@ -88,13 +92,14 @@ def test_a_node_that_dies_is_reported_with_its_last_words(lab) -> None:  # type:
     assert make_report(recording).failed
 
 
-def test_a_node_that_falls_silent_is_reported(lab) -> None:  # type: ignore[no-untyped-def]
-    recording = lab(bed(fake("gm", "priority2 = 1"), fake("oc", "", "silent_after_s = 0.7"), duration=4.5))
+def test_a_node_that_falls_silent_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ptpstack.lab.runner.ANSWER_LIMIT_S", 1.0)
+    recording = lab(bed(fake("gm", "priority2 = 1"), fake("oc", "", "silent_after_s = 0.7"), duration=2.4))
     assert [i.node for i in recording.incidents] == ["oc"]
     assert "has not answered" in recording.incidents[0].what
 
 
-def test_garbage_on_the_control_socket_is_reported(lab, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_garbage_on_the_control_socket_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ptpstack.lab.runner.START_LIMIT_S", 0.5)
     recording = lab(bed(fake("oc", "", "garbage = true"), duration=1.0))
     assert any(i.node == "oc" and "not JSON" in i.what for i in recording.incidents)
@@ -112,13 +117,13 @@ def test_a_lab_whose_node_cannot_start_ends_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_event_that_cannot_be_done_is_reported(lab) -> None:  # type: ignore[no-untyped-def]
+def test_an_event_that_cannot_be_done_is_reported(lab: Lab) -> None:
     recording = lab(bed(fake("gm", ""), event(0.3, "start", "gm"), duration=0.8))
     assert "runs already" in recording.executed[0].failure
     assert "runs already" in recording.incidents[0].what
 
 
-def test_ctrl_c_ends_the_lab_early_and_still_reports(lab) -> None:  # type: ignore[no-untyped-def]
+def test_ctrl_c_ends_the_lab_early_and_still_reports(lab: Lab) -> None:
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     began = time.monotonic()
@@ -131,16 +136,27 @@ def test_ctrl_c_ends_the_lab_early_and_still_reports(lab) -> None:  # type: igno
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "the handler before is back"
 
 
-def test_grandchildren_and_stubborn_nodes_die_too(lab) -> None:  # type: ignore[no-untyped-def]
+def test_a_bad_end_is_reported_too(lab: Lab) -> None:
+    node = '[[node]]\nhost = "h"\nkind = "command"\ncommand = ["sh", "-c", "trap \'exit 3\' TERM; sleep 9 & wait"]\n'
+    recording = lab(bed(host("h"), node, duration=0.5))
+    assert [i.what for i in recording.incidents] == ["ended with status 3 when it was told to end"]
+    recording = lab(bed(host("h"), node, event(0.3, "term", "h"), duration=0.8))
+    assert [i.what for i in recording.incidents] == ["ended with status 3 when it was told to end"]
+
+
+def test_grandchildren_and_stubborn_nodes_die_too(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ptpstack.lab.runner.END_LIMIT_S", 0.5)
     script = "trap '' TERM; sleep 1000 & sleep 1000"
     text = bed(host("h"), f'[[node]]\nhost = "h"\nkind = "command"\ncommand = ["sh", "-c", "{script}"]\n', duration=0.5)
-    before = set(marked_processes())
     recording = lab(text)
-    assert set(marked_processes()) <= before
+    # other labs may be running on this machine: only those of this process are meant
+    own = f"{os.getpid()}-"
+    left = [pid for pid, _ in marked_processes() if environment_of(pid).get(MARKER, "").startswith(own)]
+    assert left == []
     assert "did not end within" in recording.incidents[0].what
 
 
-def test_a_node_cannot_set_the_clock(lab, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_node_cannot_set_the_clock(lab: Lab, tmp_path: Path) -> None:
     code = "for line in open('/proc/self/status'):\\n    if line.startswith('Cap'): print(line, end='')"
     text = bed(
         host("h"), f'[[node]]\nhost = "h"\nkind = "command"\ncommand = ["python3", "-c", "{code}"]\n', duration=0.5
@@ -151,29 +167,29 @@ def test_a_node_cannot_set_the_clock(lab, tmp_path: Path) -> None:  # type: igno
     assert not any(int(value, 16) >> 25 & 1 for value in sets.values()), "CAP_SYS_TIME is 25"
 
 
-def test_a_node_sees_the_interfaces_of_its_own_host(lab) -> None:  # type: ignore[no-untyped-def]
+def test_a_node_sees_the_interfaces_of_its_own_host(lab: Lab) -> None:
     text = bed(host("h"), '[[node]]\nhost = "h"\nkind = "command"\ncommand = ["ls", "/sys/class/net"]\n', duration=0.5)
     assert set(lab(text).nodes["h"].log_tail) == {"eth0", "lo"}
 
 
 @pytest.mark.interop
 @pytest.mark.skipif(shutil.which("ptp4l") is None, reason="ptp4l (linuxptp) is not installed")
-def test_ptp4l_measures_ptp4l(lab, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_ptp4l_measures_ptp4l(lab: Lab, tmp_path: Path) -> None:
     fast = "logAnnounceInterval -3\nlogSyncInterval -4\nlogMinDelayReqInterval -4\nannounceReceiptTimeout 4"
     text = bed(
         host("gm"),
         f'[[node]]\nhost = "gm"\nkind = "ptp4l"\nconfig = """\npriority1 100\n{fast}\n"""\n',
         host("oc"),
         f'[[node]]\nhost = "oc"\nkind = "ptp4l"\nconfig = """\nslaveOnly 1\n{fast}\n"""\n',
-        event(7.0, "kill", "gm"),
-        duration=8.5,
+        event(4.5, "kill", "gm"),
+        duration=5.8,
     )
     recording = lab(text, keep_logs=tmp_path / "logs")
     assert recording.incidents == []
     report = make_report(recording)
     measured = next(m for m in report.measured if m.node == "oc")
     assert measured.overall is not None
-    assert measured.overall.count >= 3
+    assert measured.overall.count >= 1
     assert measured.overall.p50_ns < 100_000, "two free running daemons on one kernel clock"
     oc = next(instance for instance in report.instances if instance.node == "oc")
     assert "gm" in [stretch.value for stretch in oc.followed]

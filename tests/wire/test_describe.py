@@ -117,6 +117,14 @@ def test_management_data_sets() -> None:
     assert parent["observedParentClockPhaseChangeRate"] == 0x7FFFFFFF
     properties = data("response_time_properties")
     assert (properties["currentUtcOffset"], properties["timeSource"]) == (37, {"raw": 0x20, "meaning": "GNSS"})
+    assert properties["flags"] == {
+        "raw": 0x3C,
+        "set": ["currentUtcOffsetValid", "ptpTimescale", "timeTraceable", "frequencyTraceable"],
+    }
+    assert describe_data(0x2003, bytes((0, 37, 0x84, 0x20)))["flags"] == {
+        "raw": 0x84,
+        "set": ["currentUtcOffsetValid", "0x80"],
+    }
     port = data("response_port")
     assert port["portState"] == {"raw": 6, "meaning": "MASTER"}
     assert port["delayMechanism"] == {"raw": 1, "meaning": "E2E"}

@@ -176,6 +176,10 @@ def test_udp_length_beyond_the_capture_gives_what_is_there() -> None:
     assert found(1, octets).octets == PTP[:-10]
 
 
+def test_udp_length_below_that_of_the_packet_ends_the_payload() -> None:
+    assert found(1, ethernet(0x0800, ipv4(udp(length=8 + 44) + b"behind"))).octets == PTP
+
+
 def test_unknown_link_type() -> None:
     assert reason(999, PTP) == "link-type"
 
