@@ -100,6 +100,21 @@ def test_TIM_13_a_reference_that_comes_back_counts_after_the_servo_has_locked() 
     assert "signal is back" in told[2]["decision"]["reason"]
 
 
+def test_a_reading_that_comes_in_after_the_signal_was_lost_is_not_used() -> None:
+    table = grandmaster(measured())
+    table.run(10)
+    table.carry(table.engine.declare_reference("clock", "holdover", None, table.now))
+    table.clear()
+    now = table.clock_sns("clock")
+    assert table.carry(table.engine.reading("clock", now, now + (5_000_000 << 16), 1.0, table.now)) == []
+    assert not table.engine.reference_edges["clock"].usable
+    assert last_state(table) is ReferenceState.HOLDOVER
+
+
+def last_state(table: Table) -> ReferenceState:
+    return table.engine.references["clock"].state
+
+
 def test_a_reference_that_never_gave_a_signal_is_free_running() -> None:
     table = grandmaster(measured(state="free-running"))
     table.run(20)
