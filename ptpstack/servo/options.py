@@ -15,10 +15,21 @@ class PiGains:
     ki_exponent: float = 0.4
     kp_norm_max: float = 0.7
     ki_norm_max: float = 0.3
+    #: begin with the larger gains of a line fitted to all samples so far, until they have shrunk to those above
+    growing_memory: bool = False
 
     def at(self, interval_s: float) -> tuple[float, float]:
         kp = min(self.kp_scale * interval_s**self.kp_exponent, self.kp_norm_max / interval_s)
         ki = min(self.ki_scale * interval_s**self.ki_exponent, self.ki_norm_max / interval_s)
+        return kp, ki
+
+    def of_sample(self, index: int, interval_s: float) -> tuple[float, float]:
+        """The gains for sample number ``index`` (from 0) that make the controller a least-squares line through all of
+        them: 2 (2n + 1) / ((n + 1) (n + 2)) for phase, 6 / ((n + 1) (n + 2)) for frequency. Within the limits above.
+        """
+        pairs = (index + 1) * (index + 2)
+        kp = min(2 * (2 * index + 1) / pairs, self.kp_norm_max) / interval_s
+        ki = min(6 / pairs, self.ki_norm_max) / interval_s
         return kp, ki
 
 
@@ -26,7 +37,7 @@ class PiGains:
 LINUXPTP_HARDWARE = PiGains(0.7, 0.3)
 LINUXPTP_SOFTWARE = PiGains(0.1, 0.001)
 #: Our own for software stamps: they settle in seconds rather than minutes, and still average the jitter.
-SOFTWARE = PiGains(0.3, 0.05)
+SOFTWARE = PiGains(0.3, 0.05, growing_memory=True)
 
 GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software": LINUXPTP_SOFTWARE}
 
