@@ -11,7 +11,8 @@ from collections import deque
 
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.servo.delay_filter import DELAY_FILTERS
-from ptpstack.servo.options import ServoOptions
+from ptpstack.servo.options import GAINS, ServoOptions
+from ptpstack.servo.outliers import OutlierGate
 from ptpstack.servo.pi import PiAction, PiController
 from ptpstack.timebase.estimate import Estimate
 from ptpstack.timebase.units import sns_to_float_ns
@@ -34,6 +35,7 @@ class ClassicServo:
         self._options = options
         self._pi = PiController(options, max_frequency_ppb)
         self._filter = DELAY_FILTERS[options.delay_filter](options.delay_filter_length)
+        self._gate = OutlierGate() if GAINS[options.gains].limit_outliers else None
         self._steering = steering
         self._state = ServoState.UNLOCKED
         self._delay_sns: int | None = None
@@ -124,13 +126,16 @@ class ClassicServo:
         self._offsets.append(offset_ns)
         command = None
         if self._steering:
-            answer = self._pi.sample(offset_ns, clock_sns)
+            admitted_ns = offset_ns if self._gate is None else self._gate.admit(offset_ns)
+            answer = self._pi.sample(admitted_ns, clock_sns)
             self.reason = answer.reason
+            if admitted_ns != offset_ns:
+                self.reason = f"offset {offset_ns:+.1f} ns, far beyond the usual, counts as {admitted_ns:+.1f} ns"
             if answer.action is PiAction.STEP:
                 self._judge(math.inf)
                 return Command(answer.frequency_ppb, -offset_sns, None, answer.reason)
             if answer.action is PiAction.ADJUST:
-                command = Command(answer.frequency_ppb, None, None, answer.reason)
+                command = Command(answer.frequency_ppb, None, None, self.reason)
             else:
                 self._judge(math.inf)
                 return Command(None, None, None, answer.reason)
@@ -171,6 +176,8 @@ class ClassicServo:
         self._rate_ratio = 1.0
         self._offsets.clear()
         self._offset_at_ns = None
+        if self._gate is not None:
+            self._gate.clear()
 
     def new_master(self, now_ns: int) -> None:
         """Another path: its delay has to be learnt anew; what is known of our own oscillator stays."""
@@ -178,6 +185,8 @@ class ClassicServo:
         self._delay_sns = None
         self._sync = None
         self._good = self._bad = 0
+        if self._gate is not None:
+            self._gate.clear()
         if self._state is ServoState.LOCKED:
             self._state = ServoState.TRACKING
 

@@ -17,6 +17,8 @@ class PiGains:
     ki_norm_max: float = 0.3
     #: begin with the larger gains of a line fitted to all samples so far, until they have shrunk to those above
     growing_memory: bool = False
+    #: single offsets far beyond the usual count as less (servo.outliers)
+    limit_outliers: bool = False
 
     def at(self, interval_s: float) -> tuple[float, float]:
         kp = min(self.kp_scale * interval_s**self.kp_exponent, self.kp_norm_max / interval_s)
@@ -37,7 +39,7 @@ class PiGains:
 LINUXPTP_HARDWARE = PiGains(0.7, 0.3)
 LINUXPTP_SOFTWARE = PiGains(0.1, 0.001)
 #: Our own for software stamps: they settle in seconds rather than minutes, and still average the jitter.
-SOFTWARE = PiGains(0.3, 0.05, growing_memory=True)
+SOFTWARE = PiGains(0.3, 0.05, growing_memory=True, limit_outliers=True)
 
 GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software": LINUXPTP_SOFTWARE}
 
