@@ -48,6 +48,10 @@ _FREQUENCY_LIMIT_PPB = 500_000.0
 _TICK_LIMIT = 0.1
 #: A stamp this far ahead of the clock was taken before the clock was set back.
 _BACKWARD_NS = NS_PER_S // 4
+#: TAI - UTC, once found, holds for stamps this near to the moment it was found at ...
+_SAME_OFFSET_NS = NS_PER_S // 10
+#: ... but for this long around midnight UTC it is found anew for each: a leap second may be on
+_NEAR_MIDNIGHT_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,9 @@ class SystemClock:
         #: freq (scaled ppm) and tick as last set here
         self._expected: tuple[int, int] | None = None
         self._closed = False
+        #: stamps from .. to (excluded) need not ask for TAI - UTC again
+        self._offset_from_ns = self._offset_to_ns = 0
+        self._offset_ns = 0
         #: how often a foreign change was found before one of our own
         self.foreign_changes = 0
 
@@ -115,10 +122,16 @@ class SystemClock:
 
     def stamp_sns(self, stamp_ns: int) -> int:
         """A kernel software stamp (CLOCK_REALTIME), taken not much more than a second ago."""
+        if self._offset_from_ns <= stamp_ns < self._offset_to_ns:
+            return (stamp_ns + self._offset_ns) << 16
         realtime_ns, tai_ns = self._read()
         offset_s = (tai_ns - realtime_ns) // NS_PER_S
         if stamp_ns - realtime_ns > _BACKWARD_NS and self._in_leap(realtime_ns, offset_s):
             offset_s -= 1  # stamped in the first 23:59:59, read in the second
+        elif _NEAR_MIDNIGHT_S <= realtime_ns // NS_PER_S % 86_400 < 86_400 - _NEAR_MIDNIGHT_S:
+            self._offset_ns = offset_s * NS_PER_S
+            self._offset_from_ns = realtime_ns - _SAME_OFFSET_NS
+            self._offset_to_ns = realtime_ns + _SAME_OFFSET_NS
         return (stamp_ns + offset_s * NS_PER_S) << 16
 
     def frequency_ppb(self) -> float:
@@ -154,6 +167,7 @@ class SystemClock:
 
     def close(self) -> None:
         self._closed = True
+        self._offset_from_ns = self._offset_to_ns = 0
 
     # -- what only the system clock has -------------------------------------------------------------------------------
 

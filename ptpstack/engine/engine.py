@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ptpstack.engine.discipline import Edge, SteeredClock, locked
@@ -30,6 +30,8 @@ from ptpstack.wire.types import format_clock_identity
 
 #: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources.
 HOUSEKEEPING_NS = 1_000_000_000
+
+PlainAnswer = Callable[[bytes, int | None, str], tuple[bytes, str | None] | None]
 
 
 class Engine:
@@ -131,6 +133,18 @@ class Engine:
             return [effects[0]]
         self._take(instance.options.name, effects, now)
         return self._drain()
+
+    def plain_answers(self, channel: str) -> dict[bytes, PlainAnswer]:
+        """A short cut past ``receive`` for who serves Delay_Req by the thousand: by the first six octets of a frame,
+        what answers it. The answer is (octets, destination) of a general message, or None: give it to ``receive``.
+
+        Nothing else changes by an answer, so no deadline does.
+        """
+        return {
+            head: instance.ports[number - 1].answer_plain
+            for instance, number in self._routes.get(channel, {}).values()
+            for head in instance.ports[number - 1].plain_requests()
+        }
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from ptpstack.engine.effects import EngineEffect
-from ptpstack.engine.engine import Engine
+from ptpstack.engine.engine import Engine, PlainAnswer
 from ptpstack.engine.plan import EnginePlan, plan_as_dict, plan_from_dict
 
 FORMAT = 1
@@ -75,6 +75,10 @@ class RecordedEngine(Engine):
         self._write(["ptpstack-trace", FORMAT, plan_as_dict(plan)])
         for method in METHODS:
             setattr(self, method, self._recording(method, getattr(self, method)))
+
+    def plain_answers(self, channel: str) -> dict[bytes, PlainAnswer]:
+        """None: every frame has to pass where it is written down."""
+        return {}
 
     def _write(self, record: list[Any]) -> None:
         self._stream.write(json.dumps(record, separators=(",", ":")) + "\n")

@@ -42,6 +42,10 @@ class Channel(Protocol):
     def interface(self) -> str: ...
 
     @property
+    def interface_index(self) -> int:
+        """The kernel's number of the interface at open: another one means another interface of the same name."""
+
+    @property
     def stamping(self) -> str:
         """``hardware`` or ``software``, chosen at open; ``stamping_reason`` says why."""
 
@@ -60,6 +64,9 @@ class Channel(Protocol):
     def stamp_fileno(self) -> int:
         """The transmit-only event socket: watch for error-queue readiness (POLLERR) only."""
 
+    drained: bool
+    """The last ``receive`` ended because nothing was left, not because of its limit."""
+
     def receive(self, fileno: int, limit: int = 64) -> list[Received]:
         """Drain up to ``limit`` datagrams; [] when there are none. Never raises for what the network sent."""
 
@@ -73,6 +80,9 @@ class Channel(Protocol):
         """Send by the stamped event socket; the stamp comes back under ``token``."""
 
     def send_general(self, octets: bytes, destination: str | None) -> None: ...
+
+    def send_general_all(self, frames: list[bytes]) -> None:
+        """Frames of one length, in this order, to the group: the same on the wire as ``send_general`` for each."""
 
     def counters(self) -> dict[str, int]: ...
 

@@ -118,11 +118,13 @@ class L2Channel(SocketChannel):
         stamp_of = timestamping.stamp_of
         make = tuple.__new__
         out: list[Received] = []
+        self.drained = False
         # This is the path a flood takes: no object is made per frame but the tuple itself.
         for _ in range(limit):
             try:
                 length, ancillary, flags, _ = receive(buffers, _ANCILLARY_SIZE)
             except BlockingIOError:
+                self.drained = True
                 break
             except OSError as error:  # such as ENETDOWN: reading it clears it
                 self._note(error)

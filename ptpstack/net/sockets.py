@@ -116,6 +116,7 @@ class SocketChannel:
         self._view = memoryview(self._buffer)
         #: octets of receive buffer that the kernel granted, smallest of the receive sockets
         self.receive_buffer = 0
+        self.drained = True
         #: the last error of a socket, for status: "" when there was none
         self.last_error = ""
         self._received = self._sent = self._stamped = self._no_stamp = self._wrong_port = 0
@@ -151,6 +152,13 @@ class SocketChannel:
                     out.append(answer)
         overdue = pending.overdue(now_ns)
         return out + overdue if overdue else out
+
+    def send_general(self, octets: bytes, destination: str | None) -> None:
+        raise NotImplementedError
+
+    def send_general_all(self, frames: list[bytes]) -> None:
+        for octets in frames:
+            self.send_general(octets, None)
 
     def next_stamp_deadline_ns(self) -> int | None:
         """When to call ``transmit_stamps`` at the latest, to learn of missing stamps in time; None: no need."""

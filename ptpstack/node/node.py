@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ptpstack.clocks.base import ClockError
@@ -19,6 +20,9 @@ from ptpstack.node.assembly import Parts, open_site_channel, system_quality
 from ptpstack.node.loop import Loop
 from ptpstack.protocol.effects import Send
 from ptpstack.timebase.units import NS_PER_S
+
+#: Frames taken from one socket in one turn of the loop: bounds how long timers and transmit stamps wait for input.
+BATCH = 64
 
 Listener = Callable[[Event, int], None]
 
@@ -48,7 +52,6 @@ class Node:
         self._channel_options = {
             options.name: options for settings in parts.site.instances for options in settings.channels
         }
-        self._indices: dict[str, int] = {}
         #: called each time round with the present time; returns its next deadline
         self.periodic: list[Callable[[int], int | None]] = []
 
@@ -83,32 +86,48 @@ class Node:
             self.engine.close_trace(now)
 
     def _watch(self, channel: Channel) -> None:
-        clock = self.clocks[self.parts.clock_of_channel[channel.name]]
-        stamp_sns = clock.stamp_sns
+        for fd in channel.receive_filenos():
+            self.loop.add_reader(fd, self._reader(channel))
+        self.loop.add_error_reader(channel.stamp_fileno(), lambda fd: self._stamps_ready(channel))
+
+    def _reader(self, channel: Channel) -> Callable[[int], None]:
+        """What takes the frames of one socket. Names are looked up here, once, and not for each frame."""
+        stamp_sns = self.clocks[self.parts.clock_of_channel[channel.name]].stamp_sns
         name = channel.name
         receive = channel.receive
-        send_general = channel.send_general
+        answer_for = self.engine.plain_answers(name).get
+        #: how many frames to ask for. To find that nothing is left costs as much as a frame: ask for one where they
+        #: come singly, and for more, up to the limit of a turn, while there are more
+        batch = 1
 
         def readable(fd: int) -> None:
-            frames = receive(fd)
+            nonlocal batch
+            frames = receive(fd, batch)
+            batch = max(1, len(frames)) if channel.drained else min(2 * batch, BATCH)
             now = self.loop.now_ns()
             engine_receive = self.engine.receive
+            others = False
+            answers: list[bytes] = []
             for octets, stamp, source, event in frames:
-                effects = engine_receive(
-                    name, octets, stamp_sns(stamp) if event and stamp is not None else None, source, now
-                )
-                if effects:
-                    first = effects[0]
-                    if len(effects) == 1 and type(first) is Send and first.token is None:
-                        # one answer to one request: what a grandmaster does all day
-                        send_general(first.octets, first.destination)
-                    else:
+                ingress = stamp_sns(stamp) if event and stamp is not None else None
+                # one answer to one request: what a grandmaster does all day
+                answerer = answer_for(octets[:6])
+                answer = None if answerer is None else answerer(octets, ingress, source)
+                if answer is None:
+                    others = True
+                    effects = engine_receive(name, octets, ingress, source, now)
+                    if effects:
                         carry_out(self.engine, effects, self, now)
-            self._set_deadline()
+                elif answer[1] is None:
+                    answers.append(answer[0])
+                else:
+                    channel.send_general(*answer)
+            if answers:
+                channel.send_general_all(answers)
+            if others:
+                self._set_deadline()
 
-        for fd in channel.receive_filenos():
-            self.loop.add_reader(fd, readable)
-        self.loop.add_error_reader(channel.stamp_fileno(), lambda fd: self._stamps_ready(channel))
+        return readable
 
     def _unwatch(self, channel: Channel) -> None:
         with contextlib.suppress(ValueError):
@@ -160,13 +179,10 @@ class Node:
 
     def _link_changed(self, event: LinkEvent, now: int) -> None:
         known = self.link_state.get(event.name)
-        index = self._indices.get(event.name, event.ifindex)
-        if event.ifindex:
-            self._indices[event.name] = event.ifindex
         for channel in list(self.channels.values()):
             if channel.interface != event.name:
                 continue
-            if event.up and index != event.ifindex and not self._reopen(channel, now):
+            if event.up and channel.interface_index != event.ifindex and not self._reopen(channel, now):
                 return
             # the first report only matters when it is bad news: ports start with the link taken to be up
             if event.up is not (True if known is None else known):
@@ -177,8 +193,12 @@ class Node:
         """The interface went away and came back as another one: its sockets are bound to a ghost."""
         self._unwatch(channel)
         channel.close()
+        options = replace(self._channel_options[channel.name], stamping=channel.stamping)
         try:
-            new = open_site_channel(self._channel_options[channel.name])
+            new = open_site_channel(options)
+            if new.phc_index != channel.phc_index:
+                new.close()
+                raise ChannelError(f"{new.name} now stamps on another hardware clock (PHC {new.phc_index}): restart")
         except ChannelError as error:
             self.event(Event("channel-failed", "", 0, {"channel": channel.name, "reason": str(error)}), now)
             return False

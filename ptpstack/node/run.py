@@ -62,7 +62,7 @@ class Runner:
             raise
         self._say_what_is_used(parts, leap)
         self._next_housekeeping = 0
-        self._next_watchdog = 0
+        self._next_watchdog = self.loop.now_ns() + self.notifier.watchdog_ns
 
     def _node(self, parts: Parts) -> Node:
         engine: Engine | None = None

@@ -62,8 +62,14 @@ SECOND_ANNOUNCE = 0.125
 
 M = TypeVar("M", bound=Message)
 
-_DELAY_REQ = Struct(">BBHBBHq4x10sHBb6sI")
-_DELAY_RESP = Struct(">BBHBBHq4x10sHBbHII10s")
+#: an enumeration's member costs a look-up that the way of a Delay_Req need not pay
+_MASTER = PortState.MASTER
+
+#: of a Delay_Req: flagField, correctionField, sourcePortIdentity (2), sequenceId, nanoseconds of originTimestamp
+_DELAY_REQ = Struct(">6xHq4x8sHH2x6xI")
+#: a Delay_Resp; the first 6 octets (messageType to minorSdoId) are the same in all that one port sends
+_DELAY_RESP = Struct(">6sHq4x10sHBbHII8sH")
+_PLAIN_LENGTH = 44
 
 TIMER_ANNOUNCE = "announce"
 TIMER_SYNC = "sync"
@@ -101,6 +107,18 @@ class Port:
         self._ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
         self._identity_octets = self.identity.clock_identity + number.to_bytes(2, "big")
+        self._clock_identity = self.identity.clock_identity
+        self._plain = frozenset(self.plain_requests())
+        self._delay_resp_head = bytes(
+            (
+                instance.options.sdo_id >> 8 << 4 | MessageType.DELAY_RESP,
+                instance.version_octet,
+                0,
+                54,
+                instance.options.domain,
+                instance.options.sdo_id & 0xFF,
+            )
+        )
         self._announce_sequence = rng.randrange(0x10000)
         self._sync_sequence = rng.randrange(0x10000)
         self._announces_sent_as_master = 0
@@ -290,8 +308,11 @@ class Port:
     def receive(self, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
         """A frame of this instance's domain and sdoId. Never raises for what is in it."""
         state = self.ds.port_state
-        if octets[0] & 0x0F == 1 and state is PortState.MASTER and self._answer_plain(octets, ingress_sns, address):
-            return
+        if octets[:6] in self._plain:
+            answer = self.answer_plain(octets, ingress_sns, address)
+            if answer is not None:
+                self.instance.emit(Send(self.channel, *answer, None))
+                return
         if state not in ELECTING:
             self.counters["drop-state"] += 1
             return
@@ -381,75 +402,56 @@ class Port:
 
     # ---- the serving side of Delay_Req ------------------------------------------------------------------------
 
-    def _answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> bool:
-        """Answer a plain Delay_Req straight from its octets: the one message a grandmaster gets by the thousand.
+    def plain_requests(self) -> list[bytes]:
+        """The first six octets of the Delay_Reqs that ``answer_plain`` is for: messageType to minorSdoId."""
+        options = self.instance.options
+        major, minor = options.sdo_id >> 8, options.sdo_id & 0xFF
+        return [
+            bytes((major << 4 | MessageType.DELAY_REQ, version << 4 | 2, 0, _PLAIN_LENGTH, options.domain, minor))
+            for version in range(16)
+        ]
 
-        False when it is anything but plain (TLVs, malformed, no stamp): the general path then deals with it, and
-        tests hold that both give the same answer.
+    def answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> tuple[bytes, str | None] | None:
+        """(Delay_Resp, destination) for a Delay_Req that begins with one of ``plain_requests``, straight from its
+        octets: the one message a grandmaster gets by the thousand.
+
+        None when it is anything but plain (malformed, no stamp, not our business now): ``receive`` then deals with
+        it. Tests hold that both give the same answer.
         """
-        if len(octets) < 44 or ingress_sns is None:
-            return False
-        (
-            first,
-            version,
-            length,
-            domain,
-            minor_sdo,
-            flags,
-            correction,
-            source,
-            sequence,
-            _control,
-            _log,
-            _seconds,
-            nanoseconds,
-        ) = _DELAY_REQ.unpack_from(octets)
-        if (
-            length != 44
-            or nanoseconds >= 1_000_000_000
-            or source == self._identity_octets
-            or source[8:] in (b"\x00\x00", b"\xff\xff")
-            or version & 0x0F != 2
-        ):
-            return False
+        if ingress_sns is None or self.ds.port_state is not _MASTER or len(octets) < _PLAIN_LENGTH:
+            return None
+        flags, correction, clock, port_number, sequence, nanoseconds = _DELAY_REQ.unpack_from(octets)
+        if nanoseconds >= 1_000_000_000 or not 0 < port_number < 0xFFFF:
+            return None
+        if clock == self._clock_identity and port_number == self.number:
+            return None
         t4 = ingress_sns - self._ingress_latency_sns
         if t4 < 0:
-            return False
+            return None
         if correction < INTERVAL_MAX_SNS:
             correction -= t4 & 0xFFFF
             if correction < INTERVAL_MIN_SNS:
                 correction = INTERVAL_MIN_SNS
-        unicast = flags & 0x0400
-        ns = t4 >> 16
-        seconds = ns // 1_000_000_000
+        seconds, ns = divmod(t4 >> 16, 1_000_000_000)
         counters = self.counters
         counters["rx-delay_req"] += 1
         counters["tx-delay_resp"] += 1
-        self.instance.emit(
-            Send(
-                self.channel,
-                _DELAY_RESP.pack(
-                    first & 0xF0 | 9,
-                    self.instance.version_octet,
-                    54,
-                    domain,
-                    minor_sdo,
-                    unicast,
-                    correction,
-                    self._identity_octets,
-                    sequence,
-                    3,
-                    0x7F if unicast else self.ds.log_min_delay_req_interval,
-                    seconds >> 32,
-                    seconds & 0xFFFFFFFF,
-                    ns - seconds * 1_000_000_000,
-                    source,
-                ),
-                address if unicast else None,
-                None,
-            )
+        unicast = flags & 0x0400
+        answer = _DELAY_RESP.pack(
+            self._delay_resp_head,
+            unicast,
+            correction,
+            self._identity_octets,
+            sequence,
+            3,
+            0x7F if unicast else self.ds.log_min_delay_req_interval,
+            seconds >> 32,
+            seconds & 0xFFFFFFFF,
+            ns,
+            clock,
+            port_number,
         )
-        return True
+        return answer, address if unicast else None
 
     def _on_delay_req(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, DelayReq)

@@ -12,8 +12,8 @@ from collections import deque
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.servo.delay_filter import DELAY_FILTERS
 from ptpstack.servo.options import GAINS, ServoOptions
-from ptpstack.servo.outliers import OutlierGate
 from ptpstack.servo.pi import PiAction, PiController
+from ptpstack.servo.spike_gate import SpikeGate
 from ptpstack.timebase.estimate import Estimate
 from ptpstack.timebase.units import sns_to_float_ns
 
@@ -35,7 +35,7 @@ class ClassicServo:
         self._options = options
         self._pi = PiController(options, max_frequency_ppb)
         self._filter = DELAY_FILTERS[options.delay_filter](options.delay_filter_length)
-        self._gate = OutlierGate() if GAINS[options.gains].limit_outliers else None
+        self._gate = SpikeGate(GAINS[options.gains].spike_gate)
         self._steering = steering
         self._state = ServoState.UNLOCKED
         self._delay_sns: int | None = None
@@ -121,21 +121,21 @@ class ClassicServo:
 
     def _offset(self, offset_sns: int, clock_sns: int, now_ns: int) -> Command | None:
         offset_ns = sns_to_float_ns(offset_sns)
+        if not self._gate.admits(offset_ns) and self._state is ServoState.LOCKED:
+            self.reason = f"offset {offset_ns:+.0f} ns set aside: a spike among its neighbours"
+            return None
         self._offset_ns = offset_ns
         self._offset_at_ns = now_ns
         self._offsets.append(offset_ns)
         command = None
         if self._steering:
-            admitted_ns = offset_ns if self._gate is None else self._gate.admit(offset_ns)
-            answer = self._pi.sample(admitted_ns, clock_sns)
+            answer = self._pi.sample(offset_ns, clock_sns)
             self.reason = answer.reason
-            if admitted_ns != offset_ns:
-                self.reason = f"offset {offset_ns:+.1f} ns, far beyond the usual, counts as {admitted_ns:+.1f} ns"
             if answer.action is PiAction.STEP:
                 self._judge(math.inf)
                 return Command(answer.frequency_ppb, -offset_sns, None, answer.reason)
             if answer.action is PiAction.ADJUST:
-                command = Command(answer.frequency_ppb, None, None, self.reason)
+                command = Command(answer.frequency_ppb, None, None, answer.reason)
             else:
                 self._judge(math.inf)
                 return Command(None, None, None, answer.reason)
@@ -175,9 +175,8 @@ class ClassicServo:
         self._sync = None
         self._rate_ratio = 1.0
         self._offsets.clear()
+        self._gate.clear()
         self._offset_at_ns = None
-        if self._gate is not None:
-            self._gate.clear()
 
     def new_master(self, now_ns: int) -> None:
         """Another path: its delay has to be learnt anew; what is known of our own oscillator stays."""
@@ -185,8 +184,6 @@ class ClassicServo:
         self._delay_sns = None
         self._sync = None
         self._good = self._bad = 0
-        if self._gate is not None:
-            self._gate.clear()
         if self._state is ServoState.LOCKED:
             self._state = ServoState.TRACKING
 

@@ -39,33 +39,33 @@ class PiController:
         self._running = False
         self._ever_stepped = False
         self.kp = self.ki = 0.0
-        self._gains = GAINS[options.gains]
-        #: number of the next sample; None once the memory has stopped growing
-        self._index: int | None = None
+        self._interval_s = 1.0
+        #: samples since the start; the first two gave the frequency
+        self._samples = 2
         self.set_interval(1.0)
 
     def set_interval(self, interval_s: float) -> None:
-        self._interval_s = interval_s
-        kp, ki = self._gains.at(interval_s)
+        kp, ki = GAINS[self._options.gains].at(interval_s)
         self.kp = self._options.kp or kp
         self.ki = self._options.ki or ki
+        self._interval_s = interval_s
 
-    def _present_gains(self) -> tuple[float, float]:
-        """(kp, ki) for this sample."""
-        if self._index is None:
+    def _gains(self) -> tuple[float, float]:
+        """kp and ki for the next sample.
+
+        A straight line fitted to n equally spaced samples follows them with the gains of a growing-memory alpha-beta
+        filter, alpha = 2 (2n - 1) / (n (n + 1)) and beta = 6 / (n (n + 1)); a loop that starts so knows the frequency
+        as well as the samples allow when its own, smaller gains take over.
+        """
+        if not GAINS[self._options.gains].least_squares_start or self._options.kp or self._options.ki:
             return self.kp, self.ki
-        kp, ki = self._gains.of_sample(self._index, self._interval_s)
-        self._index += 1
-        if kp <= self.kp and ki <= self.ki:
-            self._index = None
-        return max(kp, self.kp), max(ki, self.ki)
-
-    def _begin_memory(self, span_s: float) -> None:
-        """A frequency from two samples m intervals apart is as good as one fitted to N with N**3 = 6 m**2."""
-        fixed = self._options.kp or self._options.ki
-        if self._gains.growing_memory and not fixed:
-            intervals = max(1.0, span_s / self._interval_s)
-            self._index = max(2, round((6 * intervals**2) ** (1 / 3)))
+        n = self._samples
+        alpha = 2 * (2 * n - 1) / (n * (n + 1))
+        beta = 6 / (n * (n + 1))
+        gains = GAINS[self._options.gains]
+        kp = max(self.kp, min(alpha, gains.kp_norm_max) / self._interval_s)
+        ki = max(self.ki, min(beta, gains.ki_norm_max) / self._interval_s)
+        return kp, ki
 
     @property
     def running(self) -> bool:
@@ -79,7 +79,7 @@ class PiController:
         """Learn the frequency anew from two samples; what the integral knows stays the starting point."""
         self._first = None
         self._running = False
-        self._index = None
+        self._samples = 2
 
     def resume(self) -> None:
         """The drift is known well enough (from before): no two samples needed."""
@@ -99,7 +99,8 @@ class PiController:
                     self.drift_ppb,
                     f"offset {offset_ns:+.0f} ns beyond step_threshold {options.step_threshold_ns:.0f} ns: start anew",
                 )
-            kp, ki = self._present_gains()
+            self._samples += 1
+            kp, ki = self._gains()
             integral = ki * offset_ns
             wanted = self.drift_ppb - kp * offset_ns - integral
             allowed = self._clamp(wanted)
@@ -119,7 +120,6 @@ class PiController:
             return PiAnswer(PiAction.WAIT, self.drift_ppb, f"frequency: {span_s:.1f} s are not enough yet")
         self.drift_ppb = self._clamp(self.drift_ppb - (offset_ns - first_offset) / span_s)
         self._running = True
-        self._begin_memory(span_s)
         first_limit = options.first_step_threshold_ns
         if (not self._ever_stepped and first_limit and abs(offset_ns) > first_limit) or (
             options.step_threshold_ns and abs(offset_ns) > options.step_threshold_ns
@@ -131,8 +131,4 @@ class PiController:
                 f"offset {offset_ns:+.0f} ns is beyond the step threshold: step; frequency {self.drift_ppb:+.1f} ppb",
             )
         self._ever_stepped = True
-        frequency = self.drift_ppb
-        if self._index is not None:
-            # an offset too small to step is taken away at once: left there, the line would be fitted through it
-            frequency = self._clamp(frequency - self._gains.of_sample(1, self._interval_s)[0] * offset_ns)
-        return PiAnswer(PiAction.ADJUST, frequency, f"frequency {self.drift_ppb:+.1f} ppb from two samples")
+        return PiAnswer(PiAction.ADJUST, self.drift_ppb, f"frequency {self.drift_ppb:+.1f} ppb from two samples")

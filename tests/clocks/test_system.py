@@ -142,3 +142,30 @@ def test_a_table_that_knows_a_future_event_is_followed(kernel: FakeKernel) -> No
     assert offset_s(clock) == 37
     kernel.true_ns = (start + 10) * S
     assert offset_s(clock) == 38  # the kernel still says 37
+
+
+def test_stamps_near_each_other_share_one_look_at_the_offset(clock: SystemClock, kernel: FakeKernel) -> None:
+    base_ns = kernel.true_ns
+    first = clock.stamp_sns(base_ns)
+    calls = kernel.calls["gettime"]
+    assert calls > 0
+    for later_ns in (-50_000_000, -1, 0, 1, 50_000_000):
+        assert clock.stamp_sns(base_ns + later_ns) == first + later_ns * NS
+    assert kernel.calls["gettime"] == calls
+    kernel.true_ns += S
+    clock.stamp_sns(base_ns + S)
+    assert kernel.calls["gettime"] > calls
+
+
+@pytest.mark.parametrize("around", [NEW_YEAR_2017, NEW_YEAR_2017 - 86_400 * 31])
+def test_remembering_the_offset_never_changes_a_stamp(kernel: FakeKernel, around: int) -> None:
+    """Through midnight with a leap second and without: one clock for all stamps against a new one for each."""
+    kernel.read_ns = 0
+    kernel.tai = 36
+    kept = SystemClock(BUILT_IN, kernel=kernel, user_hz=100)
+    for step in range(-900, 900):
+        kernel.true_ns = around * S + step * 20_000_000
+        if around == NEW_YEAR_2017 and step == 0:
+            kernel.tai, kernel.realtime_offset_ns = 37, kernel.realtime_offset_ns - S  # the second is repeated
+        stamp_ns = kernel.realtime_ns() - 5_000_000
+        assert kept.stamp_sns(stamp_ns) == SystemClock(BUILT_IN, kernel=kernel, user_hz=100).stamp_sns(stamp_ns)

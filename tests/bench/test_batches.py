@@ -1,0 +1,81 @@
+"""Many answers in one call are, on the wire, what they would be one by one."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ptpstack.net.channel import Channel
+from ptpstack.net.open import open_channel
+from ptpstack.net.udp4 import Udp4Channel
+from tests.netns import namespaces, veth
+
+pytestmark = pytest.mark.namespaces
+
+
+@pytest.fixture(params=["udp4", "l2"])
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Channel, Channel]]:
+    with namespaces("a", "b") as ns:
+        veth(ns["a"], "va", ns["b"], "vb", "10.0.0.1/24", "10.0.0.2/24")
+        ends = []
+        for name in ("a", "b"):
+            with ns[name].entered():
+                ends.append(open_channel(f"v{name}", request.param, stamping="software"))
+        yield ends[0], ends[1]
+        for end in ends:
+            end.close()
+
+
+def arrived(channel: Channel) -> list[bytes]:
+    found: list[bytes] = []
+    for fd in channel.receive_filenos():
+        while frames := channel.receive(fd):
+            found += [frame.octets for frame in frames]
+    return found
+
+
+def frames(count: int) -> list[bytes]:
+    return [b"\x09\x12" + number.to_bytes(4, "big") + bytes(48) for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 64, 65, 200])
+def test_all_arrive_once_whole_and_in_order(pair: tuple[Channel, Channel], count: int) -> None:
+    a, b = pair
+    a.send_general_all(frames(count))
+    assert arrived(b) == frames(count)
+    assert a.counters()["sent"] == count
+    assert a.counters()["send_errors"] == 0
+
+
+class Refusing:
+    """The general socket of a device that cannot segment (or is busy): only single datagrams pass."""
+
+    def __init__(self, sock: socket.socket, number: int) -> None:
+        self._sock, self._number, self.refused = sock, number, 0
+
+    def sendmsg(self, *_: Any) -> int:
+        self.refused += 1
+        raise OSError(self._number, "no")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+@pytest.mark.parametrize("pair", ["udp4"], indirect=True)
+@pytest.mark.parametrize(("number", "asked"), [(errno.EIO, 1), (errno.EINVAL, 1), (errno.ENOBUFS, 3)])
+def test_a_device_that_cannot_segment_costs_nothing_but_the_gain(
+    pair: tuple[Udp4Channel, Udp4Channel], number: int, asked: int
+) -> None:
+    a, b = pair
+    refusing = Refusing(a._general, number)
+    a._general = refusing  # type: ignore[assignment]
+    for _ in range(3):
+        a.send_general_all(frames(20))
+        assert arrived(b) == frames(20)
+    # after a final no it is not asked again, after a passing trouble it is
+    assert refusing.refused == asked
+    assert a.counters()["sent"] == 60
