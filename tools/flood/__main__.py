@@ -50,7 +50,8 @@ def tell(outcome: Outcome) -> str:
         f"{outcome.variant}: {sent.frames} frames in {sent.seconds:.1f} s ({sent.rate:.0f}/s)",
         f"  grandmaster      {', '.join(sorted(set(outcome.gm_states)))}; {outcome.cpu_share:.0%} of a core",
         f"  Sync             {outcome.syncs} of {outcome.syncs_expected}, {outcome.syncs_missing} missing, "
-        f"{outcome.without_follow_up} without Follow_Up, longest gap {outcome.longest_gap_s * 1000:.1f} ms",
+        f"{outcome.without_follow_up} without Follow_Up, longest gap {outcome.longest_gap_s * 1000:.1f} ms "
+        f"({outcome.backlog_dropped} frames of anybody lost between namespaces)",
         f"  transmit stamps  {outcome.channel['tx_stamp_missing']} missing, {outcome.channel['tx_stamp_late']} late",
         f"  memory           {outcome.rss_before >> 10} KiB before, {outcome.rss_after >> 10} KiB after "
         f"({outcome.rss_growth / (1 << 20):+.1f} MiB)",

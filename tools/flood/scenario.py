@@ -72,6 +72,8 @@ class Outcome:
     rss_after: int = 0
     cpu_share: float = 0.0
     foreign_masters: int = 0
+    #: frames that the kernel lost on the way between namespaces (any sender's), for want of room in a core's backlog
+    backlog_dropped: int = 0
     counters: dict[str, int] = field(default_factory=dict)
     unrouted: dict[str, int] = field(default_factory=dict)
     channel: dict[str, int] = field(default_factory=dict)
@@ -227,6 +229,7 @@ def run(
         outcome = Outcome(variant, Sent(0, 0.0, 0, {}), gm_identity=status["instances"][0]["clock_identity"])
         outcome.client_error_before_ns = _true_error_ns(client_control)
         outcome.rss_before = procfs.memory_octets(gm.pid)["rss"]
+        backlog = procfs.backlog_drops()
         cpu, begin = procfs.cpu_ns(gm.pid), time.monotonic()
         ear.frames()
 
@@ -255,6 +258,7 @@ def run(
         passed = time.monotonic() - begin
         outcome.cpu_share = (procfs.cpu_ns(gm.pid) - cpu) / 1e9 / passed
         _hear(outcome, ear.frames(), passed)
+        outcome.backlog_dropped = procfs.backlog_drops() - backlog
         time.sleep(0.5)  # what still waits in the receive buffers counts too
         _sample(outcome, gm_control, client_control)
         outcome.rss_after = procfs.memory_octets(gm.pid)["rss"]
