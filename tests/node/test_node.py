@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ptpstack.engine.trace import replay
 from tests.netns import Namespace, namespaces, veth
 from tests.node.nodes import RunningNode, wait_for
 
@@ -51,16 +48,6 @@ def test_an_interface_that_is_made_anew_is_used_again(wire: tuple[Namespace, Nam
     assert gm.stop() == oc.stop() == 0
 
 
-def test_clean_end_on_signals_and_no_socket_left(wire: tuple[Namespace, Namespace], tmp_path: Path) -> None:
-    a, _ = wire
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gm = _gm(a, tmp_path).ready()
-        gm.process.send_signal(number)
-        assert gm.process.wait(10) == 0
-        assert not Path(gm.socket).exists()
-        assert "clean end" in gm.words()
-
-
 def test_the_socket_of_a_living_node_is_not_taken(wire: tuple[Namespace, Namespace], tmp_path: Path) -> None:
     a, b = wire
     gm = _gm(a, tmp_path).ready()
@@ -73,52 +60,6 @@ def test_the_socket_of_a_living_node_is_not_taken(wire: tuple[Namespace, Namespa
     # a dead one's is
     third = RunningNode(b, tmp_path, "gm", "oc", "-i", "vb", "--simulated", "perfect").ready()
     assert third.stop() == 0
-
-
-@pytest.mark.parametrize("kind", ["epoll", "poll", "select"])
-def test_every_selector_carries_a_node(kind: str, wire: tuple[Namespace, Namespace], tmp_path: Path) -> None:
-    a, b = wire
-    gm, oc = _gm(a, tmp_path, "--io-loop", kind).ready(), _oc(b, tmp_path, "--io-loop", kind).ready()
-    assert gm.status()["io_loop"] == kind
-    wait_for(lambda: oc.port_state() == "SLAVE", 30, oc.words)
-    counters = gm.status()["channels"][0]["counters"]
-    assert counters["tx_stamp_missing"] == 0
-    assert gm.stop() == oc.stop() == 0
-
-
-def test_privileges_are_dropped(wire: tuple[Namespace, Namespace], tmp_path: Path) -> None:
-    gm = _gm(wire[0], tmp_path).ready()
-    [line] = [x for x in Path(f"/proc/{gm.process.pid}/status").read_text().splitlines() if x.startswith("CapEff")]
-    allowed = sum(1 << bit for bit in (10, 12, 13, 25))
-    assert int(line.split()[1], 16) & ~allowed == 0
-    assert gm.stop() == 0
-
-
-def test_systemd_is_told(wire: tuple[Namespace, Namespace], tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(str(tmp_path / "notify"))
-        notify.settimeout(15)
-        environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
-        gm = RunningNode(wire[0], tmp_path, "gm", "gm", "-i", "va", "--simulated", "perfect", env=environment)
-        assert b"READY=1" in notify.recv(4096)
-        assert b"WATCHDOG=1" in notify.recv(4096)
-        assert b"WATCHDOG=1" in notify.recv(4096)
-        gm.process.terminate()
-        assert b"STOPPING=1" in notify.recv(4096)
-        assert gm.process.wait(10) == 0
-
-
-def test_a_recorded_run_replays_bit_identically(wire: tuple[Namespace, Namespace], tmp_path: Path) -> None:
-    a, b = wire
-    trace = tmp_path / "oc.trace.gz"
-    gm, oc = _gm(a, tmp_path).ready(), _oc(b, tmp_path, "--record", str(trace)).ready()
-    wait_for(lambda: oc.port_state() == "SLAVE", 30, oc.words)
-    assert gm.stop() == oc.stop() == 0
-    result = replay(str(trace))
-    assert result.identical
-    assert result.complete
-    assert result.counts["receive"] > 10
-    assert result.counts["transmitted"] > 2
 
 
 def test_requests_that_are_wrong_get_an_answer(wire: tuple[Namespace, Namespace], tmp_path: Path) -> None:
