@@ -160,10 +160,10 @@ def veth(
     a.ip(f"link add name {name_a} index {index} type veth peer name {name_b} netns {b.path}")
     for namespace, name, address in ((a, name_a, address_a), (b, name_b, address_b)):
         # Neighbour discovery and its like would only disturb what is counted.
-        namespace.ip(f"link set {name} addrgenmode none")
+        namespace.ip(f"link set dev {name} addrgenmode none")
         if address:
             namespace.ip(f"address add {address} dev {name}")
-        namespace.ip(f"link set {name} up")
+        namespace.ip(f"link set dev {name} up")
     if not wait:
         return
     # Until the kernel has noticed the carrier, what is sent is lost.

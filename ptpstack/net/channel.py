@@ -42,6 +42,10 @@ class Channel(Protocol):
     def interface(self) -> str: ...
 
     @property
+    def interface_index(self) -> int:
+        """The kernel's number of the interface at open: another one means another interface of the same name."""
+
+    @property
     def stamping(self) -> str:
         """``hardware`` or ``software``, chosen at open; ``stamping_reason`` says why."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ptpstack.clocks.base import ClockError
@@ -51,7 +52,6 @@ class Node:
         self._channel_options = {
             options.name: options for settings in parts.site.instances for options in settings.channels
         }
-        self._indices: dict[str, int] = {}
         #: called each time round with the present time; returns its next deadline
         self.periodic: list[Callable[[int], int | None]] = []
 
@@ -179,13 +179,10 @@ class Node:
 
     def _link_changed(self, event: LinkEvent, now: int) -> None:
         known = self.link_state.get(event.name)
-        index = self._indices.get(event.name, event.ifindex)
-        if event.ifindex:
-            self._indices[event.name] = event.ifindex
         for channel in list(self.channels.values()):
             if channel.interface != event.name:
                 continue
-            if event.up and index != event.ifindex and not self._reopen(channel, now):
+            if event.up and channel.interface_index != event.ifindex and not self._reopen(channel, now):
                 return
             # the first report only matters when it is bad news: ports start with the link taken to be up
             if event.up is not (True if known is None else known):
@@ -196,8 +193,12 @@ class Node:
         """The interface went away and came back as another one: its sockets are bound to a ghost."""
         self._unwatch(channel)
         channel.close()
+        options = replace(self._channel_options[channel.name], stamping=channel.stamping)
         try:
-            new = open_site_channel(self._channel_options[channel.name])
+            new = open_site_channel(options)
+            if new.phc_index != channel.phc_index:
+                new.close()
+                raise ChannelError(f"{new.name} now stamps on another hardware clock (PHC {new.phc_index}): restart")
         except ChannelError as error:
             self.event(Event("channel-failed", "", 0, {"channel": channel.name, "reason": str(error)}), now)
             return False

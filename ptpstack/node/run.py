@@ -62,7 +62,7 @@ class Runner:
             raise
         self._say_what_is_used(parts, leap)
         self._next_housekeeping = 0
-        self._next_watchdog = 0
+        self._next_watchdog = self.loop.now_ns() + self.notifier.watchdog_ns
 
     def _node(self, parts: Parts) -> Node:
         engine: Engine | None = None
@@ -108,7 +108,7 @@ class Runner:
         return 0
 
     def _drop(self) -> str:
-        return drop_privileges(self.site.node.user)
+        return drop_privileges(self.site.node.user, self.control.path)
 
     def _signal(self, number: int) -> None:
         if number == signal.SIGHUP:
@@ -123,7 +123,8 @@ class Runner:
 
     def _periodic(self, now: int) -> int:
         if now >= self._next_housekeeping:
-            self._next_housekeeping = now + _HOUSEKEEPING_NS
+            # systemd advises to pat the watchdog at half its time, and that may be less than a second
+            self._next_housekeeping = now + min(_HOUSEKEEPING_NS, self.notifier.watchdog_ns or _HOUSEKEEPING_NS)
             self.node.watch_system_clock(now)
             self.control.flush_all()
             if self.notifier.watchdog_ns and now >= self._next_watchdog:

@@ -51,8 +51,10 @@ class _CapData(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
-def drop_privileges(user: str | None) -> str:
+def drop_privileges(user: str | None, hand_over: str = "") -> str:
     """Keep only CAPABILITIES (those we have); become ``user`` when given. Returns a sentence for the log.
+
+    ``hand_over`` is a file made before (the control socket) that ``user`` is to own: afterwards it could not be given.
 
     PrivilegeError when ``user`` is unknown or cannot be taken on.
     """
@@ -67,6 +69,13 @@ def drop_privileges(user: str | None) -> str:
         if os.geteuid() not in (0, entry.pw_uid):
             raise PrivilegeError(f"[node] user: only root can become {user!r}; start as root or as {user!r}")
         if os.geteuid() != entry.pw_uid:
+            if hand_over:
+                try:
+                    os.chown(hand_over, entry.pw_uid, entry.pw_gid)
+                except OSError as error:
+                    raise PrivilegeError(
+                        f"[node] user: {hand_over} cannot be given to {user!r}: {error.strerror}"
+                    ) from error
             libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
             os.setgroups([])
             os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)

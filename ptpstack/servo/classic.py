@@ -11,8 +11,9 @@ from collections import deque
 
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.servo.delay_filter import DELAY_FILTERS
-from ptpstack.servo.options import ServoOptions
+from ptpstack.servo.options import GAINS, ServoOptions
 from ptpstack.servo.pi import PiAction, PiController
+from ptpstack.servo.spike_gate import SpikeGate
 from ptpstack.timebase.estimate import Estimate
 from ptpstack.timebase.units import sns_to_float_ns
 
@@ -34,6 +35,7 @@ class ClassicServo:
         self._options = options
         self._pi = PiController(options, max_frequency_ppb)
         self._filter = DELAY_FILTERS[options.delay_filter](options.delay_filter_length)
+        self._gate = SpikeGate(GAINS[options.gains].spike_gate)
         self._steering = steering
         self._state = ServoState.UNLOCKED
         self._delay_sns: int | None = None
@@ -119,6 +121,9 @@ class ClassicServo:
 
     def _offset(self, offset_sns: int, clock_sns: int, now_ns: int) -> Command | None:
         offset_ns = sns_to_float_ns(offset_sns)
+        if not self._gate.admits(offset_ns) and self._state is ServoState.LOCKED:
+            self.reason = f"offset {offset_ns:+.0f} ns set aside: a spike among its neighbours"
+            return None
         self._offset_ns = offset_ns
         self._offset_at_ns = now_ns
         self._offsets.append(offset_ns)
@@ -170,6 +175,7 @@ class ClassicServo:
         self._sync = None
         self._rate_ratio = 1.0
         self._offsets.clear()
+        self._gate.clear()
         self._offset_at_ns = None
 
     def new_master(self, now_ns: int) -> None:

@@ -15,6 +15,10 @@ class PiGains:
     ki_exponent: float = 0.4
     kp_norm_max: float = 0.7
     ki_norm_max: float = 0.3
+    #: begin with the gains of a least squares fit over all samples since the start, until they have sunk to these
+    least_squares_start: bool = False
+    #: set aside an offset that is this many times the usual spread away from its neighbours; 0: take every one
+    spike_gate: float = 0.0
 
     def at(self, interval_s: float) -> tuple[float, float]:
         kp = min(self.kp_scale * interval_s**self.kp_exponent, self.kp_norm_max / interval_s)
@@ -25,8 +29,9 @@ class PiGains:
 #: The constants that linuxptp uses, so that its results can be reproduced (facts: state machines 9).
 LINUXPTP_HARDWARE = PiGains(0.7, 0.3)
 LINUXPTP_SOFTWARE = PiGains(0.1, 0.001)
-#: Our own for software stamps: they settle in seconds rather than minutes, and still average the jitter.
-SOFTWARE = PiGains(0.3, 0.05)
+#: Our own for software stamps: they settle in seconds rather than minutes, still average the jitter, and do not run
+#: after a single packet that the scheduler held up.
+SOFTWARE = PiGains(0.3, 0.05, least_squares_start=True, spike_gate=6.0)
 
 GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software": LINUXPTP_SOFTWARE}
 

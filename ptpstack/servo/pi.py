@@ -39,12 +39,33 @@ class PiController:
         self._running = False
         self._ever_stepped = False
         self.kp = self.ki = 0.0
+        self._interval_s = 1.0
+        #: samples since the start; the first two gave the frequency
+        self._samples = 2
         self.set_interval(1.0)
 
     def set_interval(self, interval_s: float) -> None:
         kp, ki = GAINS[self._options.gains].at(interval_s)
         self.kp = self._options.kp or kp
         self.ki = self._options.ki or ki
+        self._interval_s = interval_s
+
+    def _gains(self) -> tuple[float, float]:
+        """kp and ki for the next sample.
+
+        A straight line fitted to n equally spaced samples follows them with the gains of a growing-memory alpha-beta
+        filter, alpha = 2 (2n - 1) / (n (n + 1)) and beta = 6 / (n (n + 1)); a loop that starts so knows the frequency
+        as well as the samples allow when its own, smaller gains take over.
+        """
+        if not GAINS[self._options.gains].least_squares_start or self._options.kp or self._options.ki:
+            return self.kp, self.ki
+        n = self._samples
+        alpha = 2 * (2 * n - 1) / (n * (n + 1))
+        beta = 6 / (n * (n + 1))
+        gains = GAINS[self._options.gains]
+        kp = max(self.kp, min(alpha, gains.kp_norm_max) / self._interval_s)
+        ki = max(self.ki, min(beta, gains.ki_norm_max) / self._interval_s)
+        return kp, ki
 
     @property
     def running(self) -> bool:
@@ -58,6 +79,7 @@ class PiController:
         """Learn the frequency anew from two samples; what the integral knows stays the starting point."""
         self._first = None
         self._running = False
+        self._samples = 2
 
     def resume(self) -> None:
         """The drift is known well enough (from before): no two samples needed."""
@@ -77,8 +99,10 @@ class PiController:
                     self.drift_ppb,
                     f"offset {offset_ns:+.0f} ns beyond step_threshold {options.step_threshold_ns:.0f} ns: start anew",
                 )
-            integral = self.ki * offset_ns
-            wanted = self.drift_ppb - self.kp * offset_ns - integral
+            self._samples += 1
+            kp, ki = self._gains()
+            integral = ki * offset_ns
+            wanted = self.drift_ppb - kp * offset_ns - integral
             allowed = self._clamp(wanted)
             if allowed == wanted:
                 # no integration while the output is clamped: it would only wind up
