@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ptpstack.protocol.announce import candidate, fill_announce, refusal_of, time_properties
 from ptpstack.protocol.comparison import Candidate
 from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect, ParentChanged
-from ptpstack.protocol.foreign import ForeignMaster
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
 from ptpstack.protocol.port import ELECTING, FOLLOWING, Port
 from ptpstack.protocol.state_decision import (
@@ -63,7 +63,6 @@ class Instance:
             raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
         self.options = options
         self.clock_identity = options.clock_identity
-        self.version_octet = options.minor_version << 4 | 2
         quality = options.quality
         if options.client_only:
             # 8.1.3: slaveOnly means class 255. Priorities 255 are our own rule: with 128 a client would
@@ -231,19 +230,7 @@ class Instance:
     def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None:
         """Admission of an Announce to the election (9.3.2.5)."""
         source = announce.source
-        refusal = None
-        if source.clock_identity == self.clock_identity:
-            refusal = "drop-announce-own-clock"
-        elif announce.flags & Flag.ALTERNATE_MASTER:
-            refusal = "drop-announce-alternate-master"
-        elif announce.steps_removed >= 255 or announce.steps_removed >= self.data.default.max_steps_removed:
-            refusal = "drop-announce-steps-removed"
-        elif source.clock_identity == bytes(8) or announce.grandmaster == bytes(8):
-            refusal = "drop-announce-zero-identity"
-        elif announce.grandmaster == self.clock_identity:
-            # a time loop: somebody serves us our own time. Part 2 of the comparison would not catch it once our
-            # own quality has changed.
-            refusal = "drop-announce-own-grandmaster"
+        refusal = refusal_of(announce, self.clock_identity, self.data.default.max_steps_removed)
         if refusal is not None:
             port.counters[refusal] += 1
             return
@@ -306,19 +293,7 @@ class Instance:
         self.elect(now)
 
     def fill_announce(self, message: Announce) -> None:
-        """13.5: everything an Announce says comes from the data sets."""
-        data = self.data
-        parent, properties = data.parent, data.time_properties
-        message.current_utc_offset = properties.current_utc_offset
-        message.priority1 = parent.grandmaster_priority1
-        message.quality = parent.grandmaster_quality
-        message.priority2 = parent.grandmaster_priority2
-        message.grandmaster = parent.grandmaster_identity
-        message.steps_removed = data.current.steps_removed
-        message.time_source = properties.time_source
-        message.flags = time_flags(properties) | (
-            Flag.SYNCHRONIZATION_UNCERTAIN if data.current.synchronization_uncertain else 0
-        )
+        fill_announce(message, self.data)
 
     # ---- election ---------------------------------------------------------------------------------------------
 
@@ -385,7 +360,7 @@ class Instance:
             return []
         parent = self.data.parent.parent_port_identity if port.state in FOLLOWING else port.identity
         records = port.foreign.candidates(now, port.foreign_window_ns, parent)
-        return [_candidate(r, port) for r in records]
+        return [candidate(r, port.identity) for r in records]
 
     def _become_grandmaster(self, decision: Decision) -> None:
         old = self.data.parent.parent_port_identity
@@ -457,40 +432,7 @@ class Instance:
                         "qualified": record.qualified(now, port.foreign_window_ns),
                         "heard": record.received,
                         "age_s": (now - record.last_ns) / 1e9,
-                        **describe(_candidate(record, port)),
+                        **describe(candidate(record, port.identity)),
                     }
                 )
         return rows
-
-
-def _candidate(record: ForeignMaster, port: Port) -> Candidate:
-    a = record.announce
-    return Candidate(a.priority1, a.quality, a.priority2, a.grandmaster, a.steps_removed, a.source, port.identity)
-
-
-def time_flags(properties: TimeProperties) -> int:
-    """timePropertiesDS as octet 7 of flagField (13.3.2.8)."""
-    return (
-        (Flag.LEAP61 if properties.leap61 else 0)
-        | (Flag.LEAP59 if properties.leap59 else 0)
-        | (Flag.CURRENT_UTC_OFFSET_VALID if properties.current_utc_offset_valid else 0)
-        | (Flag.PTP_TIMESCALE if properties.ptp_timescale else 0)
-        | (Flag.TIME_TRACEABLE if properties.time_traceable else 0)
-        | (Flag.FREQUENCY_TRACEABLE if properties.frequency_traceable else 0)
-    )
-
-
-def time_properties(announce: Announce) -> TimeProperties:
-    flags = announce.flags
-    ptp = bool(flags & Flag.PTP_TIMESCALE)
-    return TimeProperties(
-        current_utc_offset=announce.current_utc_offset,
-        current_utc_offset_valid=bool(flags & Flag.CURRENT_UTC_OFFSET_VALID),
-        # 8.2.4.4: always FALSE when ptpTimescale is FALSE
-        leap59=ptp and bool(flags & Flag.LEAP59),
-        leap61=ptp and bool(flags & Flag.LEAP61),
-        time_traceable=bool(flags & Flag.TIME_TRACEABLE),
-        frequency_traceable=bool(flags & Flag.FREQUENCY_TRACEABLE),
-        ptp_timescale=ptp,
-        time_source=announce.time_source,
-    )

@@ -9,24 +9,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from struct import Struct
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
-from ptpstack.protocol.datasets import PortDS
+from ptpstack.protocol.datasets import DataSets, PortDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE, CompleteDelay, DelayRequester
-from ptpstack.protocol.effects import DelayMeasured, Send, StateChanged, SyncMeasured
+from ptpstack.protocol.delay_responder import DelayResponder
+from ptpstack.protocol.effects import DelayMeasured, Effect, Send, StateChanged, SyncMeasured
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMasters
-from ptpstack.protocol.options import PortOptions
+from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync, SyncReceiver
-from ptpstack.timebase.units import (
-    INTERVAL_MAX_SNS,
-    INTERVAL_MIN_SNS,
-    float_ns_to_sns,
-    log_interval_ns,
-    saturate_interval,
-)
+from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.messages import (
@@ -38,10 +32,7 @@ from ptpstack.wire.messages import (
     Message,
     Sync,
 )
-from ptpstack.wire.types import Flag, MessageType, PortIdentity, PortState
-
-if TYPE_CHECKING:
-    from ptpstack.protocol.instance import Instance
+from ptpstack.wire.types import ClockIdentity, Flag, MessageType, PortIdentity, PortState
 
 #: States in which a port takes time from its parent.
 FOLLOWING = (PortState.UNCALIBRATED, PortState.SLAVE)
@@ -62,15 +53,6 @@ SECOND_ANNOUNCE = 0.125
 
 M = TypeVar("M", bound=Message)
 
-#: an enumeration's member costs a look-up that the way of a Delay_Req need not pay
-_MASTER = PortState.MASTER
-
-#: of a Delay_Req: flagField, correctionField, sourcePortIdentity (2), sequenceId, nanoseconds of originTimestamp
-_DELAY_REQ = Struct(">6xHq4x8sHH2x6xI")
-#: a Delay_Resp; the first 6 octets (messageType to minorSdoId) are the same in all that one port sends
-_DELAY_RESP = Struct(">6sHq4x10sHBbHII8sH")
-_PLAIN_LENGTH = 44
-
 TIMER_ANNOUNCE = "announce"
 TIMER_SYNC = "sync"
 TIMER_RECEIPT = "announce-receipt"
@@ -78,8 +60,25 @@ TIMER_QUALIFICATION = "qualification"
 TIMER_DELAY_REQ = "delay-req"
 
 
+class PortOwner(Protocol):
+    """What a port asks of its instance."""
+
+    options: InstanceOptions
+    clock_identity: ClockIdentity
+    data: DataSets
+    emit: Callable[[Effect], None]
+
+    def expect_stamp(self, port: Port, kind: MessageType, sequence_id: int) -> int: ...
+
+    def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None: ...
+
+    def announce_receipt_timeout(self, port: Port, now: int) -> None: ...
+
+    def fill_announce(self, message: Announce) -> None: ...
+
+
 class Port:
-    def __init__(self, instance: Instance, number: int, options: PortOptions, rng: random.Random) -> None:
+    def __init__(self, instance: PortOwner, number: int, options: PortOptions, rng: random.Random) -> None:
         self.instance = instance
         self.number = number
         self.options = options
@@ -106,19 +105,7 @@ class Port:
         self._requester = DelayRequester(rng, self.counters)
         self._ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
-        self._identity_octets = self.identity.clock_identity + number.to_bytes(2, "big")
-        self._clock_identity = self.identity.clock_identity
-        self._plain = frozenset(self.plain_requests())
-        self._delay_resp_head = bytes(
-            (
-                instance.options.sdo_id >> 8 << 4 | MessageType.DELAY_RESP,
-                instance.version_octet,
-                0,
-                54,
-                instance.options.domain,
-                instance.options.sdo_id & 0xFF,
-            )
-        )
+        self.responder = DelayResponder(instance.options, self.ds, self._ingress_latency_sns, self.counters)
         self._announce_sequence = rng.randrange(0x10000)
         self._sync_sequence = rng.randrange(0x10000)
         self._announces_sent_as_master = 0
@@ -308,8 +295,8 @@ class Port:
     def receive(self, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
         """A frame of this instance's domain and sdoId. Never raises for what is in it."""
         state = self.ds.port_state
-        if octets[:6] in self._plain:
-            answer = self.answer_plain(octets, ingress_sns, address)
+        if octets[:6] in self.responder.plain_requests:
+            answer = self.responder.answer_plain(octets, ingress_sns, address)
             if answer is not None:
                 self.instance.emit(Send(self.channel, *answer, None))
                 return
@@ -400,80 +387,8 @@ class Port:
         if complete is not None and self.ds.port_state in FOLLOWING:
             self.instance.emit(DelayMeasured(self.number, self.instance.data.parent.parent_port_identity, *complete))
 
-    # ---- the serving side of Delay_Req ------------------------------------------------------------------------
-
-    def plain_requests(self) -> list[bytes]:
-        """The first six octets of the Delay_Reqs that ``answer_plain`` is for: messageType to minorSdoId."""
-        options = self.instance.options
-        major, minor = options.sdo_id >> 8, options.sdo_id & 0xFF
-        return [
-            bytes((major << 4 | MessageType.DELAY_REQ, version << 4 | 2, 0, _PLAIN_LENGTH, options.domain, minor))
-            for version in range(16)
-        ]
-
-    def answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> tuple[bytes, str | None] | None:
-        """(Delay_Resp, destination) for a Delay_Req that begins with one of ``plain_requests``, straight from its
-        octets: the one message a grandmaster gets by the thousand.
-
-        None when it is anything but plain (malformed, no stamp, not our business now): ``receive`` then deals with
-        it. Tests hold that both give the same answer.
-        """
-        if ingress_sns is None or self.ds.port_state is not _MASTER or len(octets) < _PLAIN_LENGTH:
-            return None
-        flags, correction, clock, port_number, sequence, nanoseconds = _DELAY_REQ.unpack_from(octets)
-        if nanoseconds >= 1_000_000_000 or not 0 < port_number < 0xFFFF:
-            return None
-        if clock == self._clock_identity and port_number == self.number:
-            return None
-        t4 = ingress_sns - self._ingress_latency_sns
-        if t4 < 0:
-            return None
-        if correction < INTERVAL_MAX_SNS:
-            correction -= t4 & 0xFFFF
-            if correction < INTERVAL_MIN_SNS:
-                correction = INTERVAL_MIN_SNS
-        seconds, ns = divmod(t4 >> 16, 1_000_000_000)
-        counters = self.counters
-        counters["rx-delay_req"] += 1
-        counters["tx-delay_resp"] += 1
-        unicast = flags & 0x0400
-        answer = _DELAY_RESP.pack(
-            self._delay_resp_head,
-            unicast,
-            correction,
-            self._identity_octets,
-            sequence,
-            3,
-            0x7F if unicast else self.ds.log_min_delay_req_interval,
-            seconds >> 32,
-            seconds & 0xFFFFFFFF,
-            ns,
-            clock,
-            port_number,
-        )
-        return answer, address if unicast else None
-
     def _on_delay_req(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, DelayReq)
-        if self.ds.port_state is not PortState.MASTER:
-            self.counters["drop-state"] += 1
-            return
-        if ingress_sns is None:
-            self.counters["delay-req-received-without-stamp"] += 1
-            return
-        t4 = ingress_sns - self._ingress_latency_sns
-        if t4 < 0:
-            # a clock that was never set, less the latency: no Timestamp can say that
-            self.counters["stamp-before-epoch"] += 1
-            return
-        unicast = message.flags & Flag.UNICAST
-        answer = self._new(DelayResp, message.sequence_id, 0x7F if unicast else self.ds.log_min_delay_req_interval)
-        answer.flags = unicast
-        answer.receive_ns = t4 >> 16
-        answer.requesting = message.source
-        answer.correction_sns = (
-            INTERVAL_MAX_SNS
-            if message.correction_sns == INTERVAL_MAX_SNS
-            else saturate_interval(message.correction_sns - (t4 & 0xFFFF))
-        )
-        self._send_general(answer, address if unicast else None)
+        answer = self.responder.answer(message, ingress_sns)
+        if answer is not None:
+            self._send_general(answer, address if answer.flags & Flag.UNICAST else None)
