@@ -20,10 +20,10 @@ UNNEEDED = (
 def loaded() -> set[str]:
     # -S: what the interpreter's own site packages bring along is not ours
     code = (
-        "import sys; sys.path[:0] = {path!r}; import ptpstack.cli.main, ptpstack.cli.run, ptpstack.node.run; "
+        f"import sys; sys.path[:0] = {sys.path!r}; import ptpstack.cli.main, ptpstack.cli.run, ptpstack.node.run; "
         "from ptpstack.config.load import site_for_roles; site_for_roles('gm', ['eth0']); "
         "print(*sys.modules)"
-    ).format(path=sys.path)
+    )
     result = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
     return set(result.stdout.split())
 
