@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -71,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = next((a for a in arguments if not a.startswith("-")), None)
     if command is not None and command not in COMMANDS:
+        import difflib  # for mistakes only
+
         near = difflib.get_close_matches(command, COMMANDS, 1)
         hint = f"did you mean {near[0]!r}?" if near else "`ptpstack --help` lists them"
         print(f"ptpstack: there is no command {command!r}; {hint}", file=sys.stderr)

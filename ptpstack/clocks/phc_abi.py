@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ _OLD_IOC = ("ppc", "powerpc", "mips", "sparc", "alpha")
 
 def ioc(direction: str, number: int, size: int, machine: str | None = None) -> int:
     """The ioctl request number of magic '='. ``direction``: ``none``, ``read``, ``write`` or ``read+write``."""
-    machine = platform.machine() if machine is None else machine
+    machine = os.uname().machine if machine is None else machine
     old = machine.startswith(_OLD_IOC)
     bits = {_NONE: 1, _READ: 2, _WRITE: 4} if old else {_NONE: 0, _READ: 2, _WRITE: 1}
     code = 0

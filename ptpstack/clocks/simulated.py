@@ -19,13 +19,16 @@ import random
 import time
 from bisect import bisect_right
 from dataclasses import replace
-from statistics import NormalDist
-from typing import Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 from ptpstack.clocks.base import Capabilities, ClockError, CrossReading
 from ptpstack.clocks.oscillator import UNITS_PER_PPB, Oscillator, OscillatorModel
 from ptpstack.clocks.timex import SCALED_PER_PPB, scaled_ppm
 from ptpstack.timebase.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from statistics import NormalDist
 
 #: how far back a stamp is converted by the mapping of its own moment
 HISTORY_NS = 30 * NS_PER_S
@@ -34,7 +37,14 @@ _HISTORY_LIMIT = 16_384
 #: A base that jumps further than this ahead (116 days) was set, not run: the oscillator would be drawn for minutes.
 MAX_GAP_S = 10_000_000
 _NEVER = 1 << 100
-_UNIT_NORMAL = NormalDist()
+
+
+@cache
+def _unit_normal() -> NormalDist:
+    # only for clocks with noise: statistics brings decimals and fractions into memory
+    from statistics import NormalDist
+
+    return NormalDist()
 
 
 class TimeBase(Protocol):
@@ -285,7 +295,7 @@ class SimulatedClock:
             z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFF_FFFF_FFFF_FFFF
             z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFF_FFFF_FFFF_FFFF
             z ^= z >> 31
-            clock_sns += round(self._noise_sns * _UNIT_NORMAL.inv_cdf(((z >> 12) + 0.5) / (1 << 52)))
+            clock_sns += round(self._noise_sns * _unit_normal().inv_cdf(((z >> 12) + 0.5) / (1 << 52)))
         if self._grain_sns:
             clock_sns -= clock_sns % self._grain_sns
         return clock_sns

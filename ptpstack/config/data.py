@@ -6,13 +6,14 @@ import os
 import re
 import stat
 import tomllib
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.config.findings import ERROR, Finding, Report, UnreadableError, show
 from ptpstack.config.positions import line_numbers
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 #: A site of 64 instances with 64 ports each, every key given, is below this.
 MAX_FILE = 1 << 20
@@ -25,8 +26,13 @@ _POSITION = re.compile(r"\s*\(at line (\d+), column (\d+)\)")
 
 def shipped(kind: str, suffix: str) -> dict[str, Traversable]:
     """The shipped files of ``kind`` (``profiles``, ``systemd``) by name; {} when the installation lacks them."""
-    package = files("ptpstack")
-    folder: Traversable = package.joinpath("_data", kind)
+    package: Traversable = FilePath(__file__).parents[1]
+    if not package.is_dir():
+        # imported from an archive; only then worth its import, which costs more than reading all profiles
+        from importlib.resources import files
+
+        package = files("ptpstack")
+    folder = package.joinpath("_data", kind)
     if not folder.is_dir():
         folder = FilePath(str(package)).parent / _CHECKOUT[kind]
     if not folder.is_dir():

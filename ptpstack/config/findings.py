@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -105,6 +104,8 @@ def suggest(word: str, candidates: Iterable[str]) -> str | None:
     wanted = word[:64].casefold().replace("-", "_")
     if wanted in folded:
         return folded[wanted]
+    import difflib  # for mistakes only
+
     near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else None
 

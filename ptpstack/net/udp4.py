@@ -1,9 +1,14 @@
 """PTP over UDP over IPv4 (IEEE 1588-2019 annex C, not checked against the text).
 
-Sockets: event-RX (319, stamped), event-TX (319, stamped, receives nothing), general (320, both ways).
+Sockets: event-RX (319, stamped), event-TX (319, stamped, receives nothing), general (320, receives, sends to the
+groups), reply (320, sends to single addresses, receives nothing).
 
-The transmit socket is *not* bound to the device: the kernel then prefers the receive socket, which is, for unicast to
-port 319. IP_UNICAST_IF and IP_MULTICAST_IF keep what it sends on the interface all the same.
+Replies have a socket of their own because a datagram to a neighbour that does not answer ARP is kept by the kernel for
+seconds, at the expense of its socket's send buffer: whoever asks under invented addresses would stop Announce and
+Follow_Up.
+
+The transmit sockets are *not* bound to the device: the kernel then prefers the receive socket, which is, for unicast to
+their port. IP_UNICAST_IF and IP_MULTICAST_IF keep what it sends on the interface all the same.
 """
 
 from __future__ import annotations
@@ -123,9 +128,12 @@ class Udp4Channel(SocketChannel):
 
             self._segmentation = _has_segmentation(self._general)
 
+            self._reply = self._socket(GENERAL_PORT, dscp_general, ttl, unicast_ttl, priority)
             self._event_tx = self._socket(EVENT_PORT, dscp_event, ttl, unicast_ttl, priority)
-            attach_filter(self._event_tx, DROP_ALL)
-            self._event_tx.setsockopt(socket.IPPROTO_IP, _IP_UNICAST_IF, struct.pack("!I", self.interface_index))
+            for sock in (self._reply, self._event_tx):
+                attach_filter(sock, DROP_ALL)
+                sock.setsockopt(socket.IPPROTO_IP, _IP_UNICAST_IF, struct.pack("!I", self.interface_index))
+            self._reply.bind(("", GENERAL_PORT))
             grow_receive_buffer(self._event_tx, receive_buffer)
             self._event_tx.setsockopt(socket.SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1)
             timestamping.enable(self._event_tx, choice.stamping, transmit=True)
@@ -188,7 +196,8 @@ class Udp4Channel(SocketChannel):
     def send_general(self, octets: bytes, destination: str | None) -> None:
         self._stamped_socket()  # says so when the channel is closed
         try:
-            self._send(self._general, octets, destination, GENERAL_PORT)
+            sock = self._general if destination is None or destination == PEER_GROUP else self._reply
+            self._send(sock, octets, destination, GENERAL_PORT)
         except OSError as error:
             self._send_failed(error)
             return

@@ -50,6 +50,11 @@ class PiController:
         self.ki = self._options.ki or ki
         self._interval_s = interval_s
 
+    @property
+    def _least_squares(self) -> bool:
+        options = self._options
+        return GAINS[options.gains].least_squares_start and not options.kp and not options.ki
+
     def _gains(self) -> tuple[float, float]:
         """kp and ki for the next sample.
 
@@ -57,7 +62,7 @@ class PiController:
         filter, alpha = 2 (2n - 1) / (n (n + 1)) and beta = 6 / (n (n + 1)); a loop that starts so knows the frequency
         as well as the samples allow when its own, smaller gains take over.
         """
-        if not GAINS[self._options.gains].least_squares_start or self._options.kp or self._options.ki:
+        if not self._least_squares:
             return self.kp, self.ki
         n = self._samples
         alpha = 2 * (2 * n - 1) / (n * (n + 1))
@@ -131,4 +136,8 @@ class PiController:
                 f"offset {offset_ns:+.0f} ns is beyond the step threshold: step; frequency {self.drift_ppb:+.1f} ppb",
             )
         self._ever_stepped = True
-        return PiAnswer(PiAction.ADJUST, self.drift_ppb, f"frequency {self.drift_ppb:+.1f} ppb from two samples")
+        frequency = self.drift_ppb
+        if self._least_squares:
+            # an offset too small to step has to go before the fit goes on: it would be taken for a frequency
+            frequency = self._clamp(frequency - self._gains()[0] * offset_ns)
+        return PiAnswer(PiAction.ADJUST, frequency, f"frequency {self.drift_ppb:+.1f} ppb from two samples")

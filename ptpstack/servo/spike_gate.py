@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
+from collections.abc import Iterable
 
 _NEIGHBOURS = 15
 _ENOUGH = 6
@@ -13,6 +13,13 @@ _IN_A_ROW = 2
 _NORMAL = 1.4826
 #: Never call less than this a spike, ns: there is always some jitter that a short window has not seen.
 _FLOOR_NS = 200.0
+
+
+def _median(values: Iterable[float]) -> float:
+    # not that of the statistics module, which brings decimals and fractions into every node's memory
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 class SpikeGate:
@@ -32,8 +39,8 @@ class SpikeGate:
         recent = self._recent
         spike = False
         if self._times and len(recent) >= _ENOUGH:
-            middle = median(recent)
-            spread = _NORMAL * median(abs(x - middle) for x in recent)
+            middle = _median(recent)
+            spread = _NORMAL * _median(abs(x - middle) for x in recent)
             spike = abs(offset_ns - middle) > max(self._times * spread, _FLOOR_NS)
         recent.append(offset_ns)
         if spike and self._in_a_row < _IN_A_ROW:

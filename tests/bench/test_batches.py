@@ -79,3 +79,19 @@ def test_a_device_that_cannot_segment_costs_nothing_but_the_gain(
     # after a final no it is not asked again, after a passing trouble it is
     assert refusing.refused == asked
     assert a.counters()["sent"] == 60
+
+
+@pytest.mark.parametrize("pair", ["udp4"], indirect=True)
+def test_replies_to_invented_addresses_do_not_stop_what_goes_to_the_group(
+    pair: tuple[Udp4Channel, Udp4Channel],
+) -> None:
+    a, b = pair
+    # nobody there answers ARP: the kernel keeps these until the send buffer is full
+    for number in range(4000):
+        a.send_general(frames(1)[0], f"10.0.0.{100 + number % 100}")
+    assert a.counters()["send_errors"] > 0
+    before = a.counters()["send_errors"]
+    a.send_general(frames(2)[1], None)
+    a.send_general_all(frames(20))
+    assert a.counters()["send_errors"] == before
+    assert [f for f in arrived(b) if len(f) == 54] == [frames(2)[1], *frames(20)]

@@ -374,7 +374,9 @@ def together(scenarios: Mapping[str, Scenario], folder: Path, at_once: int = 8) 
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Nearest rank."""
+    """Nearest rank; infinite when there are no values."""
+    if not values:
+        return math.inf
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 

@@ -33,9 +33,14 @@ def judge_frames(outcomes: Iterable[Outcome], folder: Path) -> Counter[str]:
     subprocess.run(["mergecap", "-F", "pcap", "-w", str(merged), *map(str, files)], check=True, env=environment())
     dissected = _tshark(merged, "ptp", "frame.number")
     assert len(dissected) == sum(seen.values()), "tshark does not take every frame for PTP"
-    complaints = _tshark(merged, "_ws.expert", "frame.number", "_ws.expert.severity", "_ws.expert.message")
+    complaints = expert_complaints(merged)
     assert not complaints, f"{merged}: tshark complains of: {complaints[:20]}"
     return seen
+
+
+def expert_complaints(path: Path) -> list[str]:
+    """What tshark's dissectors remark on, of any severity: frame number, severity, text."""
+    return _tshark(path, "_ws.expert", "frame.number", "_ws.expert.severity", "_ws.expert.message")
 
 
 def _tshark(path: Path, display_filter: str, *fields: str) -> list[str]:

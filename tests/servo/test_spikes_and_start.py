@@ -56,3 +56,30 @@ def test_the_start_with_falling_gains_knows_the_frequency_sooner(monkeypatch: py
     ours = median(_residual_ppb("software", seed, 12) for seed in range(60))
     plain = median(_residual_ppb("plain", seed, 12) for seed in range(60))
     assert ours < 0.8 * plain
+
+
+@pytest.mark.parametrize("interval_s", [1.0, 0.125])
+def test_an_offset_too_small_to_step_is_no_frequency(interval_s: float) -> None:
+    """12 us at the start, not stepped: left where it is, the fit would take it for a frequency and swing."""
+    controller = PiController(ServoOptions(gains="software"), 500_000.0)
+    controller.set_interval(interval_s)
+    offset, command, answers, errors = 12_000.0, 0.0, [], []
+    for number in range(1, round(20 / interval_s)):
+        offset += (3_000.0 + command) * interval_s
+        answer = controller.sample(offset, round(number * interval_s * 1e9) << 16)
+        answers.append(answer.action)
+        if answer.action is not PiAction.WAIT:
+            command = answer.frequency_ppb
+            errors.append(abs(offset))
+    assert PiAction.STEP not in answers
+    assert all(error < 6_000.0 for error in errors[1:])
+    assert errors[-1] < 1_000.0
+
+
+def test_hardware_constants_begin_with_the_frequency_alone() -> None:
+    """As linuxptp does: what was measured against it stays comparable."""
+    controller = PiController(ServoOptions(gains="hardware"), 500_000.0)
+    controller.sample(15_000.0, 0)
+    answer = controller.sample(15_000.0, 1_000_000_000 << 16)
+    assert answer.action is PiAction.ADJUST
+    assert answer.frequency_ppb == 0.0

@@ -13,14 +13,19 @@ from tools.bench.report import as_dict, table
 from tools.bench.subjects import BenchError
 
 
-def test_lateness_is_against_the_grid_through_the_earliest_sync_also_over_a_loss_and_the_wrap_of_sequence_ids() -> None:
-    late = [7, 0, 300, 20, 1000]
-    sequence = [0xFFFE, 0xFFFF, 0, 2, 3]  # 1 was lost
-    place = [0, 1, 2, 4, 5]
-    syncs = [(s, 10**18 + p * 7_812_500 + x) for s, p, x in zip(sequence, place, late, strict=True)]
-    lateness, errors = grid_lateness(syncs, 7_812_500)
-    assert lateness == late
-    assert errors == [7, 300, 280, 980]
+@pytest.mark.parametrize("drift_ns", [0, 40])
+def test_lateness_is_against_the_senders_own_grid_also_over_a_loss_and_the_wrap_of_sequence_ids(drift_ns: int) -> None:
+    interval_ns = 7_812_500
+    places = [place for place in range(101) if place != 50]  # one was lost
+    late = [1000 if place == 30 else 0 for place in places]
+    syncs = [
+        ((0xFFF0 + place) & 0xFFFF, 10**18 + place * (interval_ns + drift_ns) + x)
+        for place, x in zip(places, late, strict=True)
+    ]
+    lateness, errors, drift_ppm = grid_lateness(syncs, interval_ns)
+    assert lateness == pytest.approx(late, abs=1e-3)
+    assert sorted(errors)[-2:] == [1000 - drift_ns, 1000 + drift_ns]
+    assert drift_ppm == pytest.approx(drift_ns / interval_ns * 1e6)
 
 
 def test_too_few_syncs_are_an_error_and_no_figure() -> None:
@@ -29,7 +34,7 @@ def test_too_few_syncs_are_an_error_and_no_figure() -> None:
 
 
 def test_quantiles() -> None:
-    assert quantile(list(range(100)), 0.5) == 50
+    assert quantile([float(x) for x in range(100)], 0.5) == 50
     assert quantile([3, 1, 2], 0.99) == 3
     assert quantile([4], 0.0) == 4
 

@@ -75,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "answering" in options.only:
             rows += measures.answering(subjects, rounds, seconds, rates, say)
         if "lateness" in options.only:
-            rows += measures.lateness(subjects, rounds, max(seconds, 1.0), -7, say)
+            for real_time in (False, True) if measures.may_real_time() else (False,):
+                rows += measures.lateness(subjects, rounds, max(seconds, 1.0), -7, real_time, say)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

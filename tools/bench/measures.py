@@ -15,7 +15,7 @@ from typing import Any
 
 from tools.bench import procfs
 from tools.bench.peer import ANNOUNCE, SYNC, Asker, Listener
-from tools.bench.subjects import INTERFACE, PEER_INTERFACE, REPOSITORY, BenchError, Running, Subject, running
+from tools.bench.subjects import PEER_INTERFACE, REPOSITORY, BenchError, Running, Subject, running
 
 MIB = 1 << 20
 Say = Callable[[str], None]
@@ -144,24 +144,29 @@ def first_announce(subjects: list[Subject], rounds: int, say: Say) -> list[Row]:
     return [row]
 
 
-def lateness(subjects: list[Subject], rounds: int, seconds: float, log_interval: int, say: Say) -> list[Row]:
+def lateness(
+    subjects: list[Subject], rounds: int, seconds: float, log_interval: int, real_time: bool, say: Say
+) -> list[Row]:
     """How far each Sync is from the grid it should be on, by the kernel's stamps at the peer.
 
-    The grid has the right interval and runs through the earliest Sync of the round, so lateness is never negative; a
-    sender whose timers drift off the grid shows that as lateness too. ``interval error`` is from one to the next.
+    The grid runs through the earliest Sync of the round, so lateness is never negative. Its interval is the sender's
+    own (the straight line through its Syncs); how far that is from the right one is ``interval too long``: a sender
+    that sets each timer when the last has fired adds its reaction time to every interval. ``interval error`` is how far
+    each interval is from the right one. ``real_time``: under SCHED_FIFO, so that the neighbours do not count.
     """
-    per_s = 2**-log_interval
+    per_s = f"{2**-log_interval:g} Sync/s" + (", SCHED_FIFO" if real_time else "")
     names = {
-        "p50": Row(f"lateness p50 at {per_s:g} Sync/s", "us"),
-        "p99": Row(f"lateness p99 at {per_s:g} Sync/s", "us", target=1000.0),
-        "interval p99": Row(f"interval error p99 at {per_s:g} Sync/s", "us"),
-        "cpu": Row(f"CPU at {per_s:g} Sync/s", "% of a core"),
+        "p50": Row(f"lateness p50 at {per_s}", "us"),
+        "p99": Row(f"lateness p99 at {per_s}", "us", target=1000.0),
+        "drift": Row(f"interval too long at {per_s}", "ppm"),
+        "interval p99": Row(f"interval error p99 at {per_s}", "us"),
+        "cpu": Row(f"CPU at {per_s}", "% of a core"),
     }
     interval_ns = int(2**log_interval * 1e9)
     with contextlib.ExitStack() as stack:
         pairs = []
         for subject in subjects:
-            run = stack.enter_context(running(subject, log_sync_interval=log_interval))
+            run = stack.enter_context(running(subject, log_sync_interval=log_interval, real_time=real_time))
             listener = Listener(run.peer, PEER_INTERFACE, 319)
             stack.callback(listener.close)
             pairs.append((run, listener))
@@ -180,7 +185,8 @@ def lateness(subjects: list[Subject], rounds: int, seconds: float, log_interval:
                     if octets[0] & 0x0F == SYNC
                 ]
                 names["cpu"].add(run.subject.name, 100 * (run.cpu_ns() - cpu) / (time.monotonic_ns() - at))
-                late, errors = grid_lateness(syncs, interval_ns)
+                late, errors, drift_ppm = grid_lateness(syncs, interval_ns)
+                names["drift"].add(run.subject.name, drift_ppm)
                 names["p50"].add(run.subject.name, quantile(late, 0.5) / 1000)
                 names["p99"].add(run.subject.name, quantile(late, 0.99) / 1000)
                 names["interval p99"].add(run.subject.name, quantile(errors, 0.99) / 1000)
@@ -188,19 +194,29 @@ def lateness(subjects: list[Subject], rounds: int, seconds: float, log_interval:
     return list(names.values())
 
 
-def grid_lateness(syncs: list[tuple[int, int]], interval_ns: int) -> tuple[list[int], list[int]]:
-    """(lateness against the grid, distance of each interval from what it should be), ns, of (sequenceId, stamp)."""
-    if len(syncs) < 3:
+def grid_lateness(syncs: list[tuple[int, int]], interval_ns: int) -> tuple[list[float], list[float], float]:
+    """Of (sequenceId, stamp ns): lateness of each against the sender's own grid, ns; distance of each interval from the
+    right one, ns; how much longer the sender's interval is than the right one, ppm.
+    """
+    if len(syncs) < 20:
         raise BenchError(f"only {len(syncs)} Syncs were heard: too few to say anything of their times")
     first = syncs[0][0]
     # sequenceId tells the place on the grid, also when a Sync was lost
-    offsets = [stamp - ((sequence - first) & 0xFFFF) * interval_ns for sequence, stamp in syncs]
-    earliest = min(offsets)
-    errors = [abs(b - a) for a, b in itertools.pairwise(offsets)]
-    return [o - earliest for o in offsets], errors
+    places = [(sequence - first) & 0xFFFF for sequence, _ in syncs]
+    # from the first one on: a float does not hold ns since 1970
+    start = syncs[0][1]
+    offsets = [stamp - start - place * interval_ns for place, (_, stamp) in zip(places, syncs, strict=True)]
+    errors = [float(abs(b - a)) for a, b in itertools.pairwise(offsets)]
+    # medians of both ends: one Sync that was held up must not tilt the line
+    tenth = len(syncs) // 10
+    begin, end = statistics.median(offsets[:tenth]), statistics.median(offsets[-tenth:])
+    slope = (end - begin) / (statistics.median(places[-tenth:]) - statistics.median(places[:tenth]))
+    left = [offset - slope * place for place, offset in zip(places, offsets, strict=True)]
+    earliest = min(left)
+    return [x - earliest for x in left], errors, slope / interval_ns * 1e6
 
 
-def quantile(values: list[int], share: float) -> int:
+def quantile(values: list[float], share: float) -> float:
     """The value that ``share`` of ``values`` do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
@@ -235,9 +251,12 @@ def imports(rounds: int, say: Say) -> list[Row]:
     return [wall, cpu]
 
 
+def may_real_time() -> bool:
+    """Whether a child may run under SCHED_FIFO here."""
+    code = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))"
+    return subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
 def others_load() -> float:
     """The machine's load average over a minute: what else disturbed the figures."""
     return os.getloadavg()[0]
-
-
-__all__ = ["INTERFACE", "Row", "answering", "first_announce", "imports", "lateness", "memory", "others_load"]

@@ -1,4 +1,4 @@
-"""What the kernel says of a process: CPU time, memory, and the counters of its network namespace."""
+"""What the kernel says: CPU time and memory of a process, and frames lost between namespaces."""
 
 from __future__ import annotations
 
@@ -27,10 +27,6 @@ def memory_octets(pid: int) -> dict[str, int]:
     return values
 
 
-def sent_packets(pid: int, interface: str) -> int:
-    """Packets that left through ``interface`` of the process's network namespace."""
-    for line in Path(f"/proc/{pid}/net/dev").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if name.strip() == interface:
-            return int(rest.split()[9])
-    raise LookupError(f"process {pid} has no interface {interface}")
+def backlog_drops() -> int:
+    """Frames lost since boot because a core's queue of received frames was full (net.core.netdev_max_backlog)."""
+    return sum(int(line.split()[1], 16) for line in Path("/proc/net/softnet_stat").read_text().splitlines())

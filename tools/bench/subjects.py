@@ -96,7 +96,12 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    subject: Subject, *, log_sync_interval: int = 0, quick_election: bool = True, cpu: int | None = None
+    subject: Subject,
+    *,
+    log_sync_interval: int = 0,
+    quick_election: bool = True,
+    cpu: int | None = None,
+    real_time: bool = False,
 ) -> Iterator[Running]:
     """``subject`` as a grandmaster at one end of a cable; ``peer`` is the namespace at the other end."""
     with contextlib.ExitStack() as stack:
@@ -110,6 +115,8 @@ def running(
             die_with_parent()
             if cpu is not None:
                 os.sched_setaffinity(0, {cpu})
+            if real_time:
+                os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
 
         arguments: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": REPOSITORY}
         with ns["gm"].entered():
