@@ -75,7 +75,8 @@ def test_TIM_12_and_17_holdover_in_and_out_of_specification() -> None:
     while first.quality.clock_class == 7:
         table.effects = [e for e in table.effects if e[0] > when]
         when, first = table.announces()[0]
-    assert when - since == pytest.approx(60 * S, abs=2)
+    # an Announce is not repeated sooner than an eighth of its interval
+    assert 60 * S <= when - since <= 60 * S + 250_000_000
     assert first.quality == ClockQuality(187, 0xFE, 0xFFFF)
     assert first.flags == Flag.PTP_TIMESCALE
     # the reference is not read meanwhile, and nothing steers
@@ -128,11 +129,11 @@ def test_a_declared_reference_is_believed_at_once_and_degrades_on_the_operators_
     assert last(table).quality == ClockQuality(6, 0x21, 0x4E5D)
     table.clear()
     table.carry(table.engine.declare_reference("clock", "free-running", None, table.now))
-    table.run(0)
+    table.run(0.25)
     assert last(table).quality == ClockQuality(248, 0xFE, 0xFFFF)
     assert not last(table).flags & Flag.TIME_TRACEABLE
     table.carry(table.engine.declare_reference("clock", "locked", 13, table.now))
-    table.run(0)
+    table.run(0.25)
     assert last(table).quality.clock_class == 13
     with pytest.raises(ValueError, match="nonsense"):
         table.engine.declare_reference("clock", "nonsense", None, table.now)

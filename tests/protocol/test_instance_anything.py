@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -184,7 +185,11 @@ class History:
             quality = ClockQuality(a[0], 0x21, 0x4E5D)
             self.do(instance.set_quality(quality, TimeProperties(current_utc_offset=a[1]), self.now))
         elif name == "priorities":
-            self.do(instance.set_priorities(self.now, *a))
+            if instance.options.client_only:
+                with pytest.raises(ValueError, match="client-only"):
+                    instance.set_priorities(self.now, *a)
+            else:
+                self.do(instance.set_priorities(self.now, *a))
         elif name == "locked":
             self.do(instance.synchronised(a[0], self.now, "any"))
         elif name == "step":
