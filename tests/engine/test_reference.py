@@ -258,3 +258,47 @@ def test_TIM_02_the_offset_of_today_is_37() -> None:
     table = grandmaster(ReferencePlan("clock"))
     table.run(5)
     assert last(table).current_utc_offset == 37
+
+
+def test_readings_that_stop_end_in_holdover_by_themselves() -> None:
+    table = grandmaster(measured(holdover_spec_s=100.0))
+    table.run(10)
+    assert last(table).quality.clock_class == 6
+    table.mute.add("clock")
+    table.run(30)
+    assert last(table).quality == ClockQuality(7, 0xFE, 0xFFFF)
+    assert "no longer locked" in table.engine.references["clock"].decision.reason
+    table.run(120)
+    assert last(table).quality.clock_class == 52
+    table.mute.clear()
+    table.run(15)
+    assert last(table).quality == ClockQuality(6, 0x21, 0x4E5D)
+
+
+def test_a_reference_that_the_clock_cannot_follow_is_not_vouched_for() -> None:
+    table = grandmaster(measured())
+    table.run(10)
+    table.error_ns["clock"] += 1e9
+    table.run(20)
+    assert last(table).quality.clock_class == 7
+
+
+def test_one_failed_reading_changes_nothing() -> None:
+    table = grandmaster(measured())
+    table.run(10)
+    table.broken.add("clock")
+    table.run(1)
+    table.broken.clear()
+    table.run(10)
+    assert last(table).quality.clock_class == 6
+    assert table.engine.clocks["clock"].steering is table.engine.reference_edges["clock"]
+    assert table.events("reading-failed")
+
+
+def test_a_reference_that_is_not_primary_claims_no_accuracy_in_holdover() -> None:
+    table = grandmaster(measured(primary=False))
+    table.run(10)
+    assert last(table).quality.clock_accuracy == 0x21
+    table.mute.add("clock")
+    table.run(30)
+    assert last(table).quality.clock_accuracy == 0xFE

@@ -383,3 +383,48 @@ def test_an_engine_without_anything_to_do_has_no_deadline_but_housekeeping() -> 
     assert engine.next_deadline() == 0
     engine.timer(0)
     assert engine.next_deadline() == S
+
+
+def test_an_edge_that_can_say_nothing_takes_no_clock_from_one_that_can() -> None:
+    """Its master never answers Delay_Req: Sync alone is no offset."""
+    table = two_instances()
+    table.serve(TWO, 8, domain=24)
+    for _ in range(20):
+        table.announce(ONE, times=1)
+        table.receive(ONE.sync())
+        table.receive(ONE.follow_up(table.epoch_ns + table.now))
+        table.serve(TWO, 1, domain=24)
+    assert steering(table) == "b"
+    assert table.engine.edges["b"].servo.state is ServoState.LOCKED
+
+
+def test_a_hand_over_never_steps_a_clock_in_service() -> None:
+    table = two_instances()
+    table.serve(TWO, 10, domain=24)
+    assert abs(table.error_ns["clock"]) < 1_000
+    table.clear()
+    # the other master is 50 us ahead: beyond the threshold of a first step
+    for _ in range(20):
+        table.receive(ONE.announce())
+        table.receive(ONE.sync())
+        table.receive(ONE.follow_up(table.epoch_ns + table.now + 50_000))
+        table.run(0.001)
+        table.answer(ONE, error_ns=50_000)
+        table.run(0.999)
+    assert steering(table) == "a"
+    assert table.commands(StepClock) == []
+
+
+def test_a_step_to_an_absurd_time_is_refused() -> None:
+    table = Table(plan(instance("a")), ptp_s=1_767_225_637)
+    table.start()
+    absurd = (1 << 47) * S
+    for _ in range(10):
+        table.receive(ONE.announce())
+        table.receive(ONE.sync())
+        table.receive(ONE.follow_up(absurd + table.now))
+        table.run(0.001)
+        table.answer(ONE, error_ns=absurd - table.epoch_ns)
+        table.run(0.999)
+    assert table.commands(StepClock) == []
+    assert table.events("implausible-time")
