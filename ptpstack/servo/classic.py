@@ -37,6 +37,8 @@ class ClassicServo:
         self._steering = steering
         self._state = ServoState.UNLOCKED
         self._delay_sns: int | None = None
+        #: path delays of this master so far
+        self._delays = 0
         self._sync: tuple[int, int, int] | None = None
         self._rate_ratio = 1.0
         self._offsets: deque[float] = deque(maxlen=_WINDOW)
@@ -107,7 +109,7 @@ class ClassicServo:
         if before is not None and t2_sns > before[1]:
             ratio = (t1_sns + correction_sns - before[0] - before[2]) / (t2_sns - before[1])
             self._rate_ratio = ratio if _SYNTONISED < abs(ratio - 1.0) < 1e-2 else 1.0
-        if self._delay_sns is None:
+        if self._delay_sns is None or self._delays < GAINS[self._options.gains].first_delays:
             return None
         return self._offset(t2_sns - t1_sns - correction_sns - self._delay_sns, t2_sns, now_ns)
 
@@ -120,6 +122,7 @@ class ClassicServo:
             turnaround = round(turnaround * self._rate_ratio)
         raw = (turnaround + (t4_sns - t1) - correction - correction_sns) // 2
         self._delay_sns = self._filter.add(raw)
+        self._delays += 1
         return None
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None:
@@ -191,6 +194,7 @@ class ClassicServo:
         """Another path: its delay has to be learnt anew; what is known of our own oscillator stays."""
         self._filter.clear()
         self._delay_sns = None
+        self._delays = 0
         self._sync = None
         self._good = self._bad = 0
         if not self._pi.running:

@@ -19,6 +19,8 @@ class PiGains:
     least_squares_start: bool = False
     #: set aside an offset that is this many times the usual spread away from its neighbours; 0: take every one
     spike_gate: float = 0.0
+    #: path delays of a master that must be known before offsets from it count: a single one may be a held-up packet
+    first_delays: int = 1
 
     def at(self, interval_s: float) -> tuple[float, float]:
         kp = min(self.kp_scale * interval_s**self.kp_exponent, self.kp_norm_max / interval_s)
@@ -31,7 +33,7 @@ LINUXPTP_HARDWARE = PiGains(0.7, 0.3)
 LINUXPTP_SOFTWARE = PiGains(0.1, 0.001)
 #: Our own for software stamps: they settle in seconds rather than minutes, still average the jitter, and do not run
 #: after a single packet that the scheduler held up.
-SOFTWARE = PiGains(0.3, 0.05, least_squares_start=True, spike_gate=6.0)
+SOFTWARE = PiGains(0.3, 0.05, least_squares_start=True, spike_gate=6.0, first_delays=3)
 
 GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software": LINUXPTP_SOFTWARE}
 
