@@ -55,6 +55,7 @@ def test_a_flood_takes_nothing_from_those_who_are_served(
         assert outcome.counters["drop-announce-server-only"] > 0
     else:
         assert 0 < outcome.foreign_masters <= 16
+        assert outcome.counters["drop-foreign-master-evicted"] > 0
     # a counter's name never comes from the network
     assert len(names) < 60
 
