@@ -1,9 +1,10 @@
 """Edges of the clock graph, and which of them steers.
 
 An edge leads from a source of time (a reference, a PTP instance) to a clock, through a servo. **Policy**: a clock's
-reference comes first, then the instances in the order of the configuration; the first edge that has a usable source
-steers, every other edge on that clock only watches. An edge is usable from its first measurement until its source is
-lost or silent.
+reference comes first, then the instances in the order of the configuration; the first edge that can say how far the
+clock is off steers, every other edge on that clock only watches. An earlier edge takes a clock from a later one that is
+doing well only after it has shown a few offsets. An edge is usable from its first measurement until its source is lost
+or silent.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from ptpstack.servo.base import Servo, ServoState
 #: A source is called silent after this many of its intervals without a measurement, and at least this long.
 SILENT_INTERVALS = 16
 SILENT_AT_LEAST_NS = 3_000_000_000
+#: Offsets that an edge has to show before it takes a clock from one that is locked.
+PROOF_SAMPLES = 4
 
 
 @dataclass(slots=True)
@@ -46,33 +49,53 @@ class SteeredClock:
     frequency_ppb: float = 0.0
     steps: int = 0
     decision: Decision = field(default_factory=lambda: Decision("none", "nothing to steer this clock by yet"))
+    #: the last frequency that the clock is known to have taken
+    confirmed_ppb: float = 0.0
+    #: commands refused in a row
+    refusals: int = 0
+    left_alone_until_ns: int | None = None
 
     def arbitrate(self) -> bool:
         """Choose the edge that steers; True when it is another one than before."""
         if not self.steerable:
             self.decision = Decision("not-steerable", self.why_not or "this clock is only read, never steered")
             return False
-        chosen = next((e for e in self.edges if e.usable), None)
-        if chosen is None:
-            # the last one keeps the clock in holdover until somebody better comes
+        if self.left_alone_until_ns is not None:
             return False
-        if chosen is self.steering:
+        usable = [e for e in self.edges if e.usable]
+        able = [e for e in usable if e.servo.samples > 0]
+        chosen = next(iter(able or usable), None)
+        current = self.steering
+        # with nobody usable, the last one keeps the clock in holdover until somebody comes
+        if chosen is None or chosen is current:
             return False
-        previous, self.steering = self.steering, chosen
+        if current in able and locked(current) and chosen.servo.samples < PROOF_SAMPLES:
+            return False
+        self.steering = chosen
         for edge in self.edges:
             if edge is not chosen:
                 edge.servo.watch_only()
-        chosen.servo.take_over(self.frequency_ppb)
+        chosen.servo.take_over(self.frequency_ppb, in_service=current is not None or self.steps > 0)
         self.decision = Decision(
             "steers",
             f"{chosen.name} steers {self.name}: the first usable one in order of reference, then configuration",
-            {"order": [e.name for e in self.edges], "usable": [e.name for e in self.edges if e.usable]},
-            tuple(f"{e.name} only watches" for e in self.edges if e is not chosen and e.usable),
+            {
+                "order": [e.name for e in self.edges],
+                "usable": [e.name for e in usable],
+                "before": None if current is None else current.name,
+            },
+            tuple(f"{e.name} only watches" for e in usable if e is not chosen),
             "an earlier one becoming usable, or this one being lost",
         )
-        if previous is not None:
-            self.decision.inputs["before"] = previous.name
         return True
+
+    def leave_alone(self, until_ns: int, why: str) -> None:
+        """Nobody steers this clock until then."""
+        self.left_alone_until_ns = until_ns
+        self.steering = None
+        for edge in self.edges:
+            edge.servo.watch_only()
+        self.decision = Decision("left-alone", f"the clock refused {self.refusals} commands in a row: {why}")
 
 
 def locked(edge: Edge) -> bool:

@@ -39,7 +39,10 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
         if isinstance(effect, Send):
             hands.send(effect, now)
             continue
-        clock = getattr(effect, "clock", "")
+        if isinstance(effect, Event):
+            hands.event(effect, now)
+            continue
+        clock = effect.clock
         try:
             if isinstance(effect, SetFrequency):
                 taken = hands.set_frequency(clock, effect.ppb)
@@ -55,7 +58,7 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
                     pending += engine.reading(clock, *reading, now)
             elif isinstance(effect, ReadClock):
                 pending += engine.clock_time(clock, hands.clock_sns(clock), now)
-            elif isinstance(effect, Event):
-                hands.event(effect, now)
         except ClockError as error:
-            pending += engine.command_failed(clock, str(error), now)
+            commanding = isinstance(effect, (SetFrequency, StepClock))
+            failed = engine.command_failed if commanding else engine.reading_failed
+            pending += failed(clock, str(error), now)

@@ -6,23 +6,18 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
-from ptpstack.engine.discipline import Edge, SteeredClock, locked
-from ptpstack.engine.effects import (
-    EngineEffect,
-    Event,
-    ReadClock,
-    ReadReference,
-    SetFrequency,
-    StepClock,
-)
+from ptpstack.engine.discipline import Edge, SteeredClock
+from ptpstack.engine.effects import EngineEffect, Event, ReadClock, ReadReference
 from ptpstack.engine.plan import EnginePlan, InstancePlan
 from ptpstack.engine.reference import Reference, ReferenceState
+from ptpstack.engine.steering import Steering
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import DelayMeasured, Effect, ParentChanged, Send, StateChanged, SyncMeasured
 from ptpstack.protocol.instance import Instance
-from ptpstack.servo.base import Command, Servo
+from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.classic import ClassicServo
 from ptpstack.servo.options import ServoOptions
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
@@ -30,6 +25,9 @@ from ptpstack.wire.types import format_clock_identity
 
 #: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources.
 HOUSEKEEPING_NS = 1_000_000_000
+
+#: servos by the name that a configuration uses
+SERVOS: dict[str, type[ClassicServo]] = {"pi": ClassicServo}
 
 PlainAnswer = Callable[[bytes, int | None, str], tuple[bytes, str | None] | None]
 
@@ -39,9 +37,13 @@ class Engine:
         self.plan = plan
         self.instances: dict[str, Instance] = {}
         self.plans: dict[str, InstancePlan] = {}
-        self.clocks = {
-            c.name: SteeredClock(c.name, c.steerable, c.why_not_steerable, c.max_frequency_ppb) for c in plan.clocks
-        }
+        self.steering = Steering(
+            [SteeredClock(c.name, c.steerable, c.why_not_steerable, c.max_frequency_ppb) for c in plan.clocks],
+            lambda effect: self._out.append(effect),
+            self._clock_stepped,
+            self._servo_changed,
+        )
+        self.clocks = self.steering.clocks
         self.references: dict[str, Reference] = {}
         self.edges: dict[str, Edge] = {}
         self.reference_edges: dict[str, Edge] = {}
@@ -49,9 +51,7 @@ class Engine:
         self.unrouted: dict[str, Counter[str]] = {}
         self._reading_due: dict[str, int] = {}
         self._housekeeping_due: int | None = None
-        self._clock_time: dict[str, tuple[int, int]] = {}
         self._out: list[EngineEffect] = []
-        self._servo_state: dict[str, str] = {}
         self._token_owners: list[Instance] = []
         rng = random.Random(plan.seed)
         self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
@@ -92,15 +92,14 @@ class Engine:
             self.unrouted[channel] = Counter()
 
     def _new_servo(self, options: ServoOptions, clock: str) -> Servo:
-        servo = ClassicServo(options, max_frequency_ppb=self.clocks[clock].max_frequency_ppb, steering=False)
-        return servo
+        return SERVOS[options.type](options, max_frequency_ppb=self.clocks[clock].max_frequency_ppb, steering=False)
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
     def start(self, now: int, frequencies: dict[str, float] | None = None) -> list[EngineEffect]:
         """``frequencies`` (ppb) are what the clocks run with already."""
         for name, ppb in (frequencies or {}).items():
-            self.clocks[name].frequency_ppb = ppb
+            self.clocks[name].frequency_ppb = self.clocks[name].confirmed_ppb = ppb
         for clock, reference in self.references.items():
             reference.start(now)
             if clock in self.reference_edges and reference.signal:
@@ -168,10 +167,7 @@ class Engine:
                 interval = self.reference_edges[clock].interval_ns
                 self._reading_due[clock] = due + interval if due + interval > now else now + interval
                 self._out.append(ReadReference(clock))
-        for edge in self._all_edges():
-            if edge.again_at_ns is not None and edge.again_at_ns <= now:
-                edge.again_at_ns = None
-                self._command(edge, edge.servo.timer(now), now)
+        self.steering.timer(now)
         for reference in self.references.values():
             before = reference.state
             reference.tick(now)
@@ -185,7 +181,7 @@ class Engine:
     def next_deadline(self) -> int | None:
         deadlines = [i.next_deadline() for i in self.instances.values()]
         deadlines += self._reading_due.values()
-        deadlines += [e.again_at_ns for e in self._all_edges()]
+        deadlines += [e.again_at_ns for e in self.steering.edges()]
         deadlines += [r.next_deadline() for r in self.references.values()]
         deadlines.append(self._housekeeping_due)
         return min((d for d in deadlines if d is not None), default=None)
@@ -194,37 +190,30 @@ class Engine:
         self, clock: str, clock_sns: int, frequency_ppb: float, step_sns: int, now: int
     ) -> list[EngineEffect]:
         """A SetFrequency or StepClock was carried out: what the clock really took, at its time ``clock_sns``."""
-        steered = self.clocks[clock]
-        steered.frequency_ppb = frequency_ppb
-        if steered.steering is not None:
-            steered.steering.servo.commanded(clock_sns, frequency_ppb, step_sns, now)
+        self.steering.commanded(clock, clock_sns, frequency_ppb, step_sns, now)
         return self._drain()
 
     def command_failed(self, clock: str, why: str, now: int) -> list[EngineEffect]:
-        """The clock refused: it is not steered any more, and says why."""
-        steered = self.clocks[clock]
-        steered.steerable = False
-        steered.why_not = why
-        steered.arbitrate()
-        self._event("clock-failed", "", 0, {"clock": clock, "reason": why})
+        """The clock refused a SetFrequency or StepClock."""
+        self.steering.refused(clock, why, now)
+        return self._drain()
+
+    def reading_failed(self, clock: str, why: str, now: int) -> list[EngineEffect]:
+        """A clock or its reference could not be read this time; when that goes on, the edge falls silent."""
+        self._event("reading-failed", "", 0, {"clock": clock, "reason": why})
         return self._drain()
 
     def reading(self, clock: str, clock_sns: int, reference_sns: int, bound_ns: float, now: int) -> list[EngineEffect]:
         """The clock and its reference at the same moment."""
         edge = self.reference_edges[clock]
-        reference = self.references[clock]
-        if not reference.signal:
-            return []
-        self._measured(edge, now)
-        self._command(edge, edge.servo.reading(clock_sns, clock_sns - reference_sns, bound_ns, now), now)
-        self._clock_time[clock] = (clock_sns, now)
-        if locked(edge) and reference.state is not ReferenceState.LOCKED:
-            reference.servo_locked(now)
-            self._reference_changed(reference, now)
+        if self.references[clock].signal:
+            self.steering.saw_time(clock, clock_sns, now)
+            observe = partial(edge.servo.reading, clock_sns, clock_sns - reference_sns, bound_ns, now)
+            self.steering.measured(edge, observe, now)
         return self._drain()
 
     def clock_time(self, clock: str, clock_sns: int, now: int) -> list[EngineEffect]:
-        self._clock_time[clock] = (clock_sns, now)
+        self.steering.saw_time(clock, clock_sns, now)
         self._refresh_references(now)
         return self._drain()
 
@@ -238,7 +227,7 @@ class Engine:
                 self._reading_due.setdefault(clock, now)
             else:
                 self._reading_due.pop(clock, None)
-                self._lost(edge, now)
+                self.steering.lost(edge, now)
         self._reference_changed(reference, now)
         return self._drain()
 
@@ -262,14 +251,14 @@ class Engine:
                     edge.log_interval = effect.log_interval
                     edge.interval_ns = log_interval_ns(effect.log_interval)
                     edge.servo.set_sync_interval(effect.log_interval)
-                self._measured(edge, now)
-                self._clock_time[edge.clock] = (effect.t2_sns, now)
+                self.steering.saw_time(edge.clock, effect.t2_sns, now)
                 t1 = effect.t1_sns + self.arb_offset_s(self.instances[name], effect.t1_sns // SNS_PER_S) * SNS_PER_S
-                self._command(edge, edge.servo.sync(t1, effect.t2_sns, effect.correction_sns, now), now)
+                observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, now)
+                self.steering.measured(edge, observe, now)
             elif isinstance(effect, DelayMeasured):
                 edge = self.edges[name]
                 t4 = effect.t4_sns + self.arb_offset_s(self.instances[name], effect.t4_sns // SNS_PER_S) * SNS_PER_S
-                self._command(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
+                self.steering.obey(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
             elif isinstance(effect, ParentChanged):
                 self._parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
@@ -313,82 +302,30 @@ class Engine:
             },
         )
         if effect.new.port_number == 0:
-            self._lost(edge, now)
+            self.steering.lost(edge, now)
         else:
             edge.servo.new_master(now)
 
-    # ---- steering ---------------------------------------------------------------------------------------------
+    # ---- what steering tells ----------------------------------------------------------------------------------
 
-    def _all_edges(self) -> Iterable[Edge]:
-        return itertools.chain(self.reference_edges.values(), self.edges.values())
-
-    def _measured(self, edge: Edge, now: int) -> None:
-        edge.measured_ns = now
-        edge.measurements += 1
-        if not edge.usable:
-            edge.usable = True
-            self._arbitrate(self.clocks[edge.clock])
-
-    def _lost(self, edge: Edge, now: int) -> None:
-        edge.usable = False
-        self._command(edge, edge.servo.lost(now), now)
-        self._arbitrate(self.clocks[edge.clock])
-
-    def _arbitrate(self, clock: SteeredClock) -> None:
-        if clock.arbitrate():
-            self._event("steering", "", 0, {"clock": clock.name, "decision": clock.decision.as_dict()})
-
-    def _command(self, edge: Edge, command: Command | None, now: int) -> None:
-        clock = self.clocks[edge.clock]
-        if command is not None:
-            if command.again_at_ns is not None:
-                edge.again_at_ns = command.again_at_ns
-            if clock.steering is edge and clock.steerable:
-                # the frequency first: a step must not be undone by a clock that still runs away
-                if command.frequency_ppb is not None:
-                    clock.frequency_ppb = command.frequency_ppb
-                    self._out.append(SetFrequency(clock.name, command.frequency_ppb, command.reason))
-                if command.step_sns:
-                    self._step(clock, edge, command.step_sns, command.reason)
-        self._report_lock(edge, now)
-
-    def _step(self, clock: SteeredClock, edge: Edge, step_sns: int, reason: str) -> None:
-        clock.steps += 1
-        self._out.append(StepClock(clock.name, step_sns, reason))
-        self._event(
-            "clock-step", edge.instance or "", 0, {"clock": clock.name, "step_ns": step_sns / 65536, "reason": reason}
-        )
-        for other in clock.edges:
-            other.servo.clock_stepped()
+    def _clock_stepped(self, clock: str) -> None:
         for instance in self.instances.values():
-            if instance.options.clock == clock.name:
+            if instance.options.clock == clock:
                 instance.clock_stepped()
 
-    def _report_lock(self, edge: Edge, now: int) -> None:
-        """The servo's state is news for the port state machine, and for people."""
-        state = edge.servo.state.value
-        before = self._servo_state.get(edge.name)
-        if state == before:
-            return
-        self._servo_state[edge.name] = state
-        self._event(
-            "servo",
-            edge.instance or "",
-            0,
-            {"edge": edge.name, "old": before, "new": state, "steers": self.clocks[edge.clock].steering is edge},
-        )
+    def _servo_changed(self, edge: Edge, state: ServoState, now: int) -> None:
+        """MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the port that follows; the reference's own state."""
+        is_locked = state is ServoState.LOCKED
         if edge.instance is not None:
             instance = self.instances[edge.instance]
-            reason = f"servo {state}"
-            self._take(edge.instance, instance.synchronised(locked(edge), now, reason), now)
+            self._take(edge.instance, instance.synchronised(is_locked, now, f"servo {state.value}"), now)
+        else:
+            reference = self.references[edge.clock]
+            if reference.servo_changed(is_locked, state.value, now):
+                self._reference_changed(reference, now)
 
     def _housekeep(self, now: int) -> None:
-        for edge in self._all_edges():
-            if edge.usable and now > edge.silent_at_ns():
-                self._event(
-                    "silent", edge.instance or "", 0, {"edge": edge.name, "for_s": (now - edge.measured_ns) / 1e9}
-                )
-                self._lost(edge, now)
+        self.steering.housekeep(now)
         for clock in self.references:
             self._out.append(ReadClock(clock))
 
@@ -404,11 +341,8 @@ class Engine:
         self._refresh_references(now)
 
     def clock_ptp_s(self, clock: str, now: int) -> int | None:
-        """PTP seconds of a clock, carried on from its last reading."""
-        last = self._clock_time.get(clock)
-        if last is None:
-            return None
-        return (last[0] + ((now - last[1]) << 16)) // SNS_PER_S
+        """PTP seconds of a clock, carried on from the last time it was seen."""
+        return self.steering.ptp_s(clock, now)
 
     def _refresh_references(self, now: int) -> None:
         """D0 of every instance follows the reference of its clock: class, accuracy, UTC offset, leap flags."""

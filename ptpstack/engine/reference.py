@@ -52,9 +52,17 @@ class Reference:
         elif self.state is not ReferenceState.LOCKED:
             self.decision = Decision(self.state.value, "the signal is back; it counts once the clock has locked to it")
 
-    def servo_locked(self, now: int) -> None:
-        if self.signal and self.state is not ReferenceState.LOCKED:
+    def servo_changed(self, locked: bool, servo_state: str, now: int) -> bool:
+        """The servo between reference and clock has entered another state; True when that changes what we may say."""
+        if self._declared:
+            return False
+        if locked and self.signal and self.state is not ReferenceState.LOCKED:
             self._enter(ReferenceState.LOCKED, now, "the clock has locked to the reference")
+            return True
+        if not locked and self.state is ReferenceState.LOCKED and self.forced_class is None:
+            self._enter(ReferenceState.HOLDOVER, now, f"the clock is no longer locked to its reference ({servo_state})")
+            return True
+        return False
 
     def tick(self, now: int) -> None:
         if (
@@ -84,7 +92,8 @@ class Reference:
         if state is ReferenceState.FREE_RUNNING:
             quality = own
         elif not self.plan.primary:
-            quality = ClockQuality(own.clock_class, self.plan.accuracy, own.offset_scaled_log_variance)
+            accuracy = self.plan.accuracy if state is ReferenceState.LOCKED else ACCURACY_UNKNOWN
+            quality = ClockQuality(own.clock_class, accuracy, own.offset_scaled_log_variance)
         elif state is ReferenceState.LOCKED:
             quality = ClockQuality(table.locked, self.plan.accuracy, self.plan.variance)
         else:

@@ -35,14 +35,15 @@ METHODS = (
     "timer",
     "commanded",
     "command_failed",
+    "reading_failed",
     "reading",
     "clock_time",
     "declare_reference",
     "set_priorities",
 )
 #: the position of ``now`` among each method's arguments
-_NOW = {"start": 0, "receive": 4, "transmitted": 2, "link": 2, "timer": 0, "commanded": 4, "command_failed": 2,
-        "reading": 4, "clock_time": 2, "declare_reference": 3, "set_priorities": 1}  # fmt: skip
+_NOW = {"start": 0, "receive": 4, "transmitted": 2, "link": 2, "timer": 0, "commanded": 4, "reading": 4}
+_NOW |= {"command_failed": 2, "reading_failed": 2, "clock_time": 2, "declare_reference": 3, "set_priorities": 1}
 
 
 class TraceError(ValueError):

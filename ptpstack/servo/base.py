@@ -29,7 +29,7 @@ class ServoState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to do with the steered clock now. ``step_sns`` is added to the clock, before the frequency applies."""
+    """What to do with the steered clock now. The frequency first, then ``step_sns`` is added to the clock."""
 
     frequency_ppb: float | None = None
     step_sns: int | None = None
@@ -48,6 +48,8 @@ class Servo(Protocol):
     name: str
     #: a sentence: what the last observation led to
     reason: str
+    #: offsets taken since the last loss: 0 means that this servo cannot say anything of its clock yet
+    samples: int
 
     @property
     def state(self) -> ServoState: ...
@@ -73,8 +75,11 @@ class Servo(Protocol):
     def steering(self) -> bool:
         """False: this servo only watches, its answers carry no command."""
 
-    def take_over(self, frequency_ppb: float) -> None:
-        """Begin to steer a clock that runs with ``frequency_ppb`` now."""
+    def take_over(self, frequency_ppb: float, *, in_service: bool = False) -> None:
+        """Begin to steer a clock that runs with ``frequency_ppb`` now.
+
+        ``in_service``: it has been steered before, so a first step is not owed to it any more.
+        """
 
     def watch_only(self) -> None: ...
 

@@ -22,8 +22,6 @@ _WINDOW = 32
 #: Bound = this times the rms of recent offsets: one-sided queueing has longer tails than a normal distribution.
 _BOUND_FACTOR = 4.0
 _LOCK_COUNT = 3
-#: LOCKED ends at this many times the lock threshold, three times in a row: hysteresis, not a wish.
-_UNLOCK_FACTOR = 10.0
 #: Above this rate the interval between t2 and t3 is corrected for the difference of the clocks' rates (11.3).
 _SYNTONISED = 1e-6
 
@@ -45,7 +43,10 @@ class ClassicServo:
         self._offset_ns = 0.0
         self._offset_at_ns: int | None = None
         self._good = self._bad = 0
-        self._frequency_ppb = 0.0
+        #: offsets taken since the last loss
+        self.samples = 0
+        #: what a reading may be off by without showing it, ns; None: measured over a path, whose delay says so
+        self._reading_bound_ns: float | None = None
         self._interval_s = 1.0
         self.reason = "no measurement yet"
 
@@ -59,17 +60,16 @@ class ClassicServo:
     def steering(self) -> bool:
         return self._steering
 
-    def take_over(self, frequency_ppb: float) -> None:
+    def take_over(self, frequency_ppb: float, *, in_service: bool = False) -> None:
         """Begin to steer a clock that runs with ``frequency_ppb``."""
-        if not self._steering:
-            self._steering = True
-            self._pi.restart()
-        self._pi.start_from(frequency_ppb)
-        self._frequency_ppb = frequency_ppb
+        self._steering = True
+        self._pi.start_from(frequency_ppb, in_service=in_service)
 
     def watch_only(self) -> None:
         """Another edge steers the clock now: keep measuring, command nothing."""
         self._steering = False
+        if self._state is ServoState.HOLDOVER:
+            self._state = ServoState.UNLOCKED
 
     def path_delay_ns(self) -> float | None:
         return None if self._delay_sns is None else sns_to_float_ns(self._delay_sns)
@@ -78,17 +78,24 @@ class ClassicServo:
         if self._offset_at_ns is None:
             return None
         age_s = (now_ns - self._offset_at_ns) / 1e9
+        systematic = self._reading_bound_ns if self._reading_bound_ns is not None else self.path_delay_ns()
         statistical = None
-        if len(self._offsets) >= 4 and self._state in (ServoState.LOCKED, ServoState.HOLDOVER):
+        if (
+            systematic is not None
+            and len(self._offsets) >= 4
+            and self._state in (ServoState.LOCKED, ServoState.HOLDOVER)
+        ):
             rms = math.sqrt(sum(o * o for o in self._offsets) / len(self._offsets))
-            # Noise of the offsets goes into the frequency by way of the proportional gain; without new samples the
-            # clock runs away at that rate for as long as it lasts.
-            frequency_error_ppb = self._pi.kp * rms
-            statistical = _BOUND_FACTOR * rms + 1.0 + frequency_error_ppb * max(0.0, age_s - self._interval_s)
+            # Without new samples two things grow: noise that went into the frequency by way of the proportional gain,
+            # and what the oscillator does by itself (random walk of its frequency).
+            alone_s = max(0.0, age_s - self._interval_s)
+            frequency_part = self._pi.kp * rms * alone_s
+            oscillator_part = 3.0 * self._options.wander_ppb * math.sqrt(alone_s**3 / 3.0)
+            statistical = _BOUND_FACTOR * rms + 1.0 + frequency_part + oscillator_part
         return Estimate(
             self._offset_ns,
             statistical,
-            abs(self.path_delay_ns() or 0.0),
+            abs(systematic or 0.0),
             f"{self.name} servo, {self._state.value}, sample {age_s:.1f} s old",
         )
 
@@ -117,6 +124,7 @@ class ClassicServo:
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None:
         """A direct comparison with the reference: no path, so no delay to know."""
+        self._reading_bound_ns = bound_ns
         return self._offset(offset_sns, clock_sns, now_ns)
 
     def _offset(self, offset_sns: int, clock_sns: int, now_ns: int) -> Command | None:
@@ -127,6 +135,7 @@ class ClassicServo:
         self._offset_ns = offset_ns
         self._offset_at_ns = now_ns
         self._offsets.append(offset_ns)
+        self.samples += 1
         command = None
         if self._steering:
             answer = self._pi.sample(offset_ns, clock_sns)
@@ -147,7 +156,7 @@ class ClassicServo:
         if magnitude_ns <= limit:
             self._good += 1
             self._bad = 0
-        elif magnitude_ns > limit * _UNLOCK_FACTOR:
+        elif magnitude_ns > limit * self._options.unlock_factor:
             self._bad += 1
             self._good = 0
         else:
@@ -157,7 +166,7 @@ class ClassicServo:
                 self._state = ServoState.TRACKING
         elif self._good >= _LOCK_COUNT:
             self._state = ServoState.LOCKED
-        elif self._state is not ServoState.HOLDOVER or self._bad >= _LOCK_COUNT:
+        else:
             self._state = ServoState.TRACKING
 
     # ---- what happened ----------------------------------------------------------------------------------------
@@ -166,9 +175,7 @@ class ClassicServo:
         return None
 
     def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None:
-        self._frequency_ppb = frequency_ppb
-        if step_sns:
-            self.clock_stepped()
+        """Nothing to account for: this servo measures anew after each step, and its frequencies are absolute."""
 
     def clock_stepped(self) -> None:
         """Stamps from before the step mean nothing any more; the path is the same, so its filter stays."""
@@ -199,11 +206,20 @@ class ClassicServo:
     def lost(self, now_ns: int) -> Command | None:
         """Hold over: what the integral has learnt is a better guess of the frequency than the last correction."""
         self._sync = None
-        if self._state is ServoState.LOCKED and self._steering:
-            self._state = ServoState.HOLDOVER
-            self.reason = f"no master: hold {self._pi.drift_ppb:+.1f} ppb"
-            return Command(self._pi.drift_ppb, None, None, self.reason)
-        if self._state is not ServoState.HOLDOVER:
+        self.samples = 0
+        if not self._steering:
             self._state = ServoState.UNLOCKED
+            return None
+        if self._state is ServoState.HOLDOVER:
+            return None
+        held = self._state is ServoState.LOCKED
+        self._state = ServoState.HOLDOVER if held else ServoState.UNLOCKED
+        if not self._pi.running:
             self._pi.restart()
-        return None
+            return None
+        # also when it was not locked: the last correction was made to be undone by the next
+        frequency = self._pi.hold()
+        if not held:
+            self._pi.restart()
+        self.reason = f"no master: hold {frequency:+.1f} ppb"
+        return Command(frequency, None, None, self.reason)

@@ -50,5 +50,9 @@ class ServoOptions:
     max_frequency_ppb: float = 500_000.0
     delay_filter: str = "moving_median"
     delay_filter_length: int = 10
-    #: LOCKED after three offsets in a row below this
+    #: LOCKED after three offsets in a row below this ...
     lock_threshold_ns: float = 20_000.0
+    #: ... until three in a row lie beyond this many times it: hysteresis
+    unlock_factor: float = 10.0
+    #: random walk of the oscillator's frequency, ppb per root second: how fast a bound grows without measurements
+    wander_ppb: float = 1.0

@@ -35,6 +35,8 @@ class PiController:
         self._limit = min(options.max_frequency_ppb, max_frequency_ppb)
         #: the frequency correction that the integral has learnt, ppb
         self.drift_ppb = 0.0
+        #: what the clock was last told, ppb: samples of a start are measured against it
+        self._output_ppb = 0.0
         self._first: tuple[float, int] | None = None
         self._running = False
         self._ever_stepped = False
@@ -76,25 +78,38 @@ class PiController:
     def running(self) -> bool:
         return self._running
 
-    def start_from(self, frequency_ppb: float) -> None:
-        """The clock already runs with this correction (our own from before, or somebody else's)."""
-        self.drift_ppb = self._clamp(frequency_ppb)
+    def start_from(self, frequency_ppb: float, *, in_service: bool = False) -> None:
+        """Begin with a clock that already runs with this correction (our own from before, or somebody else's).
+
+        ``in_service``: the clock has been steered before, so the threshold of the first step is no longer for it.
+        """
+        self._output_ppb = self._clamp(frequency_ppb)
+        self._ever_stepped = self._ever_stepped or in_service
+        self.restart()
 
     def restart(self) -> None:
-        """Learn the frequency anew from two samples; what the integral knows stays the starting point."""
+        """Learn the frequency anew from two samples, against what the clock runs with now."""
+        self.drift_ppb = self._output_ppb
         self._first = None
         self._running = False
         self._samples = 2
 
-    def resume(self) -> None:
-        """The drift is known well enough (from before): no two samples needed."""
-        self._running = True
+    def hold(self) -> float:
+        """The frequency to go on with when nothing is measured any more: the integral's, not the last correction."""
+        self._output_ppb = self.drift_ppb
+        return self.drift_ppb
 
     def _clamp(self, ppb: float) -> float:
         return max(-self._limit, min(self._limit, ppb))
 
     def sample(self, offset_ns: float, local_sns: int) -> PiAnswer:
         """One offset, measured at ``local_sns`` of the steered clock."""
+        answer = self._answer(offset_ns, local_sns)
+        if answer.action is not PiAction.WAIT:
+            self._output_ppb = answer.frequency_ppb
+        return answer
+
+    def _answer(self, offset_ns: float, local_sns: int) -> PiAnswer:
         options = self._options
         if self._running:
             if options.step_threshold_ns and abs(offset_ns) > options.step_threshold_ns:

@@ -1,0 +1,167 @@
+"""The clock graph at work: measurements in, commands out, and whose commands count (policy: discipline.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ptpstack.engine.discipline import Edge, SteeredClock
+from ptpstack.engine.effects import EngineEffect, Event, SetFrequency, StepClock
+from ptpstack.servo.base import Command, ServoState
+from ptpstack.timebase.units import SNS_PER_S
+
+#: After this many commands in a row that a clock refused, it is left alone for a while.
+REFUSALS = 3
+RETRY_NS = 10_000_000_000
+#: PTP seconds beyond which no step leads: a Timestamp has 48 bits, and nobody lives at its end.
+LATEST_S = 1 << 40
+
+#: told when a clock was stepped: its name
+OnStep = Callable[[str], None]
+#: told when the servo of an edge entered another state
+OnState = Callable[[Edge, ServoState, int], None]
+
+
+class Steering:
+    """Clocks and the edges that lead to them. Effects go to ``emit``, in order."""
+
+    def __init__(
+        self, clocks: Iterable[SteeredClock], emit: Callable[[EngineEffect], None], on_step: OnStep, on_state: OnState
+    ) -> None:
+        self.clocks = {clock.name: clock for clock in clocks}
+        self._emit = emit
+        self._on_step = on_step
+        self._on_state = on_state
+        self._states: dict[str, ServoState] = {}
+        #: clock -> (its time, when)
+        self._times: dict[str, tuple[int, int]] = {}
+
+    def edges(self) -> Iterable[Edge]:
+        for clock in self.clocks.values():
+            yield from clock.edges
+
+    # ---- the time of clocks -----------------------------------------------------------------------------------
+
+    def saw_time(self, clock: str, clock_sns: int, now: int) -> None:
+        self._times[clock] = (clock_sns, now)
+
+    def ptp_s(self, clock: str, now: int) -> int | None:
+        """PTP seconds of a clock, carried on from the last time it was seen; None before that."""
+        last = self._times.get(clock)
+        return None if last is None else (last[0] + ((now - last[1]) << 16)) // SNS_PER_S
+
+    # ---- measurements -----------------------------------------------------------------------------------------
+
+    def measured(self, edge: Edge, observe: Callable[[], Command | None], now: int) -> None:
+        """A source has spoken: ``observe`` hands it to the edge's servo."""
+        edge.measured_ns = now
+        edge.measurements += 1
+        edge.usable = True
+        self._arbitrate(edge.clock, now)
+        self.obey(edge, observe(), now)
+        self._arbitrate(edge.clock, now)
+
+    def lost(self, edge: Edge, now: int) -> None:
+        """The source is gone."""
+        edge.usable = False
+        self.obey(edge, edge.servo.lost(now), now)
+        self._arbitrate(edge.clock, now)
+
+    def timer(self, now: int) -> None:
+        for edge in self.edges():
+            if edge.again_at_ns is not None and edge.again_at_ns <= now:
+                edge.again_at_ns = None
+                self.obey(edge, edge.servo.timer(now), now)
+
+    def housekeep(self, now: int) -> None:
+        """Silent sources, and clocks that were left alone for a while."""
+        for clock in self.clocks.values():
+            if clock.left_alone_until_ns is not None and now >= clock.left_alone_until_ns:
+                clock.left_alone_until_ns = None
+                clock.refusals = REFUSALS - 1
+                self._arbitrate(clock.name, now)
+        for edge in self.edges():
+            if edge.usable and now > edge.silent_at_ns():
+                self._event("silent", edge, {"edge": edge.name, "for_s": (now - edge.measured_ns) / 1e9})
+                self.lost(edge, now)
+
+    # ---- commands ---------------------------------------------------------------------------------------------
+
+    def obey(self, edge: Edge, command: Command | None, now: int) -> None:
+        """Carry on what a servo asks for, if its edge is the one that steers."""
+        clock = self.clocks[edge.clock]
+        if command is not None:
+            if command.again_at_ns is not None:
+                edge.again_at_ns = command.again_at_ns
+            if clock.steering is edge:
+                # the frequency first: a step must not be undone by a clock that still runs away
+                if command.frequency_ppb is not None:
+                    clock.frequency_ppb = command.frequency_ppb
+                    self._emit(SetFrequency(clock.name, command.frequency_ppb, command.reason))
+                if command.step_sns:
+                    self._step(clock, edge, command.step_sns, command.reason, now)
+        self._report(edge, now)
+
+    def _step(self, clock: SteeredClock, edge: Edge, step_sns: int, reason: str, now: int) -> None:
+        ptp_s = self.ptp_s(clock.name, now)
+        if ptp_s is not None and not 0 <= ptp_s + step_sns // SNS_PER_S < LATEST_S:
+            self._event(
+                "implausible-time",
+                edge,
+                {"clock": clock.name, "reason": f"a step to PTP second {ptp_s + step_sns // SNS_PER_S} is refused"},
+            )
+            self.lost(edge, now)
+            return
+        clock.steps += 1
+        self._emit(StepClock(clock.name, step_sns, reason))
+        self._event("clock-step", edge, {"clock": clock.name, "step_ns": step_sns / 65536, "reason": reason})
+        for other in clock.edges:
+            other.servo.clock_stepped()
+        self._on_step(clock.name)
+
+    def commanded(self, name: str, clock_sns: int, frequency_ppb: float, step_sns: int, now: int) -> None:
+        """A command was carried out."""
+        clock = self.clocks[name]
+        clock.frequency_ppb = clock.confirmed_ppb = frequency_ppb
+        clock.refusals = 0
+        self.saw_time(name, clock_sns, now)
+        if clock.steering is not None:
+            clock.steering.servo.commanded(clock_sns, frequency_ppb, step_sns, now)
+
+    def refused(self, name: str, why: str, now: int) -> None:
+        """The clock did not take a command. Once is bad luck; again and again, it is left alone for a while."""
+        clock = self.clocks[name]
+        clock.frequency_ppb = clock.confirmed_ppb
+        clock.refusals += 1
+        self._emit(Event("clock-failed", "", 0, {"clock": name, "reason": why, "in_a_row": clock.refusals}))
+        if clock.refusals >= REFUSALS:
+            clock.leave_alone(now + RETRY_NS, why)
+            for edge in clock.edges:
+                self._report(edge, now)
+
+    # ---- who steers -------------------------------------------------------------------------------------------
+
+    def _arbitrate(self, name: str, now: int) -> None:
+        clock = self.clocks[name]
+        if clock.arbitrate():
+            self._emit(Event("steering", "", 0, {"clock": name, "decision": clock.decision.as_dict()}))
+            for edge in clock.edges:
+                self._report(edge, now)
+
+    def _report(self, edge: Edge, now: int) -> None:
+        """The servo's state is news for ports, for references, and for people."""
+        state = edge.servo.state
+        before = self._states.get(edge.name)
+        if state is before or (before is None and edge.measurements == 0):
+            return
+        self._states[edge.name] = state
+        steers = self.clocks[edge.clock].steering is edge
+        self._event(
+            "servo",
+            edge,
+            {"edge": edge.name, "old": before.value if before else None, "new": state.value, "steers": steers},
+        )
+        self._on_state(edge, state, now)
+
+    def _event(self, kind: str, edge: Edge, data: dict[str, Any]) -> None:
+        self._emit(Event(kind, edge.instance or "", 0, data))
