@@ -64,5 +64,7 @@ def test_a_flood_takes_nothing_from_those_who_are_served(
 def test_unknown_variants_and_kinds_are_refused_before_anything_is_built() -> None:
     with pytest.raises(ValueError, match="server-only, electing"):
         run("both")
+    with pytest.raises(ValueError, match="grandmaster alone"):
+        run("server-only", everybody=True)
     with pytest.raises(ValueError, match="unknown kind 'annonce'"):
         run(VARIANTS[0], kinds=["annonce"])
