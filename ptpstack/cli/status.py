@@ -136,8 +136,13 @@ def _offset(estimate: dict[str, Any] | None) -> str:
 def _instance(instance: dict[str, Any]) -> Iterator[Text]:
     grandmaster = instance["grandmaster"]
     yield Text(f"{instance['name']}: domain {instance['domain']}, {instance['profile']}", style="bold")
-    who = "our own clock" if instance["is_grandmaster"] else f"{instance['steps_removed']} step(s) away"
-    yield Text(f"  grandmaster {grandmaster['identity']}, {who}, class {grandmaster['clock_class']}")
+    if instance["is_grandmaster"]:
+        yield Text(f"  grandmaster {grandmaster['identity']}, our own clock, class {grandmaster['clock_class']}")
+    elif instance["parent"].endswith("-0"):
+        yield Text("  no grandmaster is followed")
+    else:
+        steps = instance["steps_removed"]
+        yield Text(f"  grandmaster {grandmaster['identity']}, {steps} step(s) away, class {grandmaster['clock_class']}")
     width = max(len(port["channel"]) for port in instance["ports"])
     for port in instance["ports"]:
         line = Text(f"  {port['number']:>2} {port['channel']:<{width}}  ")

@@ -280,7 +280,7 @@ class Engine:
         Our clocks speak TAI. Only for an ordinary clock: a boundary clock hands the scale on as it is.
         """
         properties = instance.data.time_properties
-        if properties.ptp_timescale or len(instance.ports) > 1 or instance.is_grandmaster:
+        if properties.ptp_timescale or len(instance.ports) > 1 or not instance.has_parent:
             return 0
         if self.plans[instance.options.name].arb_is != "utc":
             return 0

@@ -34,6 +34,8 @@ _DROP_ADVICE = {
     "follow-up-unmatched": "Follow_Up without its Sync: event messages (UDP 319) are being lost",
     "drop-announce-own-clock": "our own Announce comes back: two of our ports are on one segment",
     "drop-announce-own-grandmaster": "somebody serves our own time back to us: a loop",
+    "stamp-before-step": "transmit stamps taken before the clock was stepped: of no use, and no loss",
+    "stamp-out-of-range": "this clock shows a time that no PTP Timestamp can hold: it was never set",
     "correction-overflow": "a correctionField too big to represent",
 }
 

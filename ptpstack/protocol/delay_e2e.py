@@ -74,11 +74,16 @@ class DelayRequester:
         request.t3_sns = egress_sns
         return self._finish(sequence_id, request)
 
+    def expects(self, sequence_id: int) -> bool:
+        """A request with this sequenceId waits for its response."""
+        request = self._requests.get(sequence_id)
+        return request is not None and request.t4_sns is None
+
     def response(self, message: DelayResp) -> CompleteDelay | None:
-        request = self._requests.get(message.sequence_id)
-        if request is None or request.t4_sns is not None:
+        if not self.expects(message.sequence_id):
             self._counters["delay-resp-unmatched"] += 1
             return None
+        request = self._requests[message.sequence_id]
         if not representable(message.correction_sns):
             self._counters["correction-overflow"] += 1
             return None

@@ -12,7 +12,7 @@ from struct import Struct
 
 from ptpstack.protocol.datasets import PortDS
 from ptpstack.protocol.options import InstanceOptions
-from ptpstack.timebase.units import INTERVAL_MAX_SNS, INTERVAL_MIN_SNS, saturate_interval
+from ptpstack.timebase.units import INTERVAL_MAX_SNS, INTERVAL_MIN_SNS, TIMESTAMP_END_SNS, saturate_interval
 from ptpstack.wire.messages import CONTROL_FIELD, DelayReq, DelayResp
 from ptpstack.wire.types import Flag, MessageType, PortState
 
@@ -59,7 +59,7 @@ class DelayResponder:
         if clock == self._clock_identity and port_number == self._number:
             return None
         t4 = ingress_sns - self._ingress_latency_sns
-        if t4 < 0:
+        if not 0 <= t4 < TIMESTAMP_END_SNS:
             return None
         if correction < INTERVAL_MAX_SNS:
             correction -= t4 & 0xFFFF
@@ -95,9 +95,9 @@ class DelayResponder:
             self._counters["delay-req-received-without-stamp"] += 1
             return None
         t4 = ingress_sns - self._ingress_latency_sns
-        if t4 < 0:
-            # a clock that was never set, less the latency: no Timestamp can say that
-            self._counters["stamp-before-epoch"] += 1
+        if not 0 <= t4 < TIMESTAMP_END_SNS:
+            # a clock that was never set, less the latency, or one that is absurdly far ahead: no Timestamp can say that
+            self._counters["stamp-out-of-range"] += 1
             return None
         unicast = request.flags & Flag.UNICAST
         correction = request.correction_sns

@@ -121,11 +121,11 @@ class Instance:
         """The transmit time stamp of an event message, or None when it is known not to come."""
         awaited = self._awaited.pop(token, None)
         if awaited is not None:
-            if awaited.epoch != self._epoch and egress_sns is not None:
+            if awaited.epoch == self._epoch:
+                awaited.port.transmitted(awaited.kind, awaited.sequence_id, egress_sns)
+            else:
                 # taken before a step of the clock: a time of another epoch
                 awaited.port.counters["stamp-before-step"] += 1
-                egress_sns = None
-            awaited.port.transmitted(awaited.kind, awaited.sequence_id, egress_sns)
         return self._drain()
 
     def timer(self, now: int) -> list[Effect]:
@@ -145,36 +145,40 @@ class Instance:
 
     def link(self, port_number: int, up: bool, now: int) -> list[Effect]:
         port = self.ports[port_number - 1]
+        port.link_up = up
         if up:
             if port.state is PortState.FAULTY:
                 port.event(PortEvent.FAULT_CLEARED, now, Decision("link-up", "the link is up again"))
-        elif port.state is not PortState.FAULTY:
-            was_following = port.state in FOLLOWING
-            port.event(
-                PortEvent.FAULT_DETECTED,
-                now,
-                Decision("link-down", "the link is down", would_change="the link coming up"),
-            )
-            if was_following:
-                self.elect(now)
+        elif port.state not in (PortState.FAULTY, PortState.DISABLED):
+            self._link_is_down(port, now)
+            self.elect(now)
         return self._drain()
+
+    def _link_is_down(self, port: Port, now: int) -> None:
+        port.event(
+            PortEvent.FAULT_DETECTED, now, Decision("link-down", "the link is down", would_change="the link coming up")
+        )
 
     def enable(self, port_number: int, enabled: bool, now: int) -> list[Effect]:
         """DESIGNATED_ENABLED / DESIGNATED_DISABLED (9.2.6.4, 9.2.6.5)."""
         port = self.ports[port_number - 1]
         port.ds.port_enable = enabled
-        was_following = port.state in FOLLOWING
         event = PortEvent.DESIGNATED_ENABLED if enabled else PortEvent.DESIGNATED_DISABLED
         port.event(event, now, Decision(event.value, f"set {'enabled' if enabled else 'disabled'} by the operator"))
-        if was_following:
-            self.elect(now)
+        if enabled and not port.link_up:
+            self._link_is_down(port, now)
+        self.elect(now)
         return self._drain()
 
     def initialize(self, now: int) -> list[Effect]:
         """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
         self._become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
         for port in self.ports:
+            if port.state is PortState.DISABLED:
+                continue
             port.event(PortEvent.INITIALIZE, now)
+            if not port.link_up:
+                self._link_is_down(port, now)
         return self._drain()
 
     def set_quality(self, quality: ClockQuality, properties: TimeProperties, now: int) -> list[Effect]:
@@ -193,6 +197,9 @@ class Instance:
         return self._drain()
 
     def set_priorities(self, now: int, priority1: int | None = None, priority2: int | None = None) -> list[Effect]:
+        """ValueError for a client-only instance, whose priorities are 255 by rule."""
+        if self.options.client_only:
+            raise ValueError(f"instance {self.options.name} is client-only: its priorities are always 255")
         default = self.data.default
         default.priority1 = default.priority1 if priority1 is None else priority1
         default.priority2 = default.priority2 if priority2 is None else priority2
@@ -251,41 +258,35 @@ class Instance:
         elif port.state is PortState.PASSIVE:
             best = self._best_of_port(port, now)
             if best is not None and best.sender == source:
+                port.keeper = source
                 port.arm_announce_receipt(now)
         if news in ("qualified", "changed"):
             self.elect(now)
 
     def announce_receipt_timeout(self, port: Port, now: int) -> None:
         """9.2.6.12: the master that kept this port where it is has fallen silent."""
-        silent = self._best_of_port(port, now)
+        if port.state is PortState.LISTENING and self._candidates(port, now):
+            # not silent at all: somebody is heard who has not won
+            port.arm_announce_receipt(now)
+            self.elect(now)
+            return
+        silent = None
         if port.state in FOLLOWING:
-            silent_sender: PortIdentity | None = self.data.parent.parent_port_identity
-        else:
-            silent_sender = silent.sender if silent is not None else None
-        if silent_sender is not None:
-            port.foreign.forget(silent_sender)
-        intervals = port.ds.announce_receipt_timeout
-        if port.state is PortState.LISTENING and not port.options.listen_first:
-            decision = Decision(
-                "announce-timeout", "a grandmaster's port does not wait for others before it serves", {}, ()
-            )
-        else:
-            decision = Decision(
-                "announce-timeout",
-                f"no Announce for {intervals} to {intervals + 1} announce intervals"
-                + (f" from {silent_sender}" if silent_sender is not None else ""),
-                {"announceReceiptTimeout": intervals, "logAnnounceInterval": port.ds.log_announce_interval},
-                (str(silent_sender),) if silent_sender is not None else (),
-                "an Announce of that or another master",
-            )
-        if self._best_of_port(port, now) is not None and port.state in (*FOLLOWING, PortState.PASSIVE):
-            # somebody else is qualified on this port already: elect at once instead of serving for a moment
+            silent = self.data.parent.parent_port_identity
+        elif port.state is PortState.PASSIVE:
+            silent = port.keeper
+        if silent is not None:
+            port.foreign.forget(silent)
+        decision = _silence(port, silent)
+        heard_elsewhere = port.state in FOLLOWING and any(self._candidates(p, now) for p in self.ports)
+        heard_here = port.state is PortState.PASSIVE and self._candidates(port, now)
+        if heard_elsewhere or heard_here:
+            # somebody else is qualified already: elect at once instead of serving for a moment
             port.decision = decision
             port.arm_announce_receipt(now)
             self.elect(now)
             return
-        others_follow = any(p is not port and p.state in FOLLOWING for p in self.ports)
-        if not others_follow:
+        if not any(p is not port and p.state in FOLLOWING for p in self.ports):
             self._become_grandmaster(decision)
         port.event(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT, now, decision)
         if port.state is PortState.LISTENING:
@@ -308,6 +309,7 @@ class Instance:
             candidates = self._candidates(port, now)
             views.append(PortView(port.number, port.state, best_of(candidates), tuple(candidates)))
         ebest, self.election = decide(own, views)
+        bests = {view.number: view.best for view in views}
         new_parent = False
         slave = next((r for r in self.election if r.code == "S1"), None)
         if slave is not None:
@@ -331,8 +333,11 @@ class Instance:
             event = _EVENT_OF_CODE[code]
             if event is PortEvent.RECOMMEND_SLAVE and new_parent:
                 event = PortEvent.RECOMMEND_NEW_PARENT
+            elif event is PortEvent.RECOMMEND_PASSIVE:
+                best = bests[port.number]
+                port.keeper = None if best is None else best.sender
             port.event(event, now, recommendation.decision)
-        if not self.is_grandmaster and self.following_port is None:
+        if self.has_parent and self.following_port is None:
             # the following port was lost, or is silent because our own reference is back: nobody's time is followed
             self._become_grandmaster(
                 Decision(
@@ -417,8 +422,13 @@ class Instance:
         return next((p for p in self.ports if p.state in FOLLOWING), None)
 
     @property
+    def has_parent(self) -> bool:
+        return self.data.parent.parent_port_identity.port_number != 0
+
+    @property
     def is_grandmaster(self) -> bool:
-        return self.data.parent.parent_port_identity.port_number == 0
+        """Our own clock is the one that is served here."""
+        return not self.has_parent and any(p.state is PortState.MASTER for p in self.ports)
 
     def foreign_masters(self, now: int) -> list[dict[str, Any]]:
         """Everybody heard, for people: port, sender, data set, qualified or why not."""
@@ -436,3 +446,17 @@ class Instance:
                     }
                 )
         return rows
+
+
+def _silence(port: Port, silent: PortIdentity | None) -> Decision:
+    """Why an announce receipt timeout has come."""
+    if port.state is PortState.LISTENING and not port.options.listen_first:
+        return Decision("announce-timeout", "a grandmaster's port does not wait for others before it serves")
+    intervals = port.ds.announce_receipt_timeout
+    return Decision(
+        "announce-timeout",
+        f"no Announce for {intervals} to {intervals + 1} announce intervals" + (f" from {silent}" if silent else ""),
+        {"announceReceiptTimeout": intervals, "logAnnounceInterval": port.ds.log_announce_interval},
+        (str(silent),) if silent else (),
+        "an Announce of that or another master",
+    )

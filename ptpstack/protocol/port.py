@@ -20,7 +20,7 @@ from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMa
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync, SyncReceiver
-from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
+from ptpstack.timebase.units import TIMESTAMP_END_SNS, float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.messages import (
@@ -109,6 +109,10 @@ class Port:
         self._announce_sequence = rng.randrange(0x10000)
         self._sync_sequence = rng.randrange(0x10000)
         self._announces_sent_as_master = 0
+        self._announced_ns = -(1 << 62)
+        #: whose Announce the receipt timeout waits for
+        self.keeper: PortIdentity | None = None
+        self.link_up = True
         self._handlers: dict[type[Message], Callable[[Message, int | None, str, int], None]] = {
             Announce: self._on_announce,
             Sync: self._on_sync,
@@ -194,9 +198,10 @@ class Port:
         self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self.announce_interval_ns)
 
     def announce_soon(self, now: int) -> None:
-        """What Announce says has changed: say it now."""
+        """What Announce says has changed: say it now, but not faster than a new master repeats its first."""
         if self.state is PortState.MASTER:
-            self.timers[TIMER_ANNOUNCE] = now
+            due = max(now, self._announced_ns + int(self.announce_interval_ns * SECOND_ANNOUNCE))
+            self.timers[TIMER_ANNOUNCE] = min(due, self.timers.get(TIMER_ANNOUNCE, due))
 
     # ---- timers -----------------------------------------------------------------------------------------------
 
@@ -218,6 +223,7 @@ class Port:
         interval = self.announce_interval_ns
         if self._announces_sent_as_master == 1:
             interval = int(interval * SECOND_ANNOUNCE)
+        self._announced_ns = now
         self._repeat(TIMER_ANNOUNCE, now, due, interval)
         self._send_announce()
 
@@ -280,8 +286,8 @@ class Port:
         if kind is MessageType.SYNC:
             if egress_sns is None:
                 self.counters["sync-sent-without-stamp"] += 1
-            elif egress_sns < 0:
-                self.counters["stamp-before-epoch"] += 1
+            elif not 0 <= egress_sns < TIMESTAMP_END_SNS:
+                self.counters["stamp-out-of-range"] += 1
             elif self.state is PortState.MASTER:
                 message = self._new(FollowUp, sequence_id, self.ds.log_sync_interval)
                 message.precise_origin_ns = egress_sns >> 16
@@ -379,7 +385,11 @@ class Port:
             return
         if not self._from_parent(message):
             return
-        if not message.flags & Flag.UNICAST and message.log_interval in LOG_INTERVAL_RANGE:
+        if (
+            self._requester.expects(message.sequence_id)
+            and not message.flags & Flag.UNICAST
+            and message.log_interval in LOG_INTERVAL_RANGE
+        ):
             self.ds.log_min_delay_req_interval = message.log_interval
         self._delay_complete(self._requester.response(message))
 

@@ -48,6 +48,9 @@ class SyncReceiver:
             self._counters["correction-overflow"] += 1
             return None
         sequence = message.sequence_id
+        if sequence == self._done:
+            self._counters["sync-duplicate"] += 1
+            return None
         if self._sync is not None:
             self._counters["sync-without-follow-up"] += 1
             self._sync = None

@@ -10,6 +10,9 @@ SNS_PER_NS = 1 << 16
 NS_PER_S = 1_000_000_000
 SNS_PER_S = NS_PER_S * SNS_PER_NS
 
+#: Where the 48-bit seconds of a Timestamp end (IEEE 1588-2019 5.3.3).
+TIMESTAMP_END_SNS = (1 << 48) * SNS_PER_S
+
 INTERVAL_MAX_SNS = (1 << 63) - 1
 INTERVAL_MIN_SNS = -(1 << 63)
 

@@ -41,6 +41,8 @@ class Table:
         self.epoch_ns = ptp_s * S - START if ptp_s else 0
         self.error_ns = {c.name: 0.0 for c in engine_plan.clocks}
         self.frequency = {c.name: 0.0 for c in engine_plan.clocks}
+        #: what the clocks run wrong by themselves, ppb
+        self.oscillator = {c.name: 0.0 for c in engine_plan.clocks}
         self.effects: list[tuple[int, EngineEffect]] = []
         self.broken: set[str] = set()
         #: clocks whose reference gives no reading just now
@@ -102,14 +104,17 @@ class Table:
 
     def to(self, when: int) -> None:
         for name, ppb in self.frequency.items():
-            self.error_ns[name] += (when - self.now) * ppb * 1e-9
+            self.error_ns[name] += (when - self.now) * (ppb + self.oscillator[name]) * 1e-9
         self.now = when
 
     def run(self, seconds: float) -> None:
         end = self.now + round(seconds * S)
+        turns = 0
         while (deadline := self.engine.next_deadline()) is not None and deadline <= end:
             self.to(max(self.now, deadline))
             self.carry(self.engine.timer(self.now))
+            turns += 1
+            assert turns < 100_000, "the timers do not come to rest"
         self.to(end)
 
     def receive(self, octets: bytes, channel: str = "p1", clock: str = "clock") -> list[EngineEffect]:

@@ -9,7 +9,7 @@ from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import ClockPlan, EnginePlan, ReferencePlan
 from ptpstack.engine.status import status
 from ptpstack.protocol.options import PortOptions
-from ptpstack.servo.base import ServoState
+from ptpstack.servo.base import Command, ServoState
 from ptpstack.wire.codec import encode
 from ptpstack.wire.messages import Sync
 from ptpstack.wire.types import PortIdentity
@@ -49,6 +49,8 @@ def test_the_first_measured_steers_and_an_earlier_in_the_configuration_takes_ove
     assert steering(table) == "a"
     events = table.events("steering")
     assert [e["decision"]["inputs"].get("before") for e in events] == [None, "b"]
+    assert table.engine.edges["a"].servo.steering
+    assert not table.engine.edges["b"].servo.steering
     assert "b only watches" in events[-1]["decision"]["lost"]
 
 
@@ -98,16 +100,34 @@ def test_a_watcher_measures_and_never_commands() -> None:
     assert table.engine.edges["a"].servo.steering
 
 
+def test_a_command_of_an_edge_that_does_not_steer_is_not_carried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when a servo forgets that it only watches."""
+    table = two_instances()
+    table.serve(ONE, 6)
+    watcher = table.engine.edges["b"].servo
+    monkeypatch.setattr(watcher, "sync", lambda *a: Command(123_456.0, 1 << 40, None, "out of turn"))
+    table.clear()
+    for _ in range(3):
+        table.serve(TWO, 1, domain=24)
+        table.serve(ONE, 1)
+    assert table.engine.edges["b"].measurements >= 2
+    assert table.commands(StepClock) == []
+    assert 123_456.0 not in [c.ppb for c in table.commands(SetFrequency)]
+
+
 def test_the_next_takes_over_when_the_steering_one_falls_silent() -> None:
     table = two_instances()
-    for _ in range(8):
+    table.oscillator["clock"] = 8_000.0
+    for _ in range(20):
         table.serve(ONE, 1)
         table.serve(TWO, 1, domain=24)
     assert steering(table) == "a"
+    assert table.frequency["clock"] == pytest.approx(-8_000, abs=50)
     frequency = table.frequency["clock"]
     table.clear()
     table.serve(TWO, 25, domain=24)
     assert steering(table) == "b"
+    assert table.commands(SetFrequency)
     # the clock goes on from the frequency it had
     assert all(abs(c.ppb - frequency) < 50 for c in table.commands(SetFrequency))
     table.serve(ONE, 8)
@@ -363,3 +383,48 @@ def test_an_engine_without_anything_to_do_has_no_deadline_but_housekeeping() -> 
     assert engine.next_deadline() == 0
     engine.timer(0)
     assert engine.next_deadline() == S
+
+
+def test_an_edge_that_can_say_nothing_takes_no_clock_from_one_that_can() -> None:
+    """Its master never answers Delay_Req: Sync alone is no offset."""
+    table = two_instances()
+    table.serve(TWO, 8, domain=24)
+    for _ in range(20):
+        table.announce(ONE, times=1)
+        table.receive(ONE.sync())
+        table.receive(ONE.follow_up(table.epoch_ns + table.now))
+        table.serve(TWO, 1, domain=24)
+    assert steering(table) == "b"
+    assert table.engine.edges["b"].servo.state is ServoState.LOCKED
+
+
+def test_a_hand_over_never_steps_a_clock_in_service() -> None:
+    table = two_instances()
+    table.serve(TWO, 10, domain=24)
+    assert abs(table.error_ns["clock"]) < 1_000
+    table.clear()
+    # the other master is 50 us ahead: beyond the threshold of a first step
+    for _ in range(20):
+        table.receive(ONE.announce())
+        table.receive(ONE.sync())
+        table.receive(ONE.follow_up(table.epoch_ns + table.now + 50_000))
+        table.run(0.001)
+        table.answer(ONE, error_ns=50_000)
+        table.run(0.999)
+    assert steering(table) == "a"
+    assert table.commands(StepClock) == []
+
+
+def test_a_step_to_an_absurd_time_is_refused() -> None:
+    table = Table(plan(instance("a")), ptp_s=1_767_225_637)
+    table.start()
+    absurd = (1 << 47) * S
+    for _ in range(10):
+        table.receive(ONE.announce())
+        table.receive(ONE.sync())
+        table.receive(ONE.follow_up(absurd + table.now))
+        table.run(0.001)
+        table.answer(ONE, error_ns=absurd - table.epoch_ns)
+        table.run(0.999)
+    assert table.commands(StepClock) == []
+    assert table.events("implausible-time")

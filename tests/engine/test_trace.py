@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptpstack.clocks.oscillator import OscillatorModel
+from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.engine.plan import EnginePlan, InstancePlan, ReferencePlan, plan_as_dict, plan_from_dict
 from ptpstack.engine.trace import RecordedEngine, TraceError, open_for_writing, read_trace, replay
 from ptpstack.protocol.options import PortOptions, QualityTable, TimeProperties
 from ptpstack.servo.options import ServoOptions
 from ptpstack.sim.build import make_node
 from ptpstack.sim.delays import PathDelay
-from ptpstack.sim.network import Segment
+from ptpstack.sim.network import Segment, SimNode
 from ptpstack.sim.world import World
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapEntry
@@ -89,6 +90,55 @@ def test_a_replay_is_identical(trace: Path) -> None:
     assert lines[-1][2] == {"in": result.inputs, "out": result.decisions}
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_any_scenario_replays(seed: int, tmp_path: Path) -> None:
+    """Several instances on several clocks, a measured reference, links, losses and orders at random."""
+    rng = random.Random(seed)
+    world = World()
+    segments = [Segment(world, default=PathDelay(2000, jitter_ns=500, loss=0.05, seed=seed * 7 + n)) for n in range(2)]
+    for n, segment in enumerate(segments):
+        for number in (1, 2):
+            quality = ClockQuality(rng.choice([6, 7, 248]), 0x21, 0x4E5D)
+            peer = make_node(world, f"m{n}{number}", 10 * n + number, seed=seed, quality=quality, domain=n)
+            segment.attach(peer, "p1/sim")
+            peer.start(rng.random())
+    clocks = {
+        name: SimulatedClock(world.base, OscillatorModel(rng.gauss(0, 20_000), wander_ppb=5.0), seed=seed, name=name)
+        for name in ("one", "two")
+    }
+    ports = (PortOptions("p1/sim"), PortOptions("p2/sim"))
+    many = plan(
+        instance("a", clock="one", ports=ports),
+        instance("b", clock="one", ports=ports, domain=1),
+        instance("c", clock="two", channel="p1/sim", domain=2),
+        references=(ReferencePlan("two", "measured", holdover_spec_s=10.0),) if seed % 2 else (),
+        seed=seed,
+    )
+    path = tmp_path / "any.trace"
+    recorded = RecordedEngine(many, open_for_writing(str(path)))
+    node = SimNode(world, "many", recorded, clocks)
+    node.lose_stamp = lambda: rng.random() < 0.05
+    for n, segment in enumerate(segments, 1):
+        segment.attach(node, f"p{n}/sim")
+    node.start(1.0)
+    for turn in range(2, 40):
+        world.run(turn + rng.random())
+        match rng.randrange(8):
+            case 0:
+                node.set_link(f"p{rng.randint(1, 2)}/sim", rng.random() < 0.5)
+            case 1:
+                name, priority = rng.choice("abc"), rng.choice([None, rng.randrange(256)])
+                node.perform(recorded.set_priorities(name, world.elapsed_ns, priority, rng.randrange(256)))
+            case 2 if seed % 2:
+                state = rng.choice(["locked", "holdover", "free-running"])
+                node.perform(recorded.declare_reference("two", state, rng.choice([None, 13]), world.elapsed_ns))
+    recorded.close_trace(world.elapsed_ns)
+    result = replay(str(path))
+    assert result.identical, result.divergence
+    assert result.complete
+    assert result.inputs > 200
+
+
 def test_two_recordings_of_one_scenario_are_the_same_octets(trace: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.trace"
     record(again)
@@ -154,6 +204,13 @@ def test_a_decision_left_out_or_put_in_is_reported(trace: Path, tmp_path: Path) 
     missing = replay(write(tmp_path / "missing.trace", lines[:index] + lines[index + 1 :])).divergence
     assert missing is not None
     assert missing.line == index + 1
+    last_of_input = next(i for i in range(40, len(lines)) if lines[i][0] == "out" and lines[i + 1][0] == "in")
+    forgotten = replay(
+        write(tmp_path / "forgotten.trace", lines[:last_of_input] + lines[last_of_input + 1 :])
+    ).divergence
+    assert forgotten is not None
+    assert (forgotten.line, forgotten.recorded) == (last_of_input + 1, None)
+    assert "recorded nothing" in forgotten.sentence()
     doubled = replay(write(tmp_path / "doubled.trace", lines[: index + 1] + lines[index:])).divergence
     assert doubled is not None
     assert doubled.line == index + 2

@@ -89,11 +89,11 @@ def test_BC_14_synchronization_uncertain_propagates() -> None:
     bench.run(3)
     assert not bench.sent(Announce)[-1].flags & Flag.SYNCHRONIZATION_UNCERTAIN
     bench.receive(peer.announce(flags=FLAGS | Flag.SYNCHRONIZATION_UNCERTAIN))
-    bench.run(0)
+    bench.run(0.25)
     assert bench.sent(Announce)[-1].flags & Flag.SYNCHRONIZATION_UNCERTAIN
     assert bench.instance.data.parent.synchronization_uncertain
     bench.receive(peer.announce())
-    bench.run(0)
+    bench.run(0.25)
     assert not bench.sent(Announce)[-1].flags & Flag.SYNCHRONIZATION_UNCERTAIN
 
 

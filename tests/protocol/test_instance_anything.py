@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ actions = st.one_of(
     st.tuples(st.just("delay-resp"), st.integers(0, 3), st.integers(-128, 127), corrections),
     st.tuples(st.just("garbage"), ports, st.binary(min_size=34, max_size=90)),
     st.tuples(st.just("damaged"), peers, ports, st.integers(0, 63), st.integers(0, 255), st.integers(34, 80)),
+    st.tuples(st.just("flood"), ports, st.integers(1, 30)),
     st.tuples(st.just("advance"), st.sampled_from([0, 1, S // 10, S, 3 * S, 10 * S])),
     st.tuples(st.just("advance"), st.sampled_from([S, 3 * S, 10 * S])),
     st.tuples(st.just("late"), st.integers(0, 20 * S)),
@@ -81,7 +83,14 @@ class History:
                 "any",
                 identity(0x50),
                 tuple(
-                    PortOptions(f"p{n}", foreign_master_capacity=CAPACITY, server_only=role == "server" and n != 2)
+                    PortOptions(
+                        f"p{n}",
+                        foreign_master_capacity=CAPACITY,
+                        server_only=role == "server" and n != 2,
+                        # some ask often, some are patient: so that the caps are reached
+                        log_min_delay_req_interval=-4 if seed % 2 else 0,
+                        announce_receipt_timeout=10 if seed % 3 == 0 else 3,
+                    )
                     for n in range(1, count + 1)
                 ),
                 quality=ClockQuality(clock_class, 0x21, 0x4E5D),
@@ -129,6 +138,9 @@ class History:
         if name == "announce":
             for _ in range(a[3]):
                 self.frame(a[1], self.peers[a[0]].announce(**a[2]))
+        elif name == "flood":
+            for n in range(a[1]):
+                self.frame(a[0], Peer(1000 + n, priority1=255).announce())
         elif name == "parent-sync":
             found = self.parent()
             if found is not None:
@@ -173,7 +185,11 @@ class History:
             quality = ClockQuality(a[0], 0x21, 0x4E5D)
             self.do(instance.set_quality(quality, TimeProperties(current_utc_offset=a[1]), self.now))
         elif name == "priorities":
-            self.do(instance.set_priorities(self.now, *a))
+            if instance.options.client_only:
+                with pytest.raises(ValueError, match="client-only"):
+                    instance.set_priorities(self.now, *a)
+            else:
+                self.do(instance.set_priorities(self.now, *a))
         elif name == "locked":
             self.do(instance.synchronised(a[0], self.now, "any"))
         elif name == "step":

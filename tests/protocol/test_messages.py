@@ -362,9 +362,9 @@ def test_a_stamp_before_the_epoch_is_counted_not_raised() -> None:
     """A PHC that starts at 0 has times before its epoch once latencies are taken off: nothing a Timestamp can say."""
     bench = master(port={"ingress_latency_ns": 500.0})
     assert bench.receive(CLIENT.delay_req(), stamp=100 << 16) == []
-    assert bench.port().counters["stamp-before-epoch"] == 1
+    assert bench.port().counters["stamp-out-of-range"] == 1
     bench.egress = lambda message: -1
     bench.run(1.5)
     assert bench.sent(Sync)
     assert bench.sent(FollowUp) == []
-    assert bench.port().counters["stamp-before-epoch"] >= 2
+    assert bench.port().counters["stamp-out-of-range"] >= 2

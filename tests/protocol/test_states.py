@@ -153,6 +153,6 @@ def test_the_diagram_shows_every_arc_once(table: StateTable) -> None:
 
 def test_the_documents_are_in_step_with_the_tables() -> None:
     result = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "generate_docs.py"), "--check"], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-m", "tools.generate_docs", "--check"], capture_output=True, text=True, cwd=ROOT
     )
     assert result.returncode == 0, result.stderr

@@ -413,3 +413,40 @@ def test_every_command_has_a_reason(factory: Factory) -> None:
     assert all(c.reason for c in rig.commands)
     assert rig.servo.reason
     assert rig.servo.name
+
+
+def test_a_master_lost_before_the_lock_leaves_no_last_correction_behind(factory: Factory) -> None:
+    rig = Rig(factory, oscillator_ppb=1_000.0)
+    rig.run(60)
+    held = rig.command_ppb
+    rig.master_error_ns = 2_000_000.0
+    while abs(rig.command_ppb - held) < 10_000:  # a gate may set the first aside
+        rig.run(1)
+    hurried = abs(rig.command_ppb - held)
+    rig.obey(rig.servo.lost(rig.now))
+    # what the integral took on since, not the whole correction
+    assert abs(rig.command_ppb - held) < 0.6 * hurried
+
+
+def test_the_bound_grows_without_measurements(factory: Factory) -> None:
+    rig = Rig(factory, oscillator_ppb=1_000.0)
+    rig.run(60)
+    rig.obey(rig.servo.lost(rig.now))
+    bounds = []
+    for _ in range(3):
+        estimate = rig.servo.estimate(rig.now)
+        assert estimate is not None
+        assert estimate.bound_ns is not None
+        bounds.append(estimate.bound_ns)
+        rig.pass_time(600)
+    assert bounds[0] < bounds[1] < bounds[2]
+    assert bounds[2] - bounds[1] > 1.5 * (bounds[1] - bounds[0]), "faster than linear: the frequency walks"
+
+
+def test_no_bound_without_a_known_path(factory: Factory) -> None:
+    rig = Rig(factory)
+    rig.run(20)
+    rig.obey(rig.servo.lost(rig.now))
+    rig.servo.new_master(rig.now)
+    estimate = rig.servo.estimate(rig.now)
+    assert estimate is None or estimate.bound_ns is None

@@ -107,6 +107,8 @@ def test_the_best_takes_over_again_when_it_comes_back() -> None:
     assert grandmaster_of(client) == identity(1)
     assert [states(m)[0] for m in masters] == ["MASTER", "PASSIVE", "PASSIVE"]
     assert worst < 10_000
+    # a segment never hands a frame back to its sender
+    assert {instance_of(n).ports[0].counters["drop-own-message"] for n in (*masters, client)} == {0}
 
 
 # -------------------------------------------------------------------------------------------------------- chains
