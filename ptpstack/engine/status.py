@@ -124,9 +124,17 @@ def _port(port: Port, now: int) -> dict[str, Any]:
         "log_min_delay_req_interval": port.ds.log_min_delay_req_interval,
         "announce_receipt_timeout": port.ds.announce_receipt_timeout,
         "server_only": port.ds.server_only,
-        "counters": dict(sorted(port.counters.items())),
+        "counters": _counters(port),
         "decision": None if port.decision is None else port.decision.as_dict(),
     }
+
+
+def _counters(port: Port) -> dict[str, int]:
+    counters = dict(port.counters)
+    if port.foreign.evicted:
+        # Announces whose sender never came to qualify: it had to make room for another stranger
+        counters["drop-foreign-master-evicted"] = port.foreign.evicted
+    return dict(sorted(counters.items()))
 
 
 def _time_properties(properties: TimeProperties) -> dict[str, Any]:

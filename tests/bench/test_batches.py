@@ -95,3 +95,15 @@ def test_replies_to_invented_addresses_do_not_stop_what_goes_to_the_group(
     a.send_general_all(frames(20))
     assert a.counters()["send_errors"] == before
     assert [f for f in arrived(b) if len(f) == 54] == [frames(2)[1], *frames(20)]
+
+
+def test_a_channel_says_whether_something_is_left(pair: tuple[Channel, Channel]) -> None:
+    a, b = pair
+    fd = b.receive_filenos()[-1]
+    a.send_general_all(frames(5))
+    assert (len(b.receive(fd, 3)), b.drained) == (3, False)
+    # exactly as many as are there: not known yet
+    assert (len(b.receive(fd, 2)), b.drained) == (2, False)
+    assert (b.receive(fd, 1), b.drained) == ([], True)
+    a.send_general_all(frames(2))
+    assert (len(b.receive(fd, 8)), b.drained) == (2, True)

@@ -38,8 +38,9 @@ def test_a_flood_takes_nothing_from_those_who_are_served(
     assert outcome.counters["tx-sync"] - outcome.counters["tx-follow_up"] in (0, 1)
     assert outcome.rss_growth < 10 << 20
 
-    # the honest client
-    assert set(outcome.client_states) == {"SLAVE"}
+    # the honest client; on a saturated machine software stamps may be late by more than the servo calls locked
+    # (20 us), which it then says (UNCALIBRATED). It goes on following, and its true error stays small.
+    assert set(outcome.client_states) <= {"SLAVE", "UNCALIBRATED"}
     assert set(outcome.client_grandmasters) == {outcome.gm_identity}
     assert max(abs(error) for error in outcome.client_errors_ns) < 250_000
 
@@ -55,6 +56,7 @@ def test_a_flood_takes_nothing_from_those_who_are_served(
         assert outcome.counters["drop-announce-server-only"] > 0
     else:
         assert 0 < outcome.foreign_masters <= 16
+        assert outcome.counters["drop-foreign-master-evicted"] > 0
     # a counter's name never comes from the network
     assert len(names) < 60
 
@@ -62,5 +64,7 @@ def test_a_flood_takes_nothing_from_those_who_are_served(
 def test_unknown_variants_and_kinds_are_refused_before_anything_is_built() -> None:
     with pytest.raises(ValueError, match="server-only, electing"):
         run("both")
+    with pytest.raises(ValueError, match="grandmaster alone"):
+        run("server-only", everybody=True)
     with pytest.raises(ValueError, match="unknown kind 'annonce'"):
         run(VARIANTS[0], kinds=["annonce"])

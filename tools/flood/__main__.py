@@ -17,7 +17,8 @@ All runs in network namespaces of its own: nothing else can be reached, and noth
 
 examples:
   python -m tools.flood                                    200 000 frames/s for 10 s at a server-only grandmaster
-  python -m tools.flood --variant electing                 to everybody, under identities never used before
+  python -m tools.flood --variant electing                 under identities never used before
+  python -m tools.flood --variant electing --everybody     to the group: client and listener get it as well
   python -m tools.flood --rate 0 --seconds 30              as fast as this machine can
   python -m tools.flood --kinds tlv-bomb --random-share 0  one kind only
   python -m tools.flood --transport l2 --json              Ethernet; everything that was seen, as JSON
@@ -32,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--variant", choices=VARIANTS, default=VARIANTS[0])
+    parser.add_argument("--everybody", action="store_true", help="send to the group (electing only)")
     parser.add_argument("--rate", type=float, default=200_000, metavar="N", help="frames/s, 0: no limit")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="at most (default 10)")
     parser.add_argument("--count", type=int, default=10_000_000, metavar="N", help="at most (default 10 000 000)")
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     try:
         outcome = run(options.pop("variant"), **options)
-    except FloodError as error:
+    except (FloodError, ValueError) as error:
         print(f"flood: {error}", file=sys.stderr)
         return 1
     print(json.dumps(outcome.as_dict(), indent=1) if as_json else tell(outcome))
