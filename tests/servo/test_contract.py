@@ -121,7 +121,7 @@ def test_offset_is_this_clock_minus_its_master(factory: Factory, error_ns: float
 @pytest.mark.parametrize("error_ns", [5_000.0, -5_000.0])
 def test_a_clock_ahead_is_slowed_and_a_clock_behind_hurried(factory: Factory, error_ns: float) -> None:
     rig = Rig(factory, error_ns=error_ns)
-    rig.run(4)
+    rig.run(8)
     frequencies = [c.frequency_ppb for c in rig.commands if c.frequency_ppb]
     assert frequencies
     assert math.copysign(1, frequencies[0]) == -math.copysign(1, error_ns)
