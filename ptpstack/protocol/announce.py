@@ -7,6 +7,8 @@ from ptpstack.protocol.datasets import DataSets
 from ptpstack.protocol.foreign import ForeignMaster
 from ptpstack.protocol.options import TimeProperties
 from ptpstack.wire.messages import Announce
+from ptpstack.wire.tlv import Tlv
+from ptpstack.wire.tlvs.registry import propagates
 from ptpstack.wire.types import ClockIdentity, Flag, PortIdentity
 
 _NO_IDENTITY = bytes(8)
@@ -45,9 +47,15 @@ def fill_announce(message: Announce, data: DataSets) -> None:
     message.grandmaster = parent.grandmaster_identity
     message.steps_removed = data.current.steps_removed
     message.time_source = properties.time_source
+    message.tlvs = parent.propagated_tlvs
     message.flags = time_flags(properties) | (
         Flag.SYNCHRONIZATION_UNCERTAIN if data.current.synchronization_uncertain else 0
     )
+
+
+def propagated_tlvs(announce: Announce) -> tuple[Tlv, ...]:
+    """What a boundary clock attaches to its own Announce (14.2), as it came, in its order. It fits: it came in one."""
+    return tuple(tlv for tlv in announce.tlvs if propagates(tlv.tlv_type)) if announce.tlvs else ()
 
 
 def time_flags(properties: TimeProperties) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ptpstack.protocol.options import TimeProperties
+from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, PortState
 
 
@@ -45,6 +46,8 @@ class ParentDS:
     parent_stats: bool = False
     observed_offset_scaled_log_variance: int = 0xFFFF
     observed_clock_phase_change_rate: int = 0x7FFFFFFF
+    #: TLVs of the parent's newest Announce that a boundary clock hands on (14.2)
+    propagated_tlvs: tuple[Tlv, ...] = ()
 
 
 @dataclass(slots=True)
@@ -86,4 +89,5 @@ class DataSets:
         p.grandmaster_priority2 = d.priority2
         p.protocol_address = ""
         p.synchronization_uncertain = False
+        p.propagated_tlvs = ()
         self.time_properties = self.own_time_properties

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ptpstack.protocol.announce import candidate, fill_announce, refusal_of, time_properties
+from ptpstack.protocol.announce import candidate, fill_announce, propagated_tlvs, refusal_of, time_properties
 from ptpstack.protocol.comparison import Candidate
 from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.protocol.decision import Decision
@@ -392,6 +392,7 @@ class Instance:
         parent.grandmaster_priority2 = announce.priority2
         parent.protocol_address = address
         parent.synchronization_uncertain = bool(announce.flags & Flag.SYNCHRONIZATION_UNCERTAIN)
+        parent.propagated_tlvs = propagated_tlvs(announce)
         data.current.steps_removed = announce.steps_removed + 1
         data.time_properties = time_properties(announce)
         if anew or old != announce.source:

@@ -8,6 +8,7 @@ from ptpstack.protocol.options import TimeProperties
 from ptpstack.wire.codec import encode
 from ptpstack.wire.messages import Announce, Signaling, Sync
 from ptpstack.wire.tlv import Tlv
+from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator
 from ptpstack.wire.types import ALL_CLOCKS, Flag, PortIdentity
 from tests.protocol.bench import GRANDMASTER, Bench, Peer, S, identity
 
@@ -124,3 +125,42 @@ def test_a_boundary_clock_that_loses_its_parent_serves_its_own_time_and_says_so(
     assert bench.instance.data.time_properties == TimeProperties()
     syncs = [when for when, _ in bench.sent_at(Sync, 2)]
     assert max(b - a for a, b in itertools.pairwise(syncs)) <= S
+
+
+def _handed_on(bench: Bench, peer: Peer, *tlvs: Tlv) -> list[tuple[int, bytes]]:
+    """TLVs of our Announce on a MASTER port while the parent's carries ``tlvs``."""
+    peer.fields["tlvs"] = tlvs
+    bench.run(4)
+    bench.clear()
+    bench.run(3)
+    announces = bench.sent(Announce, port=2)
+    assert announces
+    return [(t.tlv_type, t.value) for t in announces[-1].tlvs]
+
+
+def test_MSG_23_and_25_tlvs_that_propagate_are_attached_unknown_or_not_and_in_their_order() -> None:
+    bench, peer = boundary()
+    first, second = Tlv(0x4ABC, b"\x01\x02\x03\x04"), Tlv(0x7F05, b"")
+    assert _handed_on(bench, peer, first, second) == [(0x4ABC, first.value), (0x7F05, b"")]
+    # the newest Announce of the parent counts
+    assert _handed_on(bench, peer) == []
+
+
+def test_MSG_24_other_tlvs_are_not_handed_on() -> None:
+    bench, peer = boundary()
+    assert _handed_on(bench, peer, Tlv(0x0FFF, b"\0\0"), Tlv(0x8ABC, b"\0\0"), Tlv(0x0003, bytes(8))) == []
+
+
+def test_BC_10_alternate_time_offsets_are_handed_on() -> None:
+    bench, peer = boundary()
+    offset = AlternateTimeOffsetIndicator(key=1, current_offset_s=3563, display_name="CET")
+    assert _handed_on(bench, peer, offset) == [(0x0009, offset.value)]
+
+
+def test_nothing_of_a_former_parent_is_handed_on() -> None:
+    bench, peer = boundary()
+    assert _handed_on(bench, peer, Tlv(0x4ABC, b"\0\0"))
+    bench.silence(peer)
+    bench.run(30)
+    assert bench.instance.is_grandmaster
+    assert bench.sent(Announce)[-1].tlvs == ()
