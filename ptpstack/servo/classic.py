@@ -15,7 +15,7 @@ from ptpstack.servo.options import GAINS, ServoOptions
 from ptpstack.servo.pi import PiAction, PiController
 from ptpstack.servo.spike_gate import SpikeGate
 from ptpstack.timebase.estimate import Estimate
-from ptpstack.timebase.units import sns_to_float_ns
+from ptpstack.timebase.units import float_ns_to_sns, sns_to_float_ns
 
 #: Offsets kept for the statistical part of the bound.
 _WINDOW = 32
@@ -132,7 +132,8 @@ class ClassicServo:
 
     def _offset(self, offset_sns: int, clock_sns: int, now_ns: int) -> Command | None:
         offset_ns = sns_to_float_ns(offset_sns)
-        if not self._gate.admits(offset_ns) and self._state is ServoState.LOCKED:
+        settled = self._pi.running if self._steering else self._state is ServoState.LOCKED
+        if settled and not self._gate.admits(offset_ns):
             self.reason = f"offset {offset_ns:+.0f} ns set aside: a spike among its neighbours"
             return None
         self._offset_ns = offset_ns
@@ -141,11 +142,14 @@ class ClassicServo:
         self.samples += 1
         command = None
         if self._steering:
+            started = self._pi.running
             answer = self._pi.sample(offset_ns, clock_sns)
             self.reason = answer.reason
+            if self._pi.running and not started:
+                self._gate.expect(self._pi.start_residuals)
             if answer.action is PiAction.STEP:
                 self._judge(math.inf)
-                return Command(answer.frequency_ppb, -offset_sns, None, answer.reason)
+                return Command(answer.frequency_ppb, -float_ns_to_sns(answer.offset_ns), None, answer.reason)
             if answer.action is PiAction.ADJUST:
                 command = Command(answer.frequency_ppb, None, None, answer.reason)
             else:
@@ -185,7 +189,8 @@ class ClassicServo:
         self._sync = None
         self._rate_ratio = 1.0
         self._offsets.clear()
-        self._gate.clear()
+        # the jitter is the same after a step
+        self._gate.expect(self._pi.start_residuals)
         self._offset_at_ns = None
         if not self._pi.running:
             self._pi.restart()

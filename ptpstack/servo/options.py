@@ -15,7 +15,11 @@ class PiGains:
     ki_exponent: float = 0.4
     kp_norm_max: float = 0.7
     ki_norm_max: float = 0.3
-    #: begin with the gains of a least squares fit over all samples since the start, until they have sunk to these
+    #: offsets that the first frequency and the first step are made of
+    start_samples: int = 2
+    #: s that they cover at least; 0: 0.016 / ki
+    start_span_s: float = 0.0
+    #: go on with the gains of a least squares fit over all samples since the start, until they have sunk to these
     least_squares_start: bool = False
     #: set aside an offset that is this many times the usual spread away from its neighbours; 0: take every one
     spike_gate: float = 0.0
@@ -31,9 +35,11 @@ class PiGains:
 #: The constants that linuxptp uses, so that its results can be reproduced (facts: state machines 9).
 LINUXPTP_HARDWARE = PiGains(0.7, 0.3)
 LINUXPTP_SOFTWARE = PiGains(0.1, 0.001)
-#: Our own for software stamps: they settle in seconds rather than minutes, still average the jitter, and do not run
-#: after a single packet that the scheduler held up.
-SOFTWARE = PiGains(0.3, 0.05, least_squares_start=True, spike_gate=6.0, first_delays=3)
+#: Our own for software stamps: a robust start of a few samples that settles in seconds rather than minutes, then gains
+#: small enough to average the jitter of a switched path, and no running after a packet that the scheduler held up.
+SOFTWARE = PiGains(
+    0.1, 0.004, start_samples=5, start_span_s=2.0, least_squares_start=True, spike_gate=6.0, first_delays=3
+)
 
 GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software": LINUXPTP_SOFTWARE}
 

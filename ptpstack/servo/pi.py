@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ptpstack.servo.options import GAINS, ServoOptions
+from ptpstack.servo.spike_gate import median
 
 #: The first two samples lie at least this / ki seconds apart: the larger the integral gain, the less the first
 #: frequency matters.
 _FREQUENCY_ESTIMATE_SPAN = 0.016
 _LONGEST_SPAN_S = 1000.0
+#: A fast master's start is thinned out to this: the fit looks at all pairs.
+_MOST_START_SAMPLES = 33
 
 
 class PiAction(Enum):
@@ -27,6 +30,8 @@ class PiAnswer:
     action: PiAction
     frequency_ppb: float
     reason: str
+    #: the offset that a STEP is to take away, ns
+    offset_ns: float = 0.0
 
 
 class PiController:
@@ -37,13 +42,16 @@ class PiController:
         self.drift_ppb = 0.0
         #: what the clock was last told, ppb: samples of a start are measured against it
         self._output_ppb = 0.0
-        self._first: tuple[float, int] | None = None
+        #: offsets of the start: (clock time sns, offset ns)
+        self._start: list[tuple[int, float]] = []
         self._running = False
+        #: how far the offsets of the start lay from their line, ns: what jitter to expect
+        self.start_residuals: list[float] = []
         self._ever_stepped = False
         self.kp = self.ki = 0.0
         self._interval_s = 1.0
-        #: samples since the start; the first two gave the frequency
-        self._samples = 2
+        #: samples so far, those of the start included
+        self._samples = 0
         self.set_interval(1.0)
 
     def set_interval(self, interval_s: float) -> None:
@@ -90,9 +98,9 @@ class PiController:
     def restart(self) -> None:
         """Learn the frequency anew from two samples, against what the clock runs with now."""
         self.drift_ppb = self._output_ppb
-        self._first = None
+        self._start.clear()
         self._running = False
-        self._samples = 2
+        self._samples = 0
 
     def hold(self) -> float:
         """The frequency to go on with when nothing is measured any more: the integral's, not the last correction."""
@@ -128,17 +136,31 @@ class PiController:
                 # no integration while the output is clamped: it would only wind up
                 self.drift_ppb -= integral
             return PiAnswer(PiAction.ADJUST, allowed, f"offset {offset_ns:+.1f} ns")
-        if self._first is None:
-            self._first = (offset_ns, local_sns)
-            return PiAnswer(PiAction.WAIT, self.drift_ppb, "first sample")
-        first_offset, first_local = self._first
-        span_s = (local_sns - first_local) / 65536e9
-        if span_s <= 0:
-            self._first = None
-            return PiAnswer(PiAction.WAIT, self.drift_ppb, "the clock went backwards between the first samples")
-        if span_s * 1.001 < min(_FREQUENCY_ESTIMATE_SPAN / self.ki, _LONGEST_SPAN_S):
-            return PiAnswer(PiAction.WAIT, self.drift_ppb, f"frequency: {span_s:.1f} s are not enough yet")
-        self.drift_ppb = self._clamp(self.drift_ppb - (offset_ns - first_offset) / span_s)
+        start = self._start
+        backwards = bool(start) and local_sns <= start[-1][0]
+        if backwards:
+            start.clear()
+        start.append((local_sns, offset_ns))
+        if backwards:
+            return PiAnswer(PiAction.WAIT, self.drift_ppb, "the clock went backwards: start anew")
+        gains = GAINS[options.gains]
+        if len(start) < gains.start_samples:
+            return PiAnswer(PiAction.WAIT, self.drift_ppb, f"start: {len(start)} of {gains.start_samples} samples")
+        span_s = (local_sns - start[0][0]) / 65536e9
+        needed_s = gains.start_span_s or min(_FREQUENCY_ESTIMATE_SPAN / self.ki, _LONGEST_SPAN_S)
+        if span_s * 1.001 < needed_s:
+            if gains.start_samples == 2:
+                # linuxptp's start: two samples far enough apart; those between do not count
+                del start[1:]
+            elif len(start) >= _MOST_START_SAMPLES:
+                del start[1::2]
+            return PiAnswer(PiAction.WAIT, self.drift_ppb, f"start: {span_s:.1f} s of {needed_s:.1f} s")
+        slope_ppb, offset_ns = _line(start)
+        end = start[-1][0]
+        self.start_residuals = [v - offset_ns - slope_ppb * ((at - end) / 65536e9) for at, v in start]
+        self.drift_ppb = self._clamp(self.drift_ppb - slope_ppb)
+        self._samples = len(start)
+        start.clear()
         self._running = True
         first_limit = options.first_step_threshold_ns
         if (not self._ever_stepped and first_limit and abs(offset_ns) > first_limit) or (
@@ -149,10 +171,24 @@ class PiController:
                 PiAction.STEP,
                 self.drift_ppb,
                 f"offset {offset_ns:+.0f} ns is beyond the step threshold: step; frequency {self.drift_ppb:+.1f} ppb",
+                offset_ns,
             )
         self._ever_stepped = True
         frequency = self.drift_ppb
         if self._least_squares:
             # an offset too small to step has to go before the fit goes on: it would be taken for a frequency
-            frequency = self._clamp(frequency - self._gains()[0] * offset_ns)
-        return PiAnswer(PiAction.ADJUST, frequency, f"frequency {self.drift_ppb:+.1f} ppb from two samples")
+            frequency = self._clamp(frequency - offset_ns / self._interval_s)
+        return PiAnswer(PiAction.ADJUST, frequency, f"frequency {self.drift_ppb:+.1f} ppb from {self._samples} samples")
+
+
+def _line(samples: list[tuple[int, float]]) -> tuple[float, float]:
+    """(slope in ns/s, value at the last sample in ns) of a straight line through (sns, ns) samples.
+
+    Medians (of the slopes of all pairs, then of what each sample says of the end), so that one packet that was held up
+    among five does no harm. Through two samples it is the line through them.
+    """
+    points = [((at - samples[-1][0]) / 65536e9, value) for at, value in samples]
+    slope = median(
+        (vb - va) / (tb - ta) for index, (ta, va) in enumerate(points) for tb, vb in points[index + 1 :] if tb > ta
+    )
+    return slope, median(value - slope * at for at, value in points)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 
 _NEIGHBOURS = 15
-_ENOUGH = 6
+_ENOUGH = 5
 #: A third spike in a row is no spike but news.
 _IN_A_ROW = 2
 #: The median of absolute deviations, times this, is the standard deviation of a normal distribution.
@@ -15,7 +15,7 @@ _NORMAL = 1.4826
 _FLOOR_NS = 200.0
 
 
-def _median(values: Iterable[float]) -> float:
+def median(values: Iterable[float]) -> float:
     # not that of the statistics module, which brings decimals and fractions into every node's memory
     ordered = sorted(values)
     middle = len(ordered) // 2
@@ -35,12 +35,17 @@ class SpikeGate:
         self._recent.clear()
         self._in_a_row = 0
 
+    def expect(self, offsets_ns: Iterable[float]) -> None:
+        """Begin with these as neighbours."""
+        self.clear()
+        self._recent.extend(offsets_ns)
+
     def admits(self, offset_ns: float) -> bool:
         recent = self._recent
         spike = False
         if self._times and len(recent) >= _ENOUGH:
-            middle = _median(recent)
-            spread = _NORMAL * _median(abs(x - middle) for x in recent)
+            middle = median(recent)
+            spread = _NORMAL * median(abs(x - middle) for x in recent)
             spike = abs(offset_ns - middle) > max(self._times * spread, _FLOOR_NS)
         recent.append(offset_ns)
         if spike and self._in_a_row < _IN_A_ROW:

@@ -46,7 +46,7 @@ def test_the_first_samples_must_lie_far_enough_apart() -> None:
     for n in range(1, 16):
         answer = pi.sample(10.0 * n, n * SECOND)
         assert answer.action is PiAction.WAIT
-        assert "not enough" in answer.reason
+        assert "of 16.0 s" in answer.reason
     answer = pi.sample(160.0, 16 * SECOND)
     assert answer.action is PiAction.ADJUST
     assert answer.frequency_ppb == pytest.approx(-10.0)
@@ -90,8 +90,8 @@ def test_a_clock_that_went_backwards_starts_it_anew() -> None:
     answer = pi.sample(0.0, 9 * SECOND)
     assert answer.action is PiAction.WAIT
     assert "backwards" in answer.reason
-    pi.sample(0.0, 11 * SECOND)
-    assert pi.sample(5.0, 12 * SECOND).frequency_ppb == pytest.approx(-5.0)
+    # the one that went backwards is the first of a new start
+    assert pi.sample(5.0, 10 * SECOND).frequency_ppb == pytest.approx(-5.0)
 
 
 def test_the_output_is_clamped_and_the_integral_stands_still_meanwhile() -> None:
