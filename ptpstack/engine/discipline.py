@@ -72,10 +72,13 @@ class SteeredClock:
         if current in able and locked(current) and chosen.servo.samples < PROOF_SAMPLES:
             return False
         self.steering = chosen
-        for edge in self.edges:
-            if edge is not chosen:
-                edge.servo.watch_only()
-        chosen.servo.take_over(self.frequency_ppb, in_service=current is not None or self.steps > 0)
+        left_with = [edge.servo.watch_only() for edge in self.edges if edge is not chosen]
+        settled = next((ppb for ppb in left_with if ppb is not None), None)
+        if settled is not None:
+            # not the last correction, which was made to be undone by the next
+            self.frequency_ppb = settled
+        in_service = current is not None or self.steps > 0
+        chosen.servo.take_over(self.frequency_ppb, in_service=in_service, settled=settled is not None)
         self.decision = Decision(
             "steers",
             f"{chosen.name} steers {self.name}: the first usable one in order of reference, then configuration",

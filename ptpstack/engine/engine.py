@@ -25,6 +25,9 @@ from ptpstack.wire.types import format_clock_identity
 
 #: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources.
 HOUSEKEEPING_NS = 1_000_000_000
+#: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
+#: and no divisor of the usual intervals.
+STAGGER_NS = 13_000_000
 
 #: servos by the name that a configuration uses
 SERVOS: dict[str, type[ClassicServo]] = {"pi": ClassicServo}
@@ -69,9 +72,11 @@ class Engine:
                 self.clocks[reference_plan.clock].edges.append(edge)
         for index, instance_plan in enumerate(plan.instances):
             options = instance_plan.options
+            # instances that share a channel speak one after the other
+            offsets = [STAGGER_NS * len(self._routes.get(port.channel, {})) for port in options.ports]
             # the token itself says whose it is: nothing to remember, nothing to leak
             tokens = itertools.count(index, len(plan.instances)).__next__
-            instance = Instance(options, random.Random(rng.getrandbits(64)), tokens)
+            instance = Instance(options, random.Random(rng.getrandbits(64)), tokens, offsets)
             self._token_owners.append(instance)
             self.instances[options.name] = instance
             self.plans[options.name] = instance_plan

@@ -143,8 +143,11 @@ class Steering:
 
     def _arbitrate(self, name: str, now: int) -> None:
         clock = self.clocks[name]
+        before = clock.frequency_ppb
         if clock.arbitrate():
             self._emit(Event("steering", "", 0, {"clock": name, "decision": clock.decision.as_dict()}))
+            if clock.frequency_ppb != before:
+                self._emit(SetFrequency(name, clock.frequency_ppb, "handed over with the frequency that was learnt"))
             for edge in clock.edges:
                 self._report(edge, now)
 

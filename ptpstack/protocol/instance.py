@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -58,7 +58,9 @@ class Instance:
         options: InstanceOptions,
         rng: random.Random,
         new_token: Callable[[], int] | None = None,
+        transmit_offsets_ns: Sequence[int] = (),
     ) -> None:
+        """``transmit_offsets_ns``: see ``Port``, one for each port (none: 0)."""
         if options.client_only and len(options.ports) > 1:
             raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
         self.options = options
@@ -93,7 +95,11 @@ class Instance:
             current=CurrentDS(),
             time_properties=options.time_properties,
         )
-        self.ports = [Port(self, number, port, rng) for number, port in enumerate(options.ports, 1)]
+        offsets = transmit_offsets_ns or (0,) * len(options.ports)
+        self.ports = [
+            Port(self, number, port, rng, offset)
+            for number, (port, offset) in enumerate(zip(options.ports, offsets, strict=True), 1)
+        ]
         self.election: list[Recommendation] = []
         self._effects: list[Effect] = []
         self.emit = self._effects.append

@@ -78,7 +78,17 @@ class PortOwner(Protocol):
 
 
 class Port:
-    def __init__(self, instance: PortOwner, number: int, options: PortOptions, rng: random.Random) -> None:
+    def __init__(
+        self,
+        instance: PortOwner,
+        number: int,
+        options: PortOptions,
+        rng: random.Random,
+        transmit_offset_ns: int = 0,
+    ) -> None:
+        """``transmit_offset_ns`` shifts Announce and Sync in time: instances that share a wire must not all speak at
+        once. The later ones' frames queue behind the earlier ones', which every client takes for a longer path.
+        """
         self.instance = instance
         self.number = number
         self.options = options
@@ -101,6 +111,7 @@ class Port:
         self.timers: dict[str, int] = {}
         self._table = CLIENT_ONLY if instance.options.client_only else SERVER_ONLY if options.server_only else FULL
         self._rng = rng
+        self._transmit_offset_ns = transmit_offset_ns
         self._receiver = SyncReceiver(self.counters)
         self._requester = DelayRequester(rng, self.counters)
         self._ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
@@ -178,8 +189,8 @@ class Port:
         elif state is PortState.MASTER:
             # as a master the interval is our own setting again, not what a former parent asked for
             self.ds.log_min_delay_req_interval = self.options.log_min_delay_req_interval
-            self.timers[TIMER_ANNOUNCE] = now
-            self.timers[TIMER_SYNC] = now
+            self.timers[TIMER_ANNOUNCE] = now + self._transmit_offset_ns
+            self.timers[TIMER_SYNC] = now + self._transmit_offset_ns
             self._announces_sent_as_master = 0
         elif state is PortState.PASSIVE:
             self.arm_announce_receipt(now)

@@ -75,13 +75,15 @@ class Servo(Protocol):
     def steering(self) -> bool:
         """False: this servo only watches, its answers carry no command."""
 
-    def take_over(self, frequency_ppb: float, *, in_service: bool = False) -> None:
+    def take_over(self, frequency_ppb: float, *, in_service: bool = False, settled: bool = False) -> None:
         """Begin to steer a clock that runs with ``frequency_ppb`` now.
 
-        ``in_service``: it has been steered before, so a first step is not owed to it any more.
+        ``in_service``: it has been steered before, so a first step is not owed to it any more. ``settled``: that
+        frequency was learnt by a servo that was locked; it need not be learnt again.
         """
 
-    def watch_only(self) -> None: ...
+    def watch_only(self) -> float | None:
+        """Steer no more. The frequency to leave the clock with when it was settled, ppb; else None."""
 
     def clock_stepped(self) -> None:
         """Somebody stepped the clock (this servo's own steps included)."""

@@ -62,16 +62,18 @@ class ClassicServo:
     def steering(self) -> bool:
         return self._steering
 
-    def take_over(self, frequency_ppb: float, *, in_service: bool = False) -> None:
+    def take_over(self, frequency_ppb: float, *, in_service: bool = False, settled: bool = False) -> None:
         """Begin to steer a clock that runs with ``frequency_ppb``."""
         self._steering = True
-        self._pi.start_from(frequency_ppb, in_service=in_service)
+        self._pi.start_from(frequency_ppb, in_service=in_service, settled=settled)
 
-    def watch_only(self) -> None:
+    def watch_only(self) -> float | None:
         """Another edge steers the clock now: keep measuring, command nothing."""
+        settled = self._steering and self._state in (ServoState.LOCKED, ServoState.HOLDOVER)
         self._steering = False
         if self._state is ServoState.HOLDOVER:
             self._state = ServoState.UNLOCKED
+        return self._pi.drift_ppb if settled else None
 
     def path_delay_ns(self) -> float | None:
         return None if self._delay_sns is None else sns_to_float_ns(self._delay_sns)

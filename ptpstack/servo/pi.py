@@ -15,6 +15,8 @@ from ptpstack.servo.spike_gate import median
 #: frequency matters.
 _FREQUENCY_ESTIMATE_SPAN = 0.016
 _LONGEST_SPAN_S = 1000.0
+#: A correction taken over from a locked servo counts like a fit over this many samples.
+_SETTLED_SAMPLES = 20
 #: A fast master's start is thinned out to this: the fit looks at all pairs.
 _MOST_START_SAMPLES = 33
 
@@ -86,14 +88,18 @@ class PiController:
     def running(self) -> bool:
         return self._running
 
-    def start_from(self, frequency_ppb: float, *, in_service: bool = False) -> None:
+    def start_from(self, frequency_ppb: float, *, in_service: bool = False, settled: bool = False) -> None:
         """Begin with a clock that already runs with this correction (our own from before, or somebody else's).
 
         ``in_service``: the clock has been steered before, so the threshold of the first step is no longer for it.
+        ``settled``: the correction is a learnt one; go on from it without a start.
         """
         self._output_ppb = self._clamp(frequency_ppb)
         self._ever_stepped = self._ever_stepped or in_service
         self.restart()
+        if settled:
+            self._running = True
+            self._samples = _SETTLED_SAMPLES
 
     def restart(self) -> None:
         """Learn the frequency anew from two samples, against what the clock runs with now."""

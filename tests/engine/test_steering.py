@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from ptpstack.engine.effects import SetFrequency, StepClock
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import ClockPlan, EnginePlan, ReferencePlan
 from ptpstack.engine.status import status
+from ptpstack.protocol.effects import Send
 from ptpstack.protocol.options import PortOptions
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.wire.codec import encode
@@ -428,3 +431,19 @@ def test_a_step_to_an_absurd_time_is_refused() -> None:
         table.run(0.999)
     assert table.commands(StepClock) == []
     assert table.events("implausible-time")
+
+
+def test_instances_on_one_channel_do_not_all_speak_at_once() -> None:
+    """The second frame of a burst waits behind the first, and its clients take the wait for a longer path."""
+    each = {"listen_first": False}
+    table = Table(plan(*(instance(name, domain=n, port=each) for n, name in enumerate("abc"))))
+    table.start()
+    table.run(5.0)
+    syncs: dict[int, list[int]] = {}
+    for when, effect in table.effects:
+        if isinstance(effect, Send) and effect.octets[0] & 0x0F == 0:
+            syncs.setdefault(effect.octets[4], []).append(when)
+    assert len(syncs) == 3
+    starts = sorted(times[0] for times in syncs.values())
+    assert all(later - earlier >= 10_000_000 for earlier, later in itertools.pairwise(starts))
+    assert all(later - earlier == S for times in syncs.values() for earlier, later in itertools.pairwise(times))
