@@ -122,7 +122,9 @@ def render(status: dict[str, Any], *, counters: bool = False) -> RenderableType:
 def _head(status: dict[str, Any]) -> str:
     up = int(status["uptime_s"])
     text = f"{status['node']}: ptpstack {status['version']}, up {up // 3600}:{up // 60 % 60:02d}:{up % 60:02d}"
-    return text + (f", recording to {status['record']}" if status.get("record") else "")
+    return text + (
+        f", recording to {status['record']}" if status.get("record") and not status["record_problem"] else ""
+    )
 
 
 def _offset(estimate: dict[str, Any] | None) -> str:
@@ -174,6 +176,8 @@ def _remarks(status: dict[str, Any]) -> Iterator[str]:
     """What the tables do not show and a person should know."""
     if not status["netlink"]:
         yield status["netlink_missing"]
+    if status["record_problem"]:
+        yield f"{status['record']}: {status['record_problem']}"
     if status["leap"]["state"] != "valid":
         yield status["leap"]["message"]
     for channel in status["channels"]:

@@ -49,6 +49,9 @@ class Parts:
     #: sentences about choices made, for the log
     notes: list[str]
 
+    def close(self) -> None:
+        _close(self.channels, self.clocks)
+
 
 def assemble(site: Site, leap: LeapTable) -> Parts:
     """Open everything the site names. AssemblyError, with nothing left open, when something cannot be had."""

@@ -38,6 +38,8 @@ def sentence(event: Event) -> tuple[int, str]:
         return (6 if data["up"] else 4), f"{data['channel']}: link {'up' if data['up'] else 'down'}"
     if kind == "silent":
         return 4, f"{where or data['edge']}: no measurement for {data['for_s']:.1f} s"
+    if kind == "record-failed":
+        return 3, data["reason"]
     return _PROBLEMS.get(kind, 6), f"{where + ': ' if where else ''}{kind} {data}"
 
 

@@ -14,14 +14,14 @@ from ptpstack.engine.effects import Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.explain import explain
 from ptpstack.engine.status import status
-from ptpstack.engine.trace import RecordedEngine, open_for_writing
+from ptpstack.engine.trace import RecordedEngine, move_aside, open_for_writing
 from ptpstack.net.links import LinkWatch
 from ptpstack.node.assembly import AssemblyError, Parts, assemble
 from ptpstack.node.control import ControlError, ControlServer, ControlSocketError, event_record
 from ptpstack.node.journal import Journal
 from ptpstack.node.loop import Loop, settle_memory
 from ptpstack.node.node import Node
-from ptpstack.node.service import Notifier, PrivilegeError, drop_privileges, real_time_scheduling
+from ptpstack.node.service import Notifier, PrivilegeError, check_user, drop_privileges, real_time_scheduling
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapFileError
 
@@ -52,30 +52,47 @@ class Runner:
         self.notifier = Notifier()
         leap = load_leap_table(site.node.leap_file)
         self.loop = Loop(site.node.io_loop)
-        parts = assemble(site, leap)
+        parts: Parts | None = None
         try:
-            self.node = self._node(parts)
+            check_user(site.node.user)
+            parts = assemble(site, leap)
             self.control = ControlServer(self.loop, site.node.control, self._commands(), WRITING)
+            # the trace last: what fails before must not cost the trace of the run before
+            self.node = self._node(parts)
         except BaseException:
-            for channel in parts.channels.values():
-                channel.close()
+            if hasattr(self, "control"):
+                self.control.close()
+            if parts is not None:
+                parts.close()
+            self.loop.close()
             raise
         self._say_what_is_used(parts, leap)
         self._next_housekeeping = 0
         self._next_watchdog = self.loop.now_ns() + self.notifier.watchdog_ns
 
     def _node(self, parts: Parts) -> Node:
-        engine: Engine | None = None
-        if self.site.node.record:
-            try:
-                engine = RecordedEngine(parts.plan, open_for_writing(self.site.node.record))
-            except OSError as error:
-                raise StartError(f"--record {self.site.node.record}: {error.strerror}") from error
         links, missing = LinkWatch.open({c.interface for c in parts.channels.values()})
-        node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing)
+        engine: Engine | None = None
+        try:
+            if self.site.node.record:
+                engine = self._recorded_engine(parts, self.site.node.record)
+            node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing)
+        except BaseException:
+            if links is not None:
+                links.close()
+            raise
         node.listeners.append(self._event)
         node.periodic.append(self._periodic)
         return node
+
+    def _recorded_engine(self, parts: Parts, path: str) -> Engine:
+        try:
+            kept = move_aside(path)
+            if kept:
+                parts.notes.append(f"{path} was there already: kept as {kept}")
+            return RecordedEngine(parts.plan, open_for_writing(path))
+        except OSError as error:
+            raise StartError(f"--record {path}: {error.strerror or error}; give another file") from error
 
     def _say_what_is_used(self, parts: Parts, leap: LeapTable) -> None:
         log = self.journal.log
@@ -164,6 +181,7 @@ class Runner:
             "netlink": node.links is not None,
             "netlink_missing": node.links_missing,
             "record": self.site.node.record,
+            "record_problem": node.engine.trace_problem if isinstance(node.engine, RecordedEngine) else "",
             "leap": self._leap(),
             **result,
             "channels": [

@@ -51,6 +51,18 @@ class _CapData(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
+def check_user(user: str | None) -> None:
+    """PrivilegeError when ``user`` is unknown or cannot be taken on: to be found out before anything else is done."""
+    if user is None:
+        return
+    try:
+        entry = pwd.getpwnam(user)
+    except (KeyError, ValueError):
+        raise PrivilegeError(f"[node] user: there is no user {user!r} on this machine") from None
+    if os.geteuid() not in (0, entry.pw_uid):
+        raise PrivilegeError(f"[node] user: only root can become {user!r}; start as root or as {user!r}")
+
+
 def drop_privileges(user: str | None, hand_over: str = "") -> str:
     """Keep only CAPABILITIES (those we have); become ``user`` when given. Returns a sentence for the log.
 
@@ -61,13 +73,9 @@ def drop_privileges(user: str | None, hand_over: str = "") -> str:
     libc = ctypes.CDLL(None, use_errno=True)
     have = effective_capabilities()
     keep = sum(1 << bit for bit in CAPABILITIES.values()) & have
+    check_user(user)
     if user is not None:
-        try:
-            entry = pwd.getpwnam(user)
-        except KeyError:
-            raise PrivilegeError(f"[node] user: there is no user {user!r} on this machine") from None
-        if os.geteuid() not in (0, entry.pw_uid):
-            raise PrivilegeError(f"[node] user: only root can become {user!r}; start as root or as {user!r}")
+        entry = pwd.getpwnam(user)
         if os.geteuid() != entry.pw_uid:
             if hand_over:
                 try:
