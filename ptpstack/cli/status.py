@@ -184,7 +184,9 @@ def _remarks(status: dict[str, Any]) -> Iterator[str]:
         missing = channel["counters"].get("tx_stamp_missing", 0)
         if missing:
             yield f"{channel['name']}: {missing} transmit time stamps never came"
-        if channel["link_up"] is False:
+        if channel["problem"]:
+            yield f"{channel['name']}: not open, tried again every second: {channel['problem']}"
+        elif channel["link_up"] is False:
             yield f"{channel['name']}: link down"
     for instance in status["instances"]:
         if instance["time"]["utc_offset_s"] is None and not instance["is_grandmaster"]:

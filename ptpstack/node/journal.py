@@ -11,7 +11,7 @@ from ptpstack.engine.effects import Event
 
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 
-_PROBLEMS = {"clock-failed": 3, "channel-failed": 3, "silent": 4}
+_PROBLEMS = {"clock-failed": 3, "silent": 4}
 
 
 def sentence(event: Event) -> tuple[int, str]:
@@ -38,6 +38,10 @@ def sentence(event: Event) -> tuple[int, str]:
         return (6 if data["up"] else 4), f"{data['channel']}: link {'up' if data['up'] else 'down'}"
     if kind == "silent":
         return 4, f"{where or data['edge']}: no measurement for {data['for_s']:.1f} s"
+    if kind == "channel-failed":
+        return 3, f"{data['reason']} ({data['channel']} is tried again every second)"
+    if kind == "channel-open":
+        return 6, f"{data['channel']}: open, {data['stamping']} time stamps"
     if kind == "record-failed":
         return 3, data["reason"]
     return _PROBLEMS.get(kind, 6), f"{where + ': ' if where else ''}{kind} {data}"

@@ -46,7 +46,7 @@ def load_leap_table(path: str | None) -> LeapTable:
 class Runner:
     """A node with all that surrounds it: control socket, journal, notification, signals."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, patient: bool = False) -> None:
         self.site = site
         self.journal = Journal(site.node.log_level)
         self.notifier = Notifier()
@@ -55,7 +55,7 @@ class Runner:
         parts: Parts | None = None
         try:
             check_user(site.node.user)
-            parts = assemble(site, leap)
+            parts = assemble(site, leap, patient=patient)
             self.control = ControlServer(self.loop, site.node.control, self._commands(), WRITING)
             # the trace last: what fails before must not cost the trace of the run before
             self.node = self._node(parts)
@@ -99,6 +99,8 @@ class Runner:
         log(6, f"ptpstack {__version__}, node {self.site.node.name}, pid {os.getpid()}, {self.loop.kind} loop")
         for note in parts.notes:
             log(6, note)
+        for warning in parts.warnings:
+            log(4, warning)
         state = leap.status(int(time.time()))
         log(6 if state.remaining_s > 0 else 4, state.message)
         if self.node.links_missing:
@@ -189,6 +191,7 @@ class Runner:
                     "name": channel.name,
                     "stamping": channel.stamping,
                     "stamping_reason": channel.stamping_reason,
+                    "problem": node.problem(channel.name),
                     "link_up": node.link_state.get(channel.interface),
                     "counters": channel.counters(),
                 }
@@ -208,7 +211,17 @@ class Runner:
             raise ControlError('"port" is a number, or absent for all ports')
         if instance is not None and not isinstance(instance, str):
             raise ControlError('"instance" is a name, or absent for all instances')
-        return explain(self.node.engine, self.loop.now_ns(), instance, port)
+        result = explain(self.node.engine, self.loop.now_ns(), instance, port)
+        for entry in result["instances"]:
+            ports = self.node.engine.instances[entry["name"]].ports
+            for row in entry["ports"]:
+                channel = ports[row["number"] - 1].channel
+                problem = self.node.problem(channel)
+                if problem:
+                    # the engine knows of a channel only that it is not usable
+                    row["sentence"] = f"port {row['number']} ({channel}) is {row['state']}: {problem}"
+                    row["would_change"] = "the interface as the port needs it: it is tried again every second"
+        return result
 
     def _reference(self, request: dict[str, Any]) -> dict[str, Any]:
         engine = self.node.engine
@@ -245,10 +258,13 @@ class Runner:
         return {"instances": names, **values}
 
 
-def run_site(site: Site) -> int:
-    """Run until a signal or the control socket ends it. Exit status: 0 clean end, 1 could not start."""
+def run_site(site: Site, *, patient: bool = False) -> int:
+    """Run until a signal or the control socket ends it. Exit status: 0 clean end, 1 could not start.
+
+    ``patient``: wait for interfaces that are not there yet, see ``assemble``.
+    """
     try:
-        runner = Runner(site)
+        runner = Runner(site, patient=patient)
         return runner.run()
     except (StartError, AssemblyError, ControlSocketError, PrivilegeError) as error:
         print(f"ptpstack: {error}", file=sys.stderr)
