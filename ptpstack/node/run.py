@@ -145,7 +145,7 @@ class Runner:
             # systemd advises to pat the watchdog at half its time, and that may be less than a second
             self._next_housekeeping = now + min(_HOUSEKEEPING_NS, self.notifier.watchdog_ns or _HOUSEKEEPING_NS)
             self.node.watch_system_clock(now)
-            self.control.flush_all()
+            self.control.housekeep()
             if self.notifier.watchdog_ns and now >= self._next_watchdog:
                 self._next_watchdog = now + self.notifier.watchdog_ns
                 self.notifier.tell("WATCHDOG=1")
