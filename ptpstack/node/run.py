@@ -13,6 +13,7 @@ from ptpstack.config.model import Site
 from ptpstack.engine.effects import Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.explain import explain
+from ptpstack.engine.reference import ReferenceState
 from ptpstack.engine.status import status
 from ptpstack.engine.trace import RecordedEngine, move_aside, open_for_writing
 from ptpstack.net.links import LinkWatch
@@ -28,6 +29,7 @@ from ptpstack.timebase.leapfile import LeapFileError
 #: Commands of the control socket that change something.
 WRITING = frozenset({"reference", "priority", "stop"})
 _HOUSEKEEPING_NS = 1_000_000_000
+_REFERENCE_STATES = tuple(state.value for state in ReferenceState)
 
 
 class StartError(Exception):
@@ -41,6 +43,11 @@ def load_leap_table(path: str | None) -> LeapTable:
         return LeapTable.load(path)
     except LeapFileError as error:
         raise StartError(str(error)) from error
+
+
+def _is_number(value: Any, low: int, high: int) -> bool:
+    # JSON's true is an int to Python
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 class Runner:
@@ -207,7 +214,7 @@ class Runner:
     def _explain(self, request: dict[str, Any]) -> dict[str, Any]:
         port = request.get("port")
         instance = request.get("instance")
-        if port is not None and not isinstance(port, int):
+        if port is not None and (not isinstance(port, int) or isinstance(port, bool)):
             raise ControlError('"port" is a number, or absent for all ports')
         if instance is not None and not isinstance(instance, str):
             raise ControlError('"instance" is a name, or absent for all instances')
@@ -223,37 +230,53 @@ class Runner:
                     row["would_change"] = "the interface as the port needs it: it is tried again every second"
         return result
 
+    def _instances(self, request: dict[str, Any]) -> list[str]:
+        """The instance a request names, or all."""
+        instances = self.node.engine.instances
+        name = request.get("instance")
+        if name is None:
+            return list(instances)
+        if not isinstance(name, str) or name not in instances:
+            raise ControlError(f"no instance {name!r}; there are {', '.join(instances)}")
+        return [name]
+
     def _reference(self, request: dict[str, Any]) -> dict[str, Any]:
         engine = self.node.engine
-        name = request.get("instance")
-        if name is not None and name not in engine.instances:
-            raise ControlError(f"no instance {name!r}; there are {', '.join(engine.instances)}")
-        clocks = [engine.instances[name].options.clock] if name is not None else list(engine.references)
+        clocks = list(dict.fromkeys(engine.instances[name].options.clock for name in self._instances(request)))
         clocks = [c for c in clocks if c in engine.references]
         if not clocks:
             raise ControlError("no clock of this node has a reference ([instance.reference] in its configuration)")
+        # before the engine sees it, because what it is told is recorded
+        state = request.get("state")
+        if state not in _REFERENCE_STATES:
+            raise ControlError(f'"state" is one of {", ".join(_REFERENCE_STATES)}, not {state!r}')
         clock_class = request.get("clock_class")
-        if clock_class is not None and (not isinstance(clock_class, int) or not 1 <= clock_class <= 254):
+        if clock_class is not None and not _is_number(clock_class, 1, 254):
             raise ControlError('"clock_class" is 1 to 254, or absent')
         now = self.loop.now_ns()
         for clock in clocks:
-            self.node.perform(engine.declare_reference(clock, str(request.get("state")), clock_class, now), now)
+            self.node.perform(engine.declare_reference(clock, state, clock_class, now), now)
         return {"references": [{"clock": c, "state": engine.references[c].state.value} for c in clocks]}
 
     def _priority(self, request: dict[str, Any]) -> dict[str, Any]:
         engine = self.node.engine
-        name = request.get("instance")
-        names = [name] if name is not None else list(engine.instances)
+        names = self._instances(request)
+        clients = [n for n in names if engine.instances[n].options.client_only]
+        if clients and (len(clients) == len(names) or "instance" in request):
+            raise ControlError(
+                f"{', '.join(clients)}: client_only, so it takes no part in elections and its priorities mean nothing"
+            )
+        names = [n for n in names if n not in clients]
         values = {}
         for key in ("priority1", "priority2"):
             value = request.get(key)
-            if value is not None and (not isinstance(value, int) or not 0 <= value <= 255):
+            if value is not None and not _is_number(value, 0, 255):
                 raise ControlError(f'"{key}" is 0 to 255')
             values[key] = value
+        if values == {"priority1": None, "priority2": None}:
+            raise ControlError('give "priority1", "priority2" or both')
         now = self.loop.now_ns()
         for each in names:
-            if each not in engine.instances:
-                raise ControlError(f"no instance {each!r}; there are {', '.join(engine.instances)}")
             self.node.perform(engine.set_priorities(each, now, values["priority1"], values["priority2"]), now)
         return {"instances": names, **values}
 
