@@ -228,6 +228,7 @@ def _remarks(status: dict[str, Any]) -> Iterator[str]:
     """What the tables do not show and a person should know."""
     if not status["netlink"]:
         yield status["netlink_missing"]
+    yield from status["identity_conflicts"]
     if status["record_problem"]:
         yield f"{status['record']}: {status['record_problem']}"
     if status["leap"]["state"] != "valid":

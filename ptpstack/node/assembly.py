@@ -18,6 +18,7 @@ from ptpstack.engine.plan import ClockPlan, EnginePlan, InstancePlan, ReferenceP
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.net.channel import Channel, ChannelError
 from ptpstack.net.open import open_channel
+from ptpstack.node.service import CAPABILITIES, effective_capabilities
 from ptpstack.servo.options import GAINS, ServoOptions
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.wire.types import ACCURACY_UNKNOWN, TimeSource, clock_accuracy_for, clock_identity_from_mac
@@ -160,6 +161,11 @@ def _assemble(
                 f"clock {options.name}: {clock.name} ({clock.kind})"
                 + (" is only measured: " + clock_plans[options.name].why_not_steerable if not steers else "")
             )
+            if steers and clock.kind == "system" and not effective_capabilities() >> CAPABILITIES["CAP_SYS_TIME"] & 1:
+                warnings.append(
+                    f"clock {options.name}: the system clock is to be steered, and that needs CAP_SYS_TIME, which this "
+                    "process lacks: every command will fail; run as root, or grant it (systemd: AmbientCapabilities=)"
+                )
         clock = clocks[options.name]
         _check_stamps(settings, used, clock)
         for channel in used:

@@ -18,6 +18,7 @@ from ptpstack.engine.status import status
 from ptpstack.engine.trace import RecordedEngine, move_aside, open_for_writing
 from ptpstack.net.links import LinkWatch
 from ptpstack.node.assembly import AssemblyError, Parts, assemble
+from ptpstack.node.claims import Claims, names_of
 from ptpstack.node.control import ControlError, ControlServer, ControlSocketError, event_record
 from ptpstack.node.journal import Journal
 from ptpstack.node.loop import Loop, settle_memory
@@ -73,7 +74,9 @@ class Runner:
                 parts.close()
             self.loop.close()
             raise
+        self.claims = Claims(names_of(parts.plan.instances))
         self._say_what_is_used(parts, leap)
+        self._warn_of_doubles()
         self._next_housekeeping = 0
         self._next_watchdog = self.loop.now_ns() + self.notifier.watchdog_ns
 
@@ -115,6 +118,10 @@ class Runner:
         if not self.loop.precise:
             log(4, "no timerfd here: timers are up to a millisecond late")
 
+    def _warn_of_doubles(self) -> None:
+        for sentence in self.claims.refresh():
+            self.journal.log(4, sentence)
+
     def run(self) -> int:
         self.loop.on_signal(self._signal)
         try:
@@ -127,6 +134,7 @@ class Runner:
             self.loop.run()
         finally:
             self.notifier.tell("STOPPING=1")
+            self.claims.close()
             self.control.close()
             self.node.close()
             self.loop.close()
@@ -153,6 +161,7 @@ class Runner:
             self._next_housekeeping = now + min(_HOUSEKEEPING_NS, self.notifier.watchdog_ns or _HOUSEKEEPING_NS)
             self.node.watch_system_clock(now)
             self.control.housekeep()
+            self._warn_of_doubles()
             if self.notifier.watchdog_ns and now >= self._next_watchdog:
                 self._next_watchdog = now + self.notifier.watchdog_ns
                 self.notifier.tell("WATCHDOG=1")
@@ -191,6 +200,7 @@ class Runner:
             "netlink_missing": node.links_missing,
             "record": self.site.node.record,
             "record_problem": node.engine.trace_problem if isinstance(node.engine, RecordedEngine) else "",
+            "identity_conflicts": self.claims.problems(),
             "leap": self._leap(),
             **result,
             "channels": [

@@ -93,7 +93,7 @@ def drop_privileges(user: str | None, hand_over: str = "") -> str:
     data[0].effective = data[0].permitted = keep & 0xFFFFFFFF
     data[1].effective = data[1].permitted = keep >> 32
     if libc.capset(ctypes.byref(header), ctypes.byref(data)) != 0:
-        raise PrivilegeError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
+        raise PrivilegeError(f"capset: {os.strerror(ctypes.get_errno())}")
     names = [name for name, bit in CAPABILITIES.items() if keep >> bit & 1]
     who = user if user is not None else f"uid {os.geteuid()}"
     return f"running as {who} with {', '.join(names) or 'no capabilities'}"
