@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 FUZZ_COUNT ?= 10000000
 
 .PHONY: demo test lint bench fuzz conformance docs clean help
@@ -14,7 +15,7 @@ help:
 	@echo "make demo         a hospital's time network in a box, about a minute"
 	@echo "make test         all tests (installs linuxptp and tshark through apt when root and missing)"
 	@echo "make lint         ruff, mypy --strict, import layers"
-	@echo "make bench        cost and timing beside ptp4l, in one run"
+	@echo "make bench        cost and timing beside ptp4l, in one run (about five minutes; BENCH_ARGS=--quick)"
 	@echo "make fuzz         $(FUZZ_COUNT) mutated and random frames through the codec (FUZZ_COUNT=...)"
 	@echo "make conformance  the conformance report in docs/conformance.md"
 	@echo "make docs         regenerate the documents that are made from code"
@@ -36,7 +37,7 @@ lint: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)
 	@tools/system-packages test
-	$(BIN)/python -m tools.bench
+	$(BIN)/python -m tools.bench $(BENCH_ARGS)
 
 fuzz: $(DEV_STAMP)
 	$(BIN)/python tools/fuzz_wire.py --count $(FUZZ_COUNT)
@@ -45,7 +46,8 @@ conformance: $(DEV_STAMP)
 	$(BIN)/python tools/conformance_report.py
 
 docs: conformance
-	$(BIN)/python -m ptpstack.config.reference > docs/configuration.md
+	$(BIN)/python -m ptpstack.config.reference > docs/configuration.md.new
+	mv docs/configuration.md.new docs/configuration.md
 	$(BIN)/python tools/generate_docs.py
 
 $(BIN)/python:
@@ -62,9 +64,6 @@ $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "installing ptpstack with its test and lint tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@ $(RUN_STAMP)
-
-bench: setup system-packages
-	$(PY) -m tools.bench
 
 clean:
 	rm -rf $(VENV) dist build out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ptpstack.cli.node_access import NodeRefused, add_control_option, ask
+from ptpstack.cli.node_access import NodeRefused, add_control_option, ask, understood
 
 _EPILOG = """\
 exit status: 0 answered, 1 no such instance or port, 2 no node answers
@@ -50,17 +50,22 @@ def run(args: argparse.Namespace) -> int:
     instance, port = _target(args.port)
     try:
         result = ask(args.control, "explain", instance=instance, port=port)
+        if args.json:
+            print(json.dumps(result, indent=2))
+        else:
+            with understood(args.control):
+                _render_all(result)
     except NodeRefused as refused:
         return refused.status
-    if args.json:
-        print(json.dumps(result, indent=2))
-    else:
-        console = Console(highlight=False, soft_wrap=True)
-        for position, entry in enumerate(result["instances"]):
-            if position:
-                console.print()
-            _render(console, entry)
     return 0
+
+
+def _render_all(result: dict[str, Any]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for position, entry in enumerate(result["instances"]):
+        if position:
+            console.print()
+        _render(console, entry)
 
 
 def _render(console: Console, entry: dict[str, Any]) -> None:

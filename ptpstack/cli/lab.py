@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from ptpstack.lab.errors import LabError, TopologyError
+from ptpstack.lab.errors import LabError, Problem, TopologyError
 from ptpstack.lab.topology import Topology
 from ptpstack.lab.topology_file import builtin_labs, load_topology
 
@@ -104,6 +106,12 @@ def run(args: argparse.Namespace) -> int:
     except LabError as error:
         print(f"ptpstack lab: {error}", file=sys.stderr)
         return 3
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"ptpstack lab: {where}{error.strerror or error}", file=sys.stderr)
+        return 3
 
 
 def _print_problems(error: TopologyError) -> None:
@@ -116,9 +124,11 @@ def _run(args: argparse.Namespace) -> int:
     topology = _load(args.lab)
     if args.seconds is not None:
         topology = topology.lasting(args.seconds)
+    # find out now, not after the lab has run
     if args.json not in (None, "-"):
-        # find out now, not after the lab has run
         _writable(Path(args.json))
+    if args.keep_logs is not None:
+        _takes_files(args.keep_logs)
     # imports below take time (netlink, rich's live display) that `lab list` need not spend
     from ptpstack.lab.live import LiveView, PlainView
     from ptpstack.lab.privilege import gain_namespaces
@@ -132,22 +142,36 @@ def _run(args: argparse.Namespace) -> int:
     with view:
         recording = run_lab(topology, observer=view, rate_hz=args.rate, keep_logs=args.keep_logs)
     report = make_report(recording)
-    print_report(report, console)
-    if args.json == "-":
-        sys.stdout.write(to_json(report))
-    elif args.json is not None:
-        Path(args.json).write_text(to_json(report), encoding="utf-8")
+    unwritten = ""
+    if args.json not in (None, "-"):
+        # before it is shown: whoever reads the screen may leave, and after a failure the screen is what is left
+        try:
+            Path(args.json).write_text(to_json(report), encoding="utf-8")
+        except OSError as error:
+            unwritten = f"the report could not be written to {args.json}: {error.strerror or error}"
+    try:
+        print_report(report, console)
+        if args.json == "-":
+            sys.stdout.write(to_json(report))
+            sys.stdout.flush()
+    finally:
+        if unwritten:
+            print(f"ptpstack lab: {unwritten}", file=sys.stderr)
     if report.interrupted:
         return 130
-    return 1 if report.failed else 0
+    return 1 if report.failed or unwritten else 0
 
 
 def _load(name_or_path: str) -> Topology:
     """With the nodes' sites checked too: a lab should not fail half a minute later for a misspelt key."""
     from ptpstack.lab.sitefile import site_problems
 
-    topology = load_topology(name_or_path)
-    problems = site_problems(topology)
+    try:
+        topology = load_topology(name_or_path)
+        problems = site_problems(topology)
+    except RecursionError:
+        problem = Problem("(file)", "arrays or tables are nested too deeply", "No key of a lab or a site needs that")
+        raise TopologyError(name_or_path, (problem,)) from None
     if problems:
         raise TopologyError(topology.source, tuple(problems))
     return topology
@@ -155,10 +179,21 @@ def _load(name_or_path: str) -> Topology:
 
 def _writable(path: Path) -> None:
     try:
-        with path.open("a"):
-            pass
-    except OSError as error:
-        raise LabError(f"the report cannot be written to {path}: {error.strerror}. Give another --json") from error
+        # not blocking: a pipe without a reader is refused, not waited for
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise LabError(f"the report cannot be written to {path}: {reason}. Give another --json") from error
+
+
+def _takes_files(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(b"x")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise LabError(f"logs cannot be kept in {directory}: {reason}. Give another --keep-logs") from error
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ptpstack.node.client import ControlClient, ControlUnavailable, default_socket
@@ -26,6 +28,20 @@ class NodeRefused(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
+
+
+@contextlib.contextmanager
+def understood(path: str) -> Iterator[None]:
+    """Around the rendering of an answer. NodeRefused, with a line on stderr, when it is not of the shape expected."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        print(
+            f"ptpstack: {path}: the answer is not understood ({type(error).__name__}: {error}); is the node of another "
+            "version than this command?",
+            file=sys.stderr,
+        )
+        raise NodeRefused(EXIT_UNAVAILABLE) from error
 
 
 def ask(path: str, cmd: str, **arguments: Any) -> Any:

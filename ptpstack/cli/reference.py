@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from ptpstack.cli.node_access import NodeRefused, add_control_option, ask
+from ptpstack.cli.node_access import NodeRefused, add_control_option, ask, understood
 
 _EPILOG = """\
 A declared reference takes the state as it is. For a measured one (simulated GNSS) ``locked`` means that its signal is
@@ -40,11 +40,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     try:
         result = ask(args.control, "reference", state=args.state, clock_class=args.clock_class, instance=args.instance)
+        if args.json:
+            print(json.dumps(result))
+        else:
+            with understood(args.control):
+                for reference in result["references"]:
+                    print(f"reference of {reference['clock']}: {reference['state']}")
     except NodeRefused as refused:
         return refused.status
-    if args.json:
-        print(json.dumps(result))
-    else:
-        for reference in result["references"]:
-            print(f"reference of {reference['clock']}: {reference['state']}")
     return 0

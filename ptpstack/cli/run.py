@@ -160,4 +160,5 @@ def run(options: argparse.Namespace) -> int:
     # what a node does not need to check a file, it loads only now
     from ptpstack.node.run import run_site
 
-    return run_site(_with_node_options(site, options))
+    # a site file may be older than its interfaces at boot; a name on the command line that is not there is a typo
+    return run_site(_with_node_options(site, options), patient=options.role == "run")

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ptpstack.cli.node_access import NodeRefused, add_control_option, ask
+from ptpstack.cli.node_access import NodeRefused, add_control_option, ask, understood
 from ptpstack.timebase.units import format_ns
 
 _EPILOG = """\
@@ -22,7 +22,7 @@ exit status: 0 answered, 2 no node answers
 
 examples:
   ptpstack status
-  ptpstack status --watch                every second, until Ctrl-C
+  ptpstack status --watch                every second, until Ctrl-C, also while the node is started again
   ptpstack status --counters             with what was received, sent and dropped, and why
   ptpstack status --json | jq '.instances[].estimate'
   ptpstack status --events               a stream of events, one JSON object per line
@@ -49,11 +49,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_control_option(parser)
-    parser.add_argument("--watch", nargs="?", type=float, const=1.0, metavar="SECONDS", help="again and again")
+    parser.add_argument("--watch", nargs="?", type=_seconds, const=1.0, metavar="SECONDS", help="again and again")
     parser.add_argument("--json", action="store_true", help="one JSON object (with --watch: one per line)")
     parser.add_argument("--counters", action="store_true", help="also show counters")
     parser.add_argument("--events", action="store_true", help="stream events instead")
     parser.set_defaults(func=run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.1 <= value <= 86_400.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 86400")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,12 +73,14 @@ def run(args: argparse.Namespace) -> int:
         if args.watch is not None:
             return _watch(args)
         status = ask(args.control, "status")
+        if args.json:
+            print(json.dumps(status, indent=2))
+        else:
+            with understood(args.control):
+                picture = render(status, counters=args.counters)
+            _console().print(picture)
     except NodeRefused as refused:
         return refused.status
-    if args.json:
-        print(json.dumps(status, indent=2))
-    else:
-        _console().print(render(status, counters=args.counters))
     return 0
 
 
@@ -87,23 +99,63 @@ def _events(path: str) -> int:
     except ControlUnavailable as error:
         print(f"ptpstack: {error}", file=sys.stderr)
         return 2
+    except ValueError as error:
+        print(f"ptpstack: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 def _watch(args: argparse.Namespace) -> int:
-    interval = max(0.1, args.watch)
+    """Until Ctrl-C. Only the first look has to succeed: a node that is started again is waited for."""
+    first = ask(args.control, "status")
+    looks = _looks(args.control, args.watch, first)
     if args.json or not sys.stdout.isatty():
-        while True:
-            status = ask(args.control, "status")
-            if args.json:
+        told = ""
+        for status, problem in looks:
+            if problem and problem != told:
+                print(f"ptpstack: {problem}", file=sys.stderr)
+            told = problem
+            if not problem and args.json:
                 print(json.dumps(status), flush=True)
-            else:
-                _console().print(render(status, counters=args.counters))
-            time.sleep(interval)
-    with Live(render(ask(args.control, "status"), counters=args.counters), screen=True, auto_refresh=False) as live:
-        while True:
-            time.sleep(interval)
-            live.update(render(ask(args.control, "status"), counters=args.counters), refresh=True)
+            elif not problem:
+                with understood(args.control):
+                    picture = render(status, counters=args.counters)
+                _console().print(picture)
+    problem = ""
+    try:
+        with Live(screen=True, auto_refresh=False) as live:
+            for status, problem in looks:
+                picture = _picture(status, args.counters)
+                if problem:
+                    picture = Group(Text(f"{problem}; trying again", style="bold red"), picture)
+                live.update(picture, refresh=True)
+    finally:
+        # only now: what is written to the alternate screen goes with it
+        if problem:
+            print(f"ptpstack: {problem}", file=sys.stderr)
+    return 0
+
+
+def _looks(path: str, interval_s: float, first: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """For ever: the last status that came, and why there is none now, or ""."""
+    from ptpstack.node.client import ControlClient, ControlUnavailable
+
+    status, problem = first, ""
+    while True:
+        yield status, problem
+        time.sleep(interval_s)
+        try:
+            with ControlClient(path) as client:
+                status, problem = client.request("status"), ""
+        except (ControlUnavailable, ValueError) as error:
+            problem = str(error)
+
+
+def _picture(status: dict[str, Any], counters: bool) -> RenderableType:
+    try:
+        return render(status, counters=counters)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        return Text(f"the answer is not understood ({type(error).__name__}: {error})", style="bold red")
 
 
 def render(status: dict[str, Any], *, counters: bool = False) -> RenderableType:
@@ -122,7 +174,9 @@ def render(status: dict[str, Any], *, counters: bool = False) -> RenderableType:
 def _head(status: dict[str, Any]) -> str:
     up = int(status["uptime_s"])
     text = f"{status['node']}: ptpstack {status['version']}, up {up // 3600}:{up // 60 % 60:02d}:{up % 60:02d}"
-    return text + (f", recording to {status['record']}" if status.get("record") else "")
+    return text + (
+        f", recording to {status['record']}" if status.get("record") and not status["record_problem"] else ""
+    )
 
 
 def _offset(estimate: dict[str, Any] | None) -> str:
@@ -179,13 +233,18 @@ def _remarks(status: dict[str, Any]) -> Iterator[str]:
     """What the tables do not show and a person should know."""
     if not status["netlink"]:
         yield status["netlink_missing"]
+    yield from status["identity_conflicts"]
+    if status["record_problem"]:
+        yield f"{status['record']}: {status['record_problem']}"
     if status["leap"]["state"] != "valid":
         yield status["leap"]["message"]
     for channel in status["channels"]:
         missing = channel["counters"].get("tx_stamp_missing", 0)
         if missing:
             yield f"{channel['name']}: {missing} transmit time stamps never came"
-        if channel["link_up"] is False:
+        if channel["problem"]:
+            yield f"{channel['name']}: not open, tried again every second: {channel['problem']}"
+        elif channel["link_up"] is False:
             yield f"{channel['name']}: link down"
     for instance in status["instances"]:
         if instance["time"]["utc_offset_s"] is None and not instance["is_grandmaster"]:

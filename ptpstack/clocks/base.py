@@ -17,6 +17,9 @@ from typing import Protocol
 class ClockError(OSError):
     """The clock refused or is gone. Says which clock, which operation, why, and what to do."""
 
+    def __str__(self) -> str:
+        return self.strerror or super().__str__()
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

@@ -5,27 +5,37 @@ A trace is lines of JSON (gzip when the name ends in ``.gz``), each ``[kind, now
 * ``["ptpstack-trace", 1, {...}]``      first line: format version, and the plan the engine was made of
 * ``["in", now, method, [arguments]]``   an input, octets as hexadecimal
 * ``["out", now, name, [fields]]``       an effect it caused; these are what a replay compares
+* ``["raised", now, type, text]``        the input before it raised this (an operator's unknown name, say)
 * ``["end", now, {counts}]``             a clean end; a trace without it was cut off
 
-One line is one write: a trace of a process that died is good up to its last line. A compressed one is written in
-blocks, so that it may lack the last ones.
+One line is one write: a trace of a process that died is good up to its last line. A compressed one is flushed once a
+second, so that it may lack what came after.
+
+Recording never stands in the way of what is recorded: when the file takes no more (a full disk), it ends there, one
+event ``record-failed`` says why, and the engine goes on.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from ptpstack.engine.effects import EngineEffect
+from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine, PlainAnswer
 from ptpstack.engine.plan import EnginePlan, plan_as_dict, plan_from_dict
 
 FORMAT = 1
+#: recorded time between two flushes, ns: what a compressed trace may lack when its process is killed
+FLUSH_NS = 1_000_000_000
+#: traces of former runs that are kept beside the present one
+KEPT = 9
 #: the inputs an engine has
 METHODS = (
     "start",
@@ -69,13 +79,20 @@ def effect_record(effect: EngineEffect) -> list[Any]:
 
 
 class RecordedEngine(Engine):
-    """An engine whose inputs and decisions are written down as they pass."""
+    """An engine whose inputs and decisions are written down as they pass.
+
+    OSError when not even the first line can be written. Later on ``trace_problem`` says why recording has ended (""
+    while it goes on), and the input during which it ended has an Event ``record-failed`` among its effects.
+    """
 
     def __init__(self, plan: EnginePlan, stream: IO[str]) -> None:
         super().__init__(plan)
         self._stream = stream
         self._inputs = self._outputs = 0
-        self._write(["ptpstack-trace", FORMAT, plan_as_dict(plan)])
+        self._flushed_ns: int | None = None
+        self.trace_problem = ""
+        stream.write(_line(["ptpstack-trace", FORMAT, plan_as_dict(plan)]))
+        stream.flush()
         for method in METHODS:
             setattr(self, method, self._recording(method, getattr(self, method)))
 
@@ -83,8 +100,21 @@ class RecordedEngine(Engine):
         """None: every frame has to pass where it is written down."""
         return {}
 
-    def _write(self, record: list[Any]) -> None:
-        self._stream.write(json.dumps(record, separators=(",", ":")) + "\n")
+    def _write(self, records: list[list[Any]], now: int) -> bool:
+        """False when this was the write that failed: recording has ended."""
+        if self.trace_problem:
+            return True
+        try:
+            for record in records:
+                self._stream.write(_line(record))
+            if self._flushed_ns is None or now - self._flushed_ns >= FLUSH_NS:
+                self._flushed_ns = now
+                self._stream.flush()
+        except OSError as error:
+            self.trace_problem = f"recording ended: {error.strerror or error}; the trace is good up to there"
+            _close(self._stream)
+            return False
+        return True
 
     def _recording(self, method: str, call: Callable[..., list[EngineEffect]]) -> Callable[..., list[EngineEffect]]:
         position = _NOW[method]
@@ -92,26 +122,68 @@ class RecordedEngine(Engine):
         def recorded(*arguments: Any) -> list[EngineEffect]:
             now = arguments[position]
             self._inputs += 1
-            self._write(["in", now, method, [_encode(a) for a in arguments]])
-            effects = call(*arguments)
-            for effect in effects:
-                self._outputs += 1
-                self._write(["out", now, type(effect).__name__, [_encode(value) for value in effect]])
+            # written before the call: an input that ends the process is what one wants to see most
+            written = self._write([["in", now, method, [_encode(a) for a in arguments]]], now)
+            try:
+                effects = call(*arguments)
+            except Exception as error:
+                self._write([["raised", now, type(error).__name__, str(error)]], now)
+                raise
+            self._outputs += len(effects)
+            records = [["out", now, type(effect).__name__, [_encode(v) for v in effect]] for effect in effects]
+            if not (self._write(records, now) and written):
+                effects = [*effects, Event("record-failed", "", 0, {"reason": self.trace_problem})]
             return effects
 
         return recorded
 
     def close_trace(self, now: int) -> None:
-        """The clean end of the trace."""
-        self._write(["end", now, {"in": self._inputs, "out": self._outputs}])
-        self._stream.close()
+        """The clean end of the trace. Raises nothing: afterwards ``trace_problem`` says whether it was written."""
+        self._write([["end", now, {"in": self._inputs, "out": self._outputs}]], now)
+        problem = _close(self._stream)
+        self.trace_problem = self.trace_problem or problem
+
+
+def _line(record: list[Any]) -> str:
+    return json.dumps(record, separators=(",", ":")) + "\n"
+
+
+def _close(stream: IO[str]) -> str:
+    """Why what was still in the buffers could not be written, or ""."""
+    try:
+        stream.close()
+    except OSError as error:
+        return f"the end of the trace is missing: {error.strerror or error}"
+    return ""
 
 
 def open_for_writing(path: str) -> IO[str]:
-    """A new trace file; line by line, so that little is lost when the process dies."""
+    """A new trace file; line by line, so that little is lost when the process dies.
+
+    What ``path`` holds already is overwritten: see ``move_aside``. OSError when it cannot be written, or is no file.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        # a pipe without a reader would make everything wait
+        raise FileExistsError(errno.EEXIST, "it exists and is not a file", path)
     if path.endswith(".gz"):
         return io.TextIOWrapper(gzip.open(path, "wb"), encoding="ascii")
     return open(path, "w", encoding="ascii", buffering=1)
+
+
+def move_aside(path: str) -> str:
+    """Rename a trace that lies at ``path`` already (``x.trace`` to ``x.trace.1``, ``x.gz`` to ``x.1.gz``), and older
+    ones by one number each, so that ``KEPT`` of them stay. Returns its new name, "" when there was nothing to keep.
+
+    OSError when it cannot be renamed: then nothing was overwritten.
+    """
+    if not os.path.isfile(path) or os.path.getsize(path) == 0:
+        return ""
+    stem, suffix = (path[:-3], ".gz") if path.endswith(".gz") else (path, "")
+    names = [path, *(f"{stem}.{number}{suffix}" for number in range(1, KEPT + 1))]
+    free = next((n for n, name in enumerate(names) if not os.path.lexists(name)), KEPT)
+    for number in range(free, 0, -1):
+        os.replace(names[number - 1], names[number])
+    return names[1]
 
 
 @dataclass(slots=True)
@@ -204,6 +276,9 @@ def _wrong_shape(record: Any, number: int) -> str | None:
             return f"line {number} is not a trace record: {kind!r} is followed by time, name and a list"
         if kind == "in" and record[2] not in METHODS:
             return f"line {number}: unknown input {record[2]!r}"
+    elif kind == "raised":
+        if len(record) != 4 or not isinstance(record[2], str) or not isinstance(record[3], str):
+            return f"line {number} is not a trace record: 'raised' is followed by time, type and text"
     elif kind != "end":
         return f"line {number}: unknown kind of record {str(kind)[:40]!r}"
     return None
@@ -220,6 +295,8 @@ def replay(path: str, observe: Observer | None = None) -> ReplayResult:
     result = ReplayResult()
     engine: Engine | None = None
     expected: list[list[Any]] = []
+    #: what the last input raised, until the trace has said that it did
+    raised: Exception | None = None
     last_input = "the start"
     now = 0
 
@@ -227,9 +304,15 @@ def replay(path: str, observe: Observer | None = None) -> ReplayResult:
         result.divergence = Divergence(line, now, last_input, recorded, replayed)
         return result
 
+    def impossible(line: int, error: Exception) -> TraceError:
+        # whatever an engine may raise for arguments of another kind: a real one never had them
+        return TraceError(f"{path}: line {line}: an input no engine can have had ({type(error).__name__}: {error})")
+
     line = 0
     for line, record in read_trace(path):
         kind = record[0]
+        if raised is not None and kind != "raised":
+            raise impossible(line - 1, raised) from raised
         if kind == "ptpstack-trace":
             if record[1] != FORMAT:
                 raise TraceError(f"{path}: trace format {record[1]}, this program reads {FORMAT}")
@@ -244,15 +327,23 @@ def replay(path: str, observe: Observer | None = None) -> ReplayResult:
                 if observe is not None:
                     observe(now, "in", [method, arguments])
                 expected = [effect_record(e) for e in getattr(engine, method)(*arguments)]
+            except BrokenPipeError:
+                raise  # the observer's reader has gone: nothing is wrong with the trace
             except Exception as error:
-                # whatever an engine may raise for arguments of another kind: a real one never had them
-                raise TraceError(
-                    f"{path}: line {line}: an input no engine can have had ({type(error).__name__}: {error})"
-                ) from error
+                raised = error
             result.inputs += 1
             result.first_ns = result.first_ns or now
             result.last_ns = now
             result.counts[method] = result.counts.get(method, 0) + 1
+        elif kind == "raised":
+            recorded = record[2:]
+            if raised is None:
+                return differs(line, recorded, expected[0] if expected else None)
+            replayed = [type(raised).__name__, str(raised)]
+            if replayed != recorded:
+                return differs(line, recorded, replayed)
+            raised = None
+            result.decisions += 1
         elif kind == "out":
             recorded = [record[2], record[3]]
             if not expected:
@@ -265,6 +356,8 @@ def replay(path: str, observe: Observer | None = None) -> ReplayResult:
             result.decisions += 1
         elif kind == "end":
             result.complete = True
+    if raised is not None:
+        raise impossible(line, raised) from raised
     if expected and result.complete:
         return differs(line, None, expected[0])
     return result

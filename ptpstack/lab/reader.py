@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ptpstack.config.data import parse_toml, read_file
+from ptpstack.config.findings import Finding, Report, UnreadableError
 from ptpstack.lab.errors import Problem
 
 
@@ -16,6 +19,34 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f'Did you mean "{close[0]}"?'
     return "Known: " + ", ".join(choices) if choices else "None exists yet"
+
+
+class NotTomlError(ValueError):
+    """A file or text that holds no TOML document. ``reason`` continues a sentence, ``fix`` is one."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        first = next(iter(findings))
+        line = f"line {first.line}: " if first.line else ""
+        self.reason = f"{line}{first.reason}"
+        self.fix = first.fix[:1].upper() + first.fix[1:]
+        super().__init__(self.reason)
+
+
+def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The TOML document in a regular file of ordinary size; NotTomlError says what is in the way."""
+    try:
+        return document_of(read_file(path))
+    except UnreadableError as error:
+        raise NotTomlError(error.findings) from None
+
+
+def document_of(text: str | bytes) -> dict[str, Any]:
+    """The document that is TOML ``text``; NotTomlError otherwise, also when it is nested without end."""
+    report = Report()
+    document = parse_toml(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, report)
+    if document is None:
+        raise NotTomlError(report.findings)
+    return document
 
 
 class Table:

@@ -92,7 +92,12 @@ def run_lab(
             _Runner(topology, run, recording, observer, rate_hz, node_command, asked_to_stop).run()
     finally:
         if keep_logs is not None:
-            _keep(run, keep_logs)
+            try:
+                _keep(run, keep_logs)
+            except OSError as error:
+                # the recording is worth more than the logs
+                recording.notes.append(f"not all logs could be kept in {keep_logs}: {error.strerror or error}")
+                observer.message(recording.notes[-1])
         run.remove()
     return recording
 

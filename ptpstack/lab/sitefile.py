@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from ptpstack.config.findings import ERROR
 from ptpstack.config.load import parse_site
 from ptpstack.config.profiles import is_path
 from ptpstack.lab.errors import Problem
+from ptpstack.lab.reader import read_document
 from ptpstack.lab.topology import Node, Topology
 
 
@@ -26,7 +26,7 @@ def site_for(node: Node, control: Path, directory: str = ".") -> dict[str, Any]:
         base = Path(directory)
     else:
         base = Path(str(node.site)).parent
-        site = tomllib.loads(Path(str(node.site)).read_text(encoding="utf-8"))
+        site = read_document(str(node.site))
     site["node"] = {"name": node.label, **site.get("node", {}), "control": str(control)}
     instances = site.get("instance", [])
     site["instance"] = [_absolute(entry, base) if isinstance(entry, Mapping) else entry for entry in instances]

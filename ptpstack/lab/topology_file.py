@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from ptpstack.lab import ptp4l
 from ptpstack.lab.errors import Problem, TopologyError
-from ptpstack.lab.reader import Table, did_you_mean
+from ptpstack.lab.reader import NotTomlError, Table, did_you_mean, document_of, read_document
 from ptpstack.lab.topology import (
     ACTIONS,
     LINK_ACTIONS,
@@ -56,21 +55,22 @@ def load_topology(name_or_path: str) -> Topology:
         problem = Problem("(lab)", f'there is no lab "{name_or_path}"', did_you_mean(name_or_path, builtin_labs()))
         raise TopologyError(name_or_path, (problem,))
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = Problem("(file)", f"cannot be read: {error}", "Give the path of a topology file in UTF-8")
-        raise TopologyError(name_or_path, (problem,)) from error
-    return parse_topology(text, source=name_or_path, directory=str(path.resolve().parent))
+        document = read_document(path)
+    except NotTomlError as error:
+        raise TopologyError(name_or_path, (Problem("(file)", error.reason, error.fix),)) from None
+    return _topology(document, name_or_path, str(path.resolve().parent))
 
 
 def parse_topology(text: str, *, source: str = "topology", directory: str = ".") -> Topology:
     """TOML text to ``Topology``; relative site paths start from ``directory``. Raises TopologyError."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TopologyError(
-            source, (Problem("(file)", f"is not TOML: {error}", "Correct the syntax there"),)
-        ) from error
+        document = document_of(text)
+    except NotTomlError as error:
+        raise TopologyError(source, (Problem("(file)", error.reason, error.fix),)) from None
+    return _topology(document, source, directory)
+
+
+def _topology(document: Mapping[str, Any], source: str, directory: str) -> Topology:
     problems: list[Problem] = []
     root = Table(document, "", problems)
     name = _name(root, "name")
@@ -266,19 +266,17 @@ def _site(table: Table, directory: str) -> Mapping[str, Any] | str | None:
     if isinstance(value, str) and "\n" not in value:
         path = Path(directory, value)
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            table.problem(
-                "site", f"{path} cannot be read: {error}", "Give the path of a site file, from this file's directory"
-            )
+            document = read_document(path)
+        except NotTomlError as error:
+            table.problem("site", f"{path}: {error.reason}", f"Paths start from this file's directory. {error.fix}")
             return None
         _check_site(table, document)
         return str(path.resolve())
     if isinstance(value, str):
         try:
-            value = tomllib.loads(value)
-        except tomllib.TOMLDecodeError as error:
-            table.problem("site", f"is not TOML: {error}", "Correct the syntax there")
+            value = document_of(value)
+        except NotTomlError as error:
+            table.problem("site", error.reason, error.fix)
             return None
     if not isinstance(value, dict):
         table.problem("site", "a ptpstack node needs its site", "Write [node.site...] tables, TOML text, or a path")

@@ -11,6 +11,9 @@ from typing import NamedTuple, Protocol
 class ChannelError(OSError):
     """The channel cannot be opened. Says which interface, what is wrong, and what to do."""
 
+    def __str__(self) -> str:
+        return self.strerror or super().__str__()
+
 
 class Received(NamedTuple):
     """One datagram, UDP payload or Ethernet payload: the octets from the start of the PTP header."""
@@ -86,4 +89,5 @@ class Channel(Protocol):
 
     def counters(self) -> dict[str, int]: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Afterwards nothing raises: what is sent is counted and answered as unsent, nothing is received."""

@@ -110,7 +110,11 @@ class L2Channel(SocketChannel):
             raise explain(interface, self.transport, error) from error
 
     def receive(self, fileno: int, limit: int = 64) -> list[Received]:
-        receive = self._receivers[fileno].recvmsg_into
+        sock = self._receivers.get(fileno)
+        self.drained = True
+        if sock is None:  # closed in this very turn
+            return []
+        receive = sock.recvmsg_into
         buffer = self._buffer
         view = self._view
         buffers = [buffer]
@@ -152,9 +156,9 @@ class L2Channel(SocketChannel):
         self._sent += 1
 
     def send_general(self, octets: bytes, destination: str | None) -> None:
-        self._stamped_socket()  # says so when the channel is closed
         prefix = self._prefixes.get(destination) or self._prefix(destination)
         try:
+            self._stamped_socket()  # says so when the channel is closed
             self._general_tx.send(prefix + octets)
         except OSError as error:
             self._send_failed(error)

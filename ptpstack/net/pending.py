@@ -116,6 +116,11 @@ class PendingStamps:
             return deadline_ns
         return None
 
+    def clear(self) -> None:
+        """The socket is gone: nothing will come for anybody."""
+        self._waiting.clear()
+        self._lost.clear()
+
     def _give_up_doubtful(self) -> None:
         for number in [n for n in self._waiting if n >= self._first_in_doubt]:
             self._lose(self._waiting.pop(number)[0], "resync")

@@ -134,7 +134,9 @@ class SocketChannel:
 
     def transmit_stamps(self, now_ns: int) -> list[TransmitStamp]:
         pending = self._pending
-        receive = self._stamped_socket().recvmsg
+        if self._event_tx is None:
+            return pending.overdue(now_ns)
+        receive = self._event_tx.recvmsg
         index = self._index
         out: list[TransmitStamp] = []
         for _ in range(_STAMP_LIMIT):
@@ -188,10 +190,11 @@ class SocketChannel:
         self._sockets.clear()
         self._receivers.clear()
         self._event_tx = None
+        self._pending.clear()
 
     def _stamped_socket(self) -> socket.socket:
         if self._event_tx is None:
-            raise ValueError(f"channel {self.name} is closed")
+            raise OSError(errno.EBADF, f"channel {self.name} is closed")
         return self._event_tx
 
     def _add(self, sock: socket.socket) -> socket.socket:

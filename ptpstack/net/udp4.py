@@ -144,7 +144,10 @@ class Udp4Channel(SocketChannel):
         self._event_fileno = self._event_rx.fileno()
 
     def receive(self, fileno: int, limit: int = 64) -> list[Received]:
-        sock = self._receivers[fileno]
+        sock = self._receivers.get(fileno)
+        self.drained = True
+        if sock is None:  # closed in this very turn
+            return []
         event = fileno == self._event_fileno
         receive = sock.recvmsg_into
         buffer = self._buffer
@@ -194,8 +197,8 @@ class Udp4Channel(SocketChannel):
         self._sent += 1
 
     def send_general(self, octets: bytes, destination: str | None) -> None:
-        self._stamped_socket()  # says so when the channel is closed
         try:
+            self._stamped_socket()  # says so when the channel is closed
             sock = self._general if destination is None or destination == PEER_GROUP else self._reply
             self._send(sock, octets, destination, GENERAL_PORT)
         except OSError as error:
@@ -204,7 +207,7 @@ class Udp4Channel(SocketChannel):
         self._sent += 1
 
     def send_general_all(self, frames: list[bytes]) -> None:
-        if not self._segmentation or not _SEGMENT_FROM <= len(frames) <= _MAX_SEGMENTS:
+        if self._event_tx is None or not self._segmentation or not _SEGMENT_FROM <= len(frames) <= _MAX_SEGMENTS:
             super().send_general_all(frames)
             return
         segment = struct.pack("=H", len(frames[0]))

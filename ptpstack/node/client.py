@@ -8,6 +8,8 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+#: No answer of a node is longer: whoever sends more is none.
+MAX_ANSWER = 64 << 20
 DEFAULT_SOCKET = "/run/ptpstack/control.sock"
 
 
@@ -34,11 +36,22 @@ class ControlClient:
         self._sock.close()
 
     def request(self, cmd: str, **arguments: Any) -> Any:
-        """The result; ValueError with the node's words when it refuses."""
-        self._sock.sendall(json.dumps({"cmd": cmd, **arguments}).encode() + b"\n")
-        answer = json.loads(self._line())
-        if not answer.get("ok"):
-            raise ValueError(answer.get("error", "the node refused without a reason"))
+        """The result; ValueError with the node's words when it refuses.
+
+        ControlUnavailable when the node has gone meanwhile, or what answers is no node.
+        """
+        try:
+            self._sock.sendall(json.dumps({"cmd": cmd, **arguments}).encode() + b"\n")
+        except OSError as error:
+            # it may have said why before it hung up
+            try:
+                answer = self._object()
+            except ControlUnavailable:
+                raise ControlUnavailable(f"{self.path}: the node has gone ({error.strerror or error})") from error
+        else:
+            answer = self._object()
+        if answer.get("ok") is not True:
+            raise ValueError(str(answer.get("error", "the node refused without a reason")))
         return answer.get("result")
 
     def events(self) -> Iterator[dict[str, Any]]:
@@ -47,9 +60,22 @@ class ControlClient:
         self._sock.settimeout(None)
         while True:
             try:
-                yield json.loads(self._line())
+                yield self._object()
             except ControlUnavailable:
                 return
+
+    def _object(self) -> dict[str, Any]:
+        line = self._line()
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise ControlUnavailable(
+                f"{self.path}: what answers there is no ptpstack node (it said {line[:40]!r}); name a node's socket "
+                "with --control"
+            )
+        return answer
 
     def _line(self) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
@@ -60,6 +86,8 @@ class ControlClient:
             if not octets:
                 raise ControlUnavailable(f"{self.path}: the node has gone")
             self._buffer += octets
+            if len(self._buffer) > MAX_ANSWER:
+                raise ControlUnavailable(f"{self.path}: what answers there is no ptpstack node (it does not stop)")
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 from typing import IO, Any
@@ -11,7 +12,7 @@ from ptpstack.engine.effects import Event
 
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 
-_PROBLEMS = {"clock-failed": 3, "channel-failed": 3, "silent": 4}
+_PROBLEMS = {"clock-failed": 3, "silent": 4}
 
 
 def sentence(event: Event) -> tuple[int, str]:
@@ -38,6 +39,12 @@ def sentence(event: Event) -> tuple[int, str]:
         return (6 if data["up"] else 4), f"{data['channel']}: link {'up' if data['up'] else 'down'}"
     if kind == "silent":
         return 4, f"{where or data['edge']}: no measurement for {data['for_s']:.1f} s"
+    if kind == "channel-failed":
+        return 3, f"{data['reason']} ({data['channel']} is tried again every second)"
+    if kind == "channel-open":
+        return 6, f"{data['channel']}: open, {data['stamping']} time stamps"
+    if kind == "record-failed":
+        return 3, data["reason"]
     return _PROBLEMS.get(kind, 6), f"{where + ': ' if where else ''}{kind} {data}"
 
 
@@ -51,7 +58,11 @@ def _because(decision: Any) -> str:
 
 
 class Journal:
-    """Writes to ``stream`` (stderr); caps the rate, so that a flapping network cannot fill a disk."""
+    """Writes to ``stream`` (stderr); caps the rate, so that a flapping network cannot fill a disk.
+
+    Never waits for who reads it: a line for which there is no room (a terminal stopped by Ctrl-S, a full pipe) is
+    dropped and counted. ``stream`` stays a blocking one, because other processes may share it.
+    """
 
     LINES_PER_SECOND = 50
 
@@ -61,6 +72,16 @@ class Journal:
         self._journald = "JOURNAL_STREAM" in os.environ and stream is None
         self._second = 0
         self._lines = self._suppressed = 0
+        #: lines that nobody took
+        self.unwritten = 0
+        self._told_unwritten = 0
+        try:
+            self._fd: int | None = self._stream.fileno()
+        except (OSError, ValueError, AttributeError):
+            self._fd = None  # an object in memory
+        self._room = select.poll()
+        if self._fd is not None:
+            self._room.register(self._fd, select.POLLOUT)
 
     def log(self, severity: int, text: str) -> None:
         if severity > self._limit:
@@ -78,16 +99,36 @@ class Journal:
         self._write(severity, text, now)
 
     def _write(self, severity: int, text: str, now: float) -> None:
-        if self._journald:
-            prefix = f"<{severity}>"
+        lost = self.unwritten - self._told_unwritten
+        # in one write with what follows: there may be room for one only
+        missing = self._line(4, f"{lost} lines are missing here: nobody read this log", now) if lost else ""
+        if self._put(missing + self._line(severity, text, now)):
+            self._told_unwritten = self.unwritten
         else:
-            prefix = time.strftime("%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d} "
+            self.unwritten += 1
+
+    def _line(self, severity: int, text: str, now: float) -> str:
+        if self._journald:
+            return f"<{severity}>{text}\n"
+        return time.strftime("%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d} {text}\n"
+
+    def _put(self, lines: str) -> bool:
+        """False when nobody took them."""
         try:
-            self._stream.write(prefix + text + "\n")
-            self._stream.flush()
+            if self._fd is None:
+                self._stream.write(lines)
+                return True
+            if not any(events & select.POLLOUT for _, events in self._room.poll(0)):
+                return False
+            octets = lines.encode(errors="backslashreplace")
+            if len(octets) > select.PIPE_BUF:
+                octets = octets[: select.PIPE_BUF - 1] + b"\n"
+            # what poll calls writable takes PIPE_BUF octets without waiting, and in one piece
+            os.write(self._fd, octets)
+            return True
         except (OSError, ValueError):
             # a log nobody reads must not end the time service
-            self._suppressed += 1
+            return False
 
     def event(self, event: Event, now_ns: int) -> None:
         self.log(*sentence(event))

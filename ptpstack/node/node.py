@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from ptpstack.clocks.base import ClockError
@@ -14,15 +13,20 @@ from ptpstack.engine.driver import carry_out
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.trace import RecordedEngine
-from ptpstack.net.channel import Channel, ChannelError
+from ptpstack.net.absent import AbsentChannel
+from ptpstack.net.channel import Channel
 from ptpstack.net.links import LinkEvent, LinkWatch
-from ptpstack.node.assembly import Parts, open_site_channel, system_quality
+from ptpstack.node.assembly import Parts, open_again, system_quality
 from ptpstack.node.loop import Loop
 from ptpstack.protocol.effects import Send
 from ptpstack.timebase.units import NS_PER_S
 
 #: Frames taken from one socket in one turn of the loop: bounds how long timers and transmit stamps wait for input.
 BATCH = 64
+#: How often a channel that is not open is tried again.
+RETRY_NS = 1_000_000_000
+#: Longer than any transmit stamp may take.
+_NEVER_NS = 1_000 * NS_PER_S
 
 Listener = Callable[[Event, int], None]
 
@@ -53,7 +57,10 @@ class Node:
             options.name: options for settings in parts.site.instances for options in settings.channels
         }
         #: called each time round with the present time; returns its next deadline
-        self.periodic: list[Callable[[int], int | None]] = []
+        self.periodic: list[Callable[[int], int | None]] = [self._retry_absent]
+        #: channel -> what the engine was told of it last
+        self._told: dict[str, bool] = {}
+        self._retry_ns = 0
 
     # ---- life -------------------------------------------------------------------------------------------------
 
@@ -70,6 +77,11 @@ class Node:
             with contextlib.suppress(ClockError):
                 frequencies[name] = clock.frequency_ppb()
         self.perform(self.engine.start(now, frequencies), now)
+        self._retry_ns = now + RETRY_NS
+        for channel in list(self.channels.values()):
+            if isinstance(channel, AbsentChannel):
+                self._say_absent(channel, now)
+                self._tell_link(channel.name, now)
         self._set_deadline()
 
     def close(self) -> None:
@@ -86,6 +98,8 @@ class Node:
             self.engine.close_trace(now)
 
     def _watch(self, channel: Channel) -> None:
+        if isinstance(channel, AbsentChannel):
+            return
         for fd in channel.receive_filenos():
             self.loop.add_reader(fd, self._reader(channel))
         self.loop.add_error_reader(channel.stamp_fileno(), lambda fd: self._stamps_ready(channel))
@@ -130,7 +144,7 @@ class Node:
         return readable
 
     def _unwatch(self, channel: Channel) -> None:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(OSError):  # closed already
             for fd in [*channel.receive_filenos(), channel.stamp_fileno()]:
                 self.loop.remove_reader(fd)
 
@@ -140,9 +154,9 @@ class Node:
         self._collect_stamps(channel, self.loop.now_ns())
         self._set_deadline()
 
-    def _collect_stamps(self, channel: Channel, now: int) -> None:
+    def _collect_stamps(self, channel: Channel, now: int, *, until: int | None = None) -> None:
         clock = self.clocks[self.parts.clock_of_channel[channel.name]]
-        for token, stamp, _missing in channel.transmit_stamps(now):
+        for token, stamp, _missing in channel.transmit_stamps(now if until is None else until):
             egress = None if stamp is None else clock.stamp_sns(stamp)
             self.perform(self.engine.transmitted(token, egress, now), now)
 
@@ -159,13 +173,17 @@ class Node:
 
     def _set_deadline(self) -> None:
         now = self.loop.now_ns()
-        deadline = self.engine.next_deadline()
-        for channel in self.channels.values():
-            due = channel.next_stamp_deadline_ns()
-            if due is not None and (deadline is None or due < deadline):
-                deadline = due
+        deadline: int | None = None
+        # first, because what they do may move the deadlines of the others
         for periodic in self.periodic:
             due = periodic(now)
+            if due is not None and (deadline is None or due < deadline):
+                deadline = due
+        due = self.engine.next_deadline()
+        if due is not None and (deadline is None or due < deadline):
+            deadline = due
+        for channel in self.channels.values():
+            due = channel.next_stamp_deadline_ns()
             if due is not None and (deadline is None or due < deadline):
                 deadline = due
         self.loop.set_deadline(deadline)
@@ -178,33 +196,62 @@ class Node:
         self._set_deadline()
 
     def _link_changed(self, event: LinkEvent, now: int) -> None:
-        known = self.link_state.get(event.name)
-        for channel in list(self.channels.values()):
-            if channel.interface != event.name:
-                continue
-            if event.up and channel.interface_index != event.ifindex and not self._reopen(channel, now):
-                return
-            # the first report only matters when it is bad news: ports start with the link taken to be up
-            if event.up is not (True if known is None else known):
-                self.perform(self.engine.link(channel.name, event.up, now), now)
         self.link_state[event.name] = event.up
+        for channel in list(self.channels.values()):
+            if channel.interface == event.name:
+                if event.up and channel.interface_index != event.ifindex:
+                    # the interface went away and came back as another one: its sockets are bound to a ghost
+                    self._reopen(channel, now)
+                self._tell_link(channel.name, now)
 
-    def _reopen(self, channel: Channel, now: int) -> bool:
-        """The interface went away and came back as another one: its sockets are bound to a ghost."""
+    def _tell_link(self, name: str, now: int) -> None:
+        """Tell the engine when a channel becomes usable, or ceases to be. It takes all to be usable at the start."""
+        channel = self.channels[name]
+        up = not isinstance(channel, AbsentChannel) and self.link_state.get(channel.interface, True)
+        if up is not self._told.get(name, True):
+            self._told[name] = up
+            self.perform(self.engine.link(name, up, now), now)
+
+    def _reopen(self, channel: Channel, now: int) -> None:
+        """Replace a channel by one on the present interface, or, while that cannot be had, by an absent one."""
+        name = channel.name
+        clock = self.clocks[self.parts.clock_of_channel[name]]
+        # what still waits for a stamp of the old sockets waits in vain
+        self._collect_stamps(channel, now, until=now + _NEVER_NS)
         self._unwatch(channel)
         channel.close()
-        options = replace(self._channel_options[channel.name], stamping=channel.stamping)
         try:
-            new = open_site_channel(options)
-            if new.phc_index != channel.phc_index:
-                new.close()
-                raise ChannelError(f"{new.name} now stamps on another hardware clock (PHC {new.phc_index}): restart")
-        except ChannelError as error:
-            self.event(Event("channel-failed", "", 0, {"channel": channel.name, "reason": str(error)}), now)
-            return False
-        self.channels[channel.name] = new
-        self._watch(new)
-        return True
+            self.channels[name] = open_again(self._channel_options[name], clock)
+        except OSError as error:
+            problem = str(error)
+            stamping = "hardware" if clock.kind == "phc" else "software"
+            absent = AbsentChannel(channel.interface, name.rpartition("/")[2], stamping, problem)
+            self.channels[name] = absent
+            if not isinstance(channel, AbsentChannel) or channel.problem != problem:
+                self._say_absent(absent, now)
+            return
+        self._watch(self.channels[name])
+        self.event(Event("channel-open", "", 0, {"channel": name, "stamping": self.channels[name].stamping}), now)
+
+    def _say_absent(self, channel: AbsentChannel, now: int) -> None:
+        self.event(Event("channel-failed", "", 0, {"channel": channel.name, "reason": channel.problem}), now)
+
+    def _retry_absent(self, now: int) -> int | None:
+        """Nobody tells when an interface gets an address, or netlink is missing: look once a second."""
+        absent = [c for c in self.channels.values() if isinstance(c, AbsentChannel)]
+        if not absent:
+            return None
+        if now >= self._retry_ns:
+            self._retry_ns = now + RETRY_NS
+            for channel in absent:
+                self._reopen(channel, now)
+                self._tell_link(channel.name, now)
+        return self._retry_ns
+
+    def problem(self, name: str) -> str:
+        """Why a channel is not open, or ""."""
+        channel = self.channels[name]
+        return channel.problem if isinstance(channel, AbsentChannel) else ""
 
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
 

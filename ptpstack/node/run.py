@@ -13,21 +13,24 @@ from ptpstack.config.model import Site
 from ptpstack.engine.effects import Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.explain import explain
+from ptpstack.engine.reference import ReferenceState
 from ptpstack.engine.status import status
-from ptpstack.engine.trace import RecordedEngine, open_for_writing
+from ptpstack.engine.trace import RecordedEngine, move_aside, open_for_writing
 from ptpstack.net.links import LinkWatch
 from ptpstack.node.assembly import AssemblyError, Parts, assemble
+from ptpstack.node.claims import Claims, names_of
 from ptpstack.node.control import ControlError, ControlServer, ControlSocketError, event_record
 from ptpstack.node.journal import Journal
 from ptpstack.node.loop import Loop, settle_memory
 from ptpstack.node.node import Node
-from ptpstack.node.service import Notifier, PrivilegeError, drop_privileges, real_time_scheduling
+from ptpstack.node.service import Notifier, PrivilegeError, check_user, drop_privileges, real_time_scheduling
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapFileError
 
 #: Commands of the control socket that change something.
 WRITING = frozenset({"reference", "priority", "stop"})
 _HOUSEKEEPING_NS = 1_000_000_000
+_REFERENCE_STATES = tuple(state.value for state in ReferenceState)
 
 
 class StartError(Exception):
@@ -43,51 +46,81 @@ def load_leap_table(path: str | None) -> LeapTable:
         raise StartError(str(error)) from error
 
 
+def _is_number(value: Any, low: int, high: int) -> bool:
+    # JSON's true is an int to Python
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
 class Runner:
     """A node with all that surrounds it: control socket, journal, notification, signals."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, patient: bool = False) -> None:
         self.site = site
         self.journal = Journal(site.node.log_level)
         self.notifier = Notifier()
         leap = load_leap_table(site.node.leap_file)
         self.loop = Loop(site.node.io_loop)
-        parts = assemble(site, leap)
+        parts: Parts | None = None
         try:
-            self.node = self._node(parts)
+            check_user(site.node.user)
+            parts = assemble(site, leap, patient=patient)
             self.control = ControlServer(self.loop, site.node.control, self._commands(), WRITING)
+            # the trace last: what fails before must not cost the trace of the run before
+            self.node = self._node(parts)
         except BaseException:
-            for channel in parts.channels.values():
-                channel.close()
+            if hasattr(self, "control"):
+                self.control.close()
+            if parts is not None:
+                parts.close()
+            self.loop.close()
             raise
+        self.claims = Claims(names_of(parts.plan.instances))
         self._say_what_is_used(parts, leap)
+        self._warn_of_doubles()
         self._next_housekeeping = 0
         self._next_watchdog = self.loop.now_ns() + self.notifier.watchdog_ns
 
     def _node(self, parts: Parts) -> Node:
-        engine: Engine | None = None
-        if self.site.node.record:
-            try:
-                engine = RecordedEngine(parts.plan, open_for_writing(self.site.node.record))
-            except OSError as error:
-                raise StartError(f"--record {self.site.node.record}: {error.strerror}") from error
         links, missing = LinkWatch.open({c.interface for c in parts.channels.values()})
-        node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing)
+        engine: Engine | None = None
+        try:
+            if self.site.node.record:
+                engine = self._recorded_engine(parts, self.site.node.record)
+            node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing)
+        except BaseException:
+            if links is not None:
+                links.close()
+            raise
         node.listeners.append(self._event)
         node.periodic.append(self._periodic)
         return node
+
+    def _recorded_engine(self, parts: Parts, path: str) -> Engine:
+        try:
+            kept = move_aside(path)
+            if kept:
+                parts.notes.append(f"{path} was there already: kept as {kept}")
+            return RecordedEngine(parts.plan, open_for_writing(path))
+        except OSError as error:
+            raise StartError(f"--record {path}: {error.strerror or error}; give another file") from error
 
     def _say_what_is_used(self, parts: Parts, leap: LeapTable) -> None:
         log = self.journal.log
         log(6, f"ptpstack {__version__}, node {self.site.node.name}, pid {os.getpid()}, {self.loop.kind} loop")
         for note in parts.notes:
             log(6, note)
+        for warning in parts.warnings:
+            log(4, warning)
         state = leap.status(int(time.time()))
         log(6 if state.remaining_s > 0 else 4, state.message)
         if self.node.links_missing:
             log(4, self.node.links_missing)
         if not self.loop.precise:
             log(4, "no timerfd here: timers are up to a millisecond late")
+
+    def _warn_of_doubles(self) -> None:
+        for sentence in self.claims.refresh():
+            self.journal.log(4, sentence)
 
     def run(self) -> int:
         self.loop.on_signal(self._signal)
@@ -101,6 +134,7 @@ class Runner:
             self.loop.run()
         finally:
             self.notifier.tell("STOPPING=1")
+            self.claims.close()
             self.control.close()
             self.node.close()
             self.loop.close()
@@ -126,7 +160,8 @@ class Runner:
             # systemd advises to pat the watchdog at half its time, and that may be less than a second
             self._next_housekeeping = now + min(_HOUSEKEEPING_NS, self.notifier.watchdog_ns or _HOUSEKEEPING_NS)
             self.node.watch_system_clock(now)
-            self.control.flush_all()
+            self.control.housekeep()
+            self._warn_of_doubles()
             if self.notifier.watchdog_ns and now >= self._next_watchdog:
                 self._next_watchdog = now + self.notifier.watchdog_ns
                 self.notifier.tell("WATCHDOG=1")
@@ -164,6 +199,8 @@ class Runner:
             "netlink": node.links is not None,
             "netlink_missing": node.links_missing,
             "record": self.site.node.record,
+            "record_problem": node.engine.trace_problem if isinstance(node.engine, RecordedEngine) else "",
+            "identity_conflicts": self.claims.problems(),
             "leap": self._leap(),
             **result,
             "channels": [
@@ -171,6 +208,7 @@ class Runner:
                     "name": channel.name,
                     "stamping": channel.stamping,
                     "stamping_reason": channel.stamping_reason,
+                    "problem": node.problem(channel.name),
                     "link_up": node.link_state.get(channel.interface),
                     "counters": channel.counters(),
                 }
@@ -186,51 +224,80 @@ class Runner:
     def _explain(self, request: dict[str, Any]) -> dict[str, Any]:
         port = request.get("port")
         instance = request.get("instance")
-        if port is not None and not isinstance(port, int):
+        if port is not None and (not isinstance(port, int) or isinstance(port, bool)):
             raise ControlError('"port" is a number, or absent for all ports')
         if instance is not None and not isinstance(instance, str):
             raise ControlError('"instance" is a name, or absent for all instances')
-        return explain(self.node.engine, self.loop.now_ns(), instance, port)
+        result = explain(self.node.engine, self.loop.now_ns(), instance, port)
+        for entry in result["instances"]:
+            ports = self.node.engine.instances[entry["name"]].ports
+            for row in entry["ports"]:
+                channel = ports[row["number"] - 1].channel
+                problem = self.node.problem(channel)
+                if problem:
+                    # the engine knows of a channel only that it is not usable
+                    row["sentence"] = f"port {row['number']} ({channel}) is {row['state']}: {problem}"
+                    row["would_change"] = "the interface as the port needs it: it is tried again every second"
+        return result
+
+    def _instances(self, request: dict[str, Any]) -> list[str]:
+        """The instance a request names, or all."""
+        instances = self.node.engine.instances
+        name = request.get("instance")
+        if name is None:
+            return list(instances)
+        if not isinstance(name, str) or name not in instances:
+            raise ControlError(f"no instance {name!r}; there are {', '.join(instances)}")
+        return [name]
 
     def _reference(self, request: dict[str, Any]) -> dict[str, Any]:
         engine = self.node.engine
-        name = request.get("instance")
-        if name is not None and name not in engine.instances:
-            raise ControlError(f"no instance {name!r}; there are {', '.join(engine.instances)}")
-        clocks = [engine.instances[name].options.clock] if name is not None else list(engine.references)
+        clocks = list(dict.fromkeys(engine.instances[name].options.clock for name in self._instances(request)))
         clocks = [c for c in clocks if c in engine.references]
         if not clocks:
             raise ControlError("no clock of this node has a reference ([instance.reference] in its configuration)")
+        # before the engine sees it, because what it is told is recorded
+        state = request.get("state")
+        if state not in _REFERENCE_STATES:
+            raise ControlError(f'"state" is one of {", ".join(_REFERENCE_STATES)}, not {state!r}')
         clock_class = request.get("clock_class")
-        if clock_class is not None and (not isinstance(clock_class, int) or not 1 <= clock_class <= 254):
+        if clock_class is not None and not _is_number(clock_class, 1, 254):
             raise ControlError('"clock_class" is 1 to 254, or absent')
         now = self.loop.now_ns()
         for clock in clocks:
-            self.node.perform(engine.declare_reference(clock, str(request.get("state")), clock_class, now), now)
+            self.node.perform(engine.declare_reference(clock, state, clock_class, now), now)
         return {"references": [{"clock": c, "state": engine.references[c].state.value} for c in clocks]}
 
     def _priority(self, request: dict[str, Any]) -> dict[str, Any]:
         engine = self.node.engine
-        name = request.get("instance")
-        names = [name] if name is not None else list(engine.instances)
+        names = self._instances(request)
+        clients = [n for n in names if engine.instances[n].options.client_only]
+        if clients and (len(clients) == len(names) or "instance" in request):
+            raise ControlError(
+                f"{', '.join(clients)}: client_only, so it takes no part in elections and its priorities mean nothing"
+            )
+        names = [n for n in names if n not in clients]
         values = {}
         for key in ("priority1", "priority2"):
             value = request.get(key)
-            if value is not None and (not isinstance(value, int) or not 0 <= value <= 255):
+            if value is not None and not _is_number(value, 0, 255):
                 raise ControlError(f'"{key}" is 0 to 255')
             values[key] = value
+        if values == {"priority1": None, "priority2": None}:
+            raise ControlError('give "priority1", "priority2" or both')
         now = self.loop.now_ns()
         for each in names:
-            if each not in engine.instances:
-                raise ControlError(f"no instance {each!r}; there are {', '.join(engine.instances)}")
             self.node.perform(engine.set_priorities(each, now, values["priority1"], values["priority2"]), now)
         return {"instances": names, **values}
 
 
-def run_site(site: Site) -> int:
-    """Run until a signal or the control socket ends it. Exit status: 0 clean end, 1 could not start."""
+def run_site(site: Site, *, patient: bool = False) -> int:
+    """Run until a signal or the control socket ends it. Exit status: 0 clean end, 1 could not start.
+
+    ``patient``: wait for interfaces that are not there yet, see ``assemble``.
+    """
     try:
-        runner = Runner(site)
+        runner = Runner(site, patient=patient)
         return runner.run()
     except (StartError, AssemblyError, ControlSocketError, PrivilegeError) as error:
         print(f"ptpstack: {error}", file=sys.stderr)

@@ -51,6 +51,18 @@ class _CapData(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
+def check_user(user: str | None) -> None:
+    """PrivilegeError when ``user`` is unknown or cannot be taken on: to be found out before anything else is done."""
+    if user is None:
+        return
+    try:
+        entry = pwd.getpwnam(user)
+    except (KeyError, ValueError):
+        raise PrivilegeError(f"[node] user: there is no user {user!r} on this machine") from None
+    if os.geteuid() not in (0, entry.pw_uid):
+        raise PrivilegeError(f"[node] user: only root can become {user!r}; start as root or as {user!r}")
+
+
 def drop_privileges(user: str | None, hand_over: str = "") -> str:
     """Keep only CAPABILITIES (those we have); become ``user`` when given. Returns a sentence for the log.
 
@@ -61,13 +73,9 @@ def drop_privileges(user: str | None, hand_over: str = "") -> str:
     libc = ctypes.CDLL(None, use_errno=True)
     have = effective_capabilities()
     keep = sum(1 << bit for bit in CAPABILITIES.values()) & have
+    check_user(user)
     if user is not None:
-        try:
-            entry = pwd.getpwnam(user)
-        except KeyError:
-            raise PrivilegeError(f"[node] user: there is no user {user!r} on this machine") from None
-        if os.geteuid() not in (0, entry.pw_uid):
-            raise PrivilegeError(f"[node] user: only root can become {user!r}; start as root or as {user!r}")
+        entry = pwd.getpwnam(user)
         if os.geteuid() != entry.pw_uid:
             if hand_over:
                 try:
@@ -85,7 +93,7 @@ def drop_privileges(user: str | None, hand_over: str = "") -> str:
     data[0].effective = data[0].permitted = keep & 0xFFFFFFFF
     data[1].effective = data[1].permitted = keep >> 32
     if libc.capset(ctypes.byref(header), ctypes.byref(data)) != 0:
-        raise PrivilegeError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
+        raise PrivilegeError(f"capset: {os.strerror(ctypes.get_errno())}")
     names = [name for name, bit in CAPABILITIES.items() if keep >> bit & 1]
     who = user if user is not None else f"uid {os.geteuid()}"
     return f"running as {who} with {', '.join(names) or 'no capabilities'}"
