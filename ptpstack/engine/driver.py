@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Protocol
 
-from ptpstack.clocks.base import ClockError
+from ptpstack.clocks.base import Clock, ClockError
 from ptpstack.engine.effects import EngineEffect, Event, ReadClock, ReadReference, SetFrequency, StepClock
 from ptpstack.engine.engine import Engine
 from ptpstack.protocol.effects import Send
@@ -29,6 +30,24 @@ class Hands(Protocol):
         """(clock sns, reference sns, bound ns), or None when there is no reading this time."""
 
     def event(self, event: Event, now: int) -> None: ...
+
+
+class ClockHands:
+    """The half of ``Hands`` that is the same for whoever has clocks."""
+
+    clocks: Mapping[str, Clock]
+
+    def set_frequency(self, clock: str, ppb: float) -> float:
+        return self.clocks[clock].set_frequency(ppb)
+
+    def step(self, clock: str, delta_sns: int) -> None:
+        self.clocks[clock].step(delta_sns)
+
+    def clock_sns(self, clock: str) -> int:
+        return self.clocks[clock].now_sns()
+
+    def clock_frequency(self, clock: str) -> float:
+        return self.clocks[clock].frequency_ppb()
 
 
 def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: int) -> None:

@@ -222,9 +222,15 @@ class Engine:
         self._refresh_references(now)
         return self._drain()
 
-    def declare_reference(self, clock: str, state: str, clock_class: int | None, now: int) -> list[EngineEffect]:
-        """The operator (or a lab) says how the reference is. ValueError for an unknown state, KeyError for a clock."""
+    def declare_reference(
+        self, clock: str, state: str, clock_class: int | None, now: int, accuracy: int | None = None
+    ) -> list[EngineEffect]:
+        """The operator (or a lab, or the kernel for its own clock) says how the reference is; ``accuracy``: its
+        clockAccuracy from now on. ValueError for an unknown state, KeyError for a clock.
+        """
         reference = self.references[clock]
+        if accuracy is not None:
+            reference.accuracy = accuracy
         reference.declare(ReferenceState(state), clock_class, now)
         edge = self.reference_edges.get(clock)
         if edge is not None:

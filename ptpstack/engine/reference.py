@@ -29,6 +29,8 @@ class Reference:
         self.state = ReferenceState.FREE_RUNNING
         self.signal = plan.type == "measured" and plan.state == "locked"
         self.forced_class: int | None = None
+        #: clockAccuracy while locked
+        self.accuracy = plan.accuracy
         self.since_ns = 0
         self.decision = Decision("free-running", "never locked to the reference since the start")
         self._declared = plan.type == "declared"
@@ -92,10 +94,10 @@ class Reference:
         if state is ReferenceState.FREE_RUNNING:
             quality = own
         elif not self.plan.primary:
-            accuracy = self.plan.accuracy if state is ReferenceState.LOCKED else ACCURACY_UNKNOWN
+            accuracy = self.accuracy if state is ReferenceState.LOCKED else ACCURACY_UNKNOWN
             quality = ClockQuality(own.clock_class, accuracy, own.offset_scaled_log_variance)
         elif state is ReferenceState.LOCKED:
-            quality = ClockQuality(table.locked, self.plan.accuracy, self.plan.variance)
+            quality = ClockQuality(table.locked, self.accuracy, self.plan.variance)
         else:
             # the accuracy of a holdover is not known here: never claim the locked one
             clock_class = table.holdover if state is ReferenceState.HOLDOVER else table.holdover_out_of_spec

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from ptpstack.clocks.base import ClockError
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
-from ptpstack.engine.driver import carry_out
+from ptpstack.engine.driver import ClockHands, carry_out
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.trace import RecordedEngine
@@ -25,13 +26,18 @@ from ptpstack.timebase.units import NS_PER_S
 BATCH = 64
 #: How often a channel that is not open is tried again.
 RETRY_NS = 1_000_000_000
+#: Full batches thrown away per socket after a step: a flood must not hold the loop there.
+_STALE_BATCHES = 64
+#: A system clock's accuracy that gets better is announced after this time; one that gets worse at once. The kernel's
+#: maximum error rises between two corrections and falls with each.
+_BETTER_AFTER_NS = 64 * NS_PER_S
 #: Longer than any transmit stamp may take.
 _NEVER_NS = 1_000 * NS_PER_S
 
 Listener = Callable[[Event, int], None]
 
 
-class Node:
+class Node(ClockHands):
     """Owns the parts. ``start`` once, then the loop drives it; ``close`` releases everything."""
 
     def __init__(
@@ -60,6 +66,9 @@ class Node:
         self.periodic: list[Callable[[int], int | None]] = [self._retry_absent]
         #: channel -> what the engine was told of it last
         self._told: dict[str, bool] = {}
+        #: clock -> steps so far
+        self._steps: Counter[str] = Counter()
+        self._accuracy_ns = 0
         self._retry_ns = 0
 
     # ---- life -------------------------------------------------------------------------------------------------
@@ -106,7 +115,9 @@ class Node:
 
     def _reader(self, channel: Channel) -> Callable[[int], None]:
         """What takes the frames of one socket. Names are looked up here, once, and not for each frame."""
-        stamp_sns = self.clocks[self.parts.clock_of_channel[channel.name]].stamp_sns
+        clock = self.parts.clock_of_channel[channel.name]
+        stamp_sns = self.clocks[clock].stamp_sns
+        steps = self._steps
         name = channel.name
         receive = channel.receive
         answer_for = self.engine.plain_answers(name).get
@@ -122,7 +133,10 @@ class Node:
             engine_receive = self.engine.receive
             others = False
             answers: list[bytes] = []
+            before = steps[clock]
             for octets, stamp, source, event in frames:
+                if steps[clock] != before:
+                    break  # a frame of this batch led to a step: the rest was stamped before it
                 ingress = stamp_sns(stamp) if event and stamp is not None else None
                 # one answer to one request: what a grandmaster does all day
                 answerer = answer_for(octets[:6])
@@ -266,17 +280,16 @@ class Node:
         else:
             channel.send_event(send.octets, send.destination, send.token, now)
 
-    def set_frequency(self, clock: str, ppb: float) -> float:
-        return self.clocks[clock].set_frequency(ppb)
-
     def step(self, clock: str, delta_sns: int) -> None:
-        self.clocks[clock].step(delta_sns)
-
-    def clock_sns(self, clock: str) -> int:
-        return self.clocks[clock].now_sns()
-
-    def clock_frequency(self, clock: str) -> float:
-        return self.clocks[clock].frequency_ppb()
+        super().step(clock, delta_sns)
+        # what waits in the sockets was stamped before the step: half an exchange of another time
+        self._steps[clock] += 1
+        for channel in self.channels.values():
+            if self.parts.clock_of_channel[channel.name] == clock:
+                for fd in channel.receive_filenos():
+                    for _ in range(_STALE_BATCHES):
+                        if not channel.receive(fd, BATCH):
+                            break
 
     def read_reference(self, clock: str) -> tuple[int, int, float] | None:
         reading = self.parts.readings[clock]
@@ -297,10 +310,15 @@ class Node:
         for name, reference in self.engine.references.items():
             clock = self.clocks[name]
             if isinstance(clock, SystemClock) and reference.plan.type == "declared" and not reference.plan.primary:
-                synchronised, _ = system_quality(clock)
+                synchronised, accuracy = system_quality(clock)
                 state = "locked" if synchronised else "free-running"
-                if state != reference.state.value and reference.forced_class is None:
-                    self.perform(self.engine.declare_reference(name, state, None, now), now)
+                better_due = now - self._accuracy_ns >= _BETTER_AFTER_NS and accuracy < reference.accuracy
+                changed = state != reference.state.value or (
+                    synchronised and (accuracy > reference.accuracy or better_due)
+                )
+                if changed and reference.forced_class is None:
+                    self._accuracy_ns = now
+                    self.perform(self.engine.declare_reference(name, state, None, now, accuracy), now)
 
     def truth(self) -> list[dict[str, Any]]:
         """What simulated clocks really show: exact, because all of them share one base."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ptpstack.clocks.simulated import SimulatedClock
-from ptpstack.engine.driver import carry_out
+from ptpstack.engine.driver import ClockHands, carry_out
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.protocol.effects import Send
@@ -17,8 +17,10 @@ from ptpstack.sim.world import World
 STAMP_LATENCY_NS = 2_000
 
 
-class SimNode:
+class SimNode(ClockHands):
     """One engine with its simulated clocks. Events are kept in ``events`` as (elapsed s, event)."""
+
+    clocks: dict[str, SimulatedClock]
 
     def __init__(self, world: World, name: str, engine: Engine, clocks: dict[str, SimulatedClock]) -> None:
         self.world = world
@@ -59,18 +61,6 @@ class SimNode:
         self._schedule()
 
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
-
-    def set_frequency(self, clock: str, ppb: float) -> float:
-        return self.clocks[clock].set_frequency(ppb)
-
-    def step(self, clock: str, delta_sns: int) -> None:
-        self.clocks[clock].step(delta_sns)
-
-    def clock_sns(self, clock: str) -> int:
-        return self.clocks[clock].now_sns()
-
-    def clock_frequency(self, clock: str) -> float:
-        return self.clocks[clock].frequency_ppb()
 
     def read_reference(self, clock: str) -> tuple[int, int, float] | None:
         noise = self.reference_noise() if self.reference_noise else 0.0

@@ -302,3 +302,12 @@ def test_a_reference_that_is_not_primary_claims_no_accuracy_in_holdover() -> Non
     table.mute.add("clock")
     table.run(30)
     assert last(table).quality.clock_accuracy == 0xFE
+
+
+def test_a_declared_reference_may_change_its_accuracy() -> None:
+    table = grandmaster(ReferencePlan("clock", accuracy=0x26, primary=False))
+    table.run(1)
+    assert last(table).quality.clock_accuracy == 0x26
+    table.carry(table.engine.declare_reference("clock", "locked", None, table.now, 0x2F))
+    table.run(0.25)
+    assert last(table).quality.clock_accuracy == 0x2F
