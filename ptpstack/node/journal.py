@@ -12,7 +12,11 @@ from ptpstack.engine.effects import Event
 
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 
-_PROBLEMS = {"clock-failed": 3, "silent": 4}
+_CLOCK_TROUBLES = {
+    "clock-failed": "a command was refused",
+    "reading-failed": "could not be read",
+    "implausible-time": "not followed",
+}
 
 
 def sentence(event: Event) -> tuple[int, str]:
@@ -45,7 +49,9 @@ def sentence(event: Event) -> tuple[int, str]:
         return 6, f"{data['channel']}: open, {data['stamping']} time stamps"
     if kind == "record-failed":
         return 3, data["reason"]
-    return _PROBLEMS.get(kind, 6), f"{where + ': ' if where else ''}{kind} {data}"
+    if kind in _CLOCK_TROUBLES:
+        return 3 if kind == "clock-failed" else 4, f"{_clock(data)}: {_CLOCK_TROUBLES[kind]}: {data['reason']}"
+    return 6, f"{where + ': ' if where else ''}{kind} {data}"
 
 
 def _clock(data: dict[str, Any]) -> str:
