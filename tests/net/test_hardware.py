@@ -23,7 +23,7 @@ from tests.netns import Namespace, namespaces
 KNOBS = Path("/sys/kernel/debug/hilptp/port0")
 
 pytestmark = [
-    pytest.mark.namespaces,
+    pytest.mark.hardware,
     pytest.mark.skipif(not KNOBS.exists(), reason="no hardware stamps here (needs a guest with the hilptp module)"),
 ]
 
