@@ -193,7 +193,13 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
     if instance["is_grandmaster"]:
         yield Text(f"  grandmaster {grandmaster['identity']}, our own clock, class {grandmaster['clock_class']}")
     elif instance["parent"].endswith("-0"):
-        yield Text("  no grandmaster is followed")
+        better = _better_master(instance)
+        quality = instance["quality"]["clock_class"]
+        yield Text(
+            f"  {better} serves here; our own clock, class {quality}, stays ready"
+            if better
+            else "  no grandmaster is followed"
+        )
     else:
         steps = instance["steps_removed"]
         yield Text(f"  grandmaster {grandmaster['identity']}, {steps} step(s) away, class {grandmaster['clock_class']}")
@@ -208,6 +214,15 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
             servo = instance["servo"]
             line.append(f", {servo['state']}{'' if servo['steers'] else ' (watching)'}")
         yield line
+
+
+def _better_master(instance: dict[str, Any]) -> str:
+    """The grandmaster for which a port of ours is PASSIVE, or ""."""
+    for port in instance["ports"]:
+        best = ((port["decision"] or {}).get("inputs") or {}).get("Erbest")
+        if port["state"] == "PASSIVE" and best:
+            return f"grandmaster {best['grandmasterIdentity']}"
+    return ""
 
 
 def _clocks(status: dict[str, Any]) -> Iterator[str]:
