@@ -51,6 +51,8 @@ class SteeredClock:
     decision: Decision = field(default_factory=lambda: Decision("none", "nothing to steer this clock by yet"))
     #: the last frequency that the clock is known to have taken
     confirmed_ppb: float = 0.0
+    #: it has taken a command: from then on it is in service, and no first step is owed to it
+    served: bool = False
     #: commands refused in a row
     refusals: int = 0
     left_alone_until_ns: int | None = None
@@ -77,8 +79,7 @@ class SteeredClock:
         if settled is not None:
             # not the last correction, which was made to be undone by the next
             self.frequency_ppb = settled
-        in_service = current is not None or self.steps > 0
-        chosen.servo.take_over(self.frequency_ppb, in_service=in_service, settled=settled is not None)
+        chosen.servo.take_over(self.frequency_ppb, in_service=self.served, settled=settled is not None)
         self.decision = Decision(
             "steers",
             f"{chosen.name} steers {self.name}: the first usable one in order of reference, then configuration",

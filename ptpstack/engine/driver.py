@@ -78,6 +78,7 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
             elif isinstance(effect, ReadClock):
                 pending += engine.clock_time(clock, hands.clock_sns(clock), now)
         except ClockError as error:
-            commanding = isinstance(effect, (SetFrequency, StepClock))
-            failed = engine.command_failed if commanding else engine.reading_failed
-            pending += failed(clock, str(error), now)
+            if isinstance(effect, (SetFrequency, StepClock)):
+                pending += engine.command_failed(clock, str(error), now, isinstance(effect, StepClock))
+            else:
+                pending += engine.reading_failed(clock, str(error), now)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from ptpstack.engine.discipline import Edge, SteeredClock
+from ptpstack.engine.discipline import Edge, SteeredClock, locked
 from ptpstack.engine.effects import EngineEffect, Event, ReadClock, ReadReference
 from ptpstack.engine.plan import EnginePlan, InstancePlan
 from ptpstack.engine.reference import Reference, ReferenceState
@@ -198,9 +198,9 @@ class Engine:
         self.steering.commanded(clock, clock_sns, frequency_ppb, step_sns, now)
         return self._drain()
 
-    def command_failed(self, clock: str, why: str, now: int) -> list[EngineEffect]:
-        """The clock refused a SetFrequency or StepClock."""
-        self.steering.refused(clock, why, now)
+    def command_failed(self, clock: str, why: str, now: int, step: bool = False) -> list[EngineEffect]:
+        """The clock refused a SetFrequency, or (``step``) a StepClock."""
+        self.steering.refused(clock, why, step, now)
         return self._drain()
 
     def reading_failed(self, clock: str, why: str, now: int) -> list[EngineEffect]:
@@ -231,8 +231,8 @@ class Engine:
         reference = self.references[clock]
         if accuracy is not None:
             reference.accuracy = accuracy
-        reference.declare(ReferenceState(state), clock_class, now)
         edge = self.reference_edges.get(clock)
+        reference.declare(ReferenceState(state), clock_class, edge is not None and locked(edge), now)
         if edge is not None:
             if reference.signal:
                 self._reading_due.setdefault(clock, now)

@@ -42,15 +42,21 @@ class Reference:
         elif not self.signal:
             self._enter(ReferenceState(self.plan.state), now, "the reference gives no signal, by configuration")
 
-    def declare(self, state: ReferenceState, clock_class: int | None, now: int) -> None:
-        """The operator's word. For a measured reference ``locked`` means that the signal is there again."""
+    def declare(self, state: ReferenceState, clock_class: int | None, servo_locked: bool, now: int) -> None:
+        """The operator's word. For a measured reference ``locked`` means that the signal is there again, and with a
+        class that it counts as locked at once. ``servo_locked``: whether the clock is locked to it now.
+        """
         self.forced_class = clock_class
-        if self._declared or (clock_class is not None and state is ReferenceState.LOCKED):
+        if self._declared:
             self._enter(state, now, "declared by the operator")
             return
         self.signal = state is ReferenceState.LOCKED
         if not self.signal:
             self._enter(state, now, "declared by the operator: the reference's signal is gone")
+        elif clock_class is not None:
+            self._enter(state, now, "declared by the operator")
+        elif self.state is ReferenceState.LOCKED and not servo_locked:
+            self._enter(ReferenceState.HOLDOVER, now, "the operator's word is lifted, and the clock is not locked")
         elif self.state is not ReferenceState.LOCKED:
             self.decision = Decision(self.state.value, "the signal is back; it counts once the clock has locked to it")
 

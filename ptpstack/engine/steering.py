@@ -110,6 +110,7 @@ class Steering:
                 edge,
                 {"clock": clock.name, "reason": f"a step to PTP second {ptp_s + step_sns // SNS_PER_S} is refused"},
             )
+            edge.servo.step_refused()
             self.lost(edge, now)
             return
         clock.steps += 1
@@ -124,15 +125,23 @@ class Steering:
         clock = self.clocks[name]
         clock.frequency_ppb = clock.confirmed_ppb = frequency_ppb
         clock.refusals = 0
+        clock.served = True
         self.saw_time(name, clock_sns, now)
         if clock.steering is not None:
             clock.steering.servo.commanded(clock_sns, frequency_ppb, step_sns, now)
 
-    def refused(self, name: str, why: str, now: int) -> None:
+    def refused(self, name: str, why: str, step: bool, now: int) -> None:
         """The clock did not take a command. Once is bad luck; again and again, it is left alone for a while."""
         clock = self.clocks[name]
         clock.frequency_ppb = clock.confirmed_ppb
         clock.refusals += 1
+        if step:
+            clock.steps -= 1
+            # the frequency before it was taken, but a clock that still waits for its first step is not in service
+            clock.served = clock.steps > 0
+            for edge in clock.edges:
+                if edge is clock.steering or not clock.served:
+                    edge.servo.step_refused()
         self._emit(Event("clock-failed", "", 0, {"clock": name, "reason": why, "in_a_row": clock.refusals}))
         if clock.refusals >= REFUSALS:
             clock.leave_alone(now + RETRY_NS, why)

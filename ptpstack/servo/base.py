@@ -85,6 +85,9 @@ class Servo(Protocol):
     def watch_only(self) -> float | None:
         """Steer no more. The frequency to leave the clock with when it was settled, ppb; else None."""
 
+    def step_refused(self) -> None:
+        """The step that this servo asked for did not happen: it is still owed."""
+
     def clock_stepped(self) -> None:
         """Somebody stepped the clock (this servo's own steps included)."""
 

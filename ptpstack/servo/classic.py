@@ -186,6 +186,9 @@ class ClassicServo:
     def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None:
         """Nothing to account for: this servo measures anew after each step, and its frequencies are absolute."""
 
+    def step_refused(self) -> None:
+        self._pi.step_refused()
+
     def clock_stepped(self) -> None:
         """Stamps from before the step mean nothing any more; the path is the same, so its filter stays."""
         self._sync = None
@@ -202,6 +205,7 @@ class ClassicServo:
         self._filter.clear()
         self._delay_sns = None
         self._delays = 0
+        self.samples = 0
         self._sync = None
         self._good = self._bad = 0
         if not self._pi.running:

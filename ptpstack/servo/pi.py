@@ -108,6 +108,11 @@ class PiController:
         self._running = False
         self._samples = 0
 
+    def step_refused(self) -> None:
+        """The step of the last answer did not happen: begin anew, with the first step still to come."""
+        self._ever_stepped = False
+        self.restart()
+
     def hold(self) -> float:
         """The frequency to go on with when nothing is measured any more: the integral's, not the last correction."""
         self._output_ppb = self.drift_ppb

@@ -311,3 +311,29 @@ def test_a_declared_reference_may_change_its_accuracy() -> None:
     table.carry(table.engine.declare_reference("clock", "locked", None, table.now, 0x2F))
     table.run(0.25)
     assert last(table).quality.clock_accuracy == 0x2F
+
+
+def test_lifting_a_forced_class_looks_at_the_servo_again() -> None:
+    table = grandmaster(measured())
+    table.run(10)
+    table.carry(table.engine.declare_reference("clock", "locked", 6, table.now))
+    table.mute.add("clock")
+    table.run(30)
+    assert last(table).quality.clock_class == 6, "the operator's word"
+    table.carry(table.engine.declare_reference("clock", "locked", None, table.now))
+    table.run(3)
+    assert last(table).quality.clock_class == 7
+    table.mute.clear()
+    table.run(15)
+    assert last(table).quality.clock_class == 6
+
+
+def test_locked_with_a_class_after_holdover_takes_readings_again() -> None:
+    table = grandmaster(measured())
+    table.run(10)
+    table.carry(table.engine.declare_reference("clock", "holdover", None, table.now))
+    table.run(5)
+    table.carry(table.engine.declare_reference("clock", "locked", 6, table.now))
+    before = table.engine.reference_edges["clock"].measurements
+    table.run(10)
+    assert table.engine.reference_edges["clock"].measurements > before + 5

@@ -447,3 +447,73 @@ def test_instances_on_one_channel_do_not_all_speak_at_once() -> None:
     starts = sorted(times[0] for times in syncs.values())
     assert all(later - earlier >= 10_000_000 for earlier, later in itertools.pairwise(starts))
     assert all(later - earlier == S for times in syncs.values() for earlier, later in itertools.pairwise(times))
+
+
+def test_the_first_step_is_owed_until_the_clock_has_taken_a_command() -> None:
+    """Both instances hear their masters, the second is the first to know an offset, the first takes over: 1 s off."""
+    for late in range(4):
+        table = two_instances()
+        table.error_ns["clock"] = 1e9
+        for second in range(40):
+            table.announce(ONE, times=1)
+            table.receive(ONE.sync())
+            table.receive(ONE.follow_up(table.epoch_ns + table.now))
+            table.receive(TWO.announce(domain=24))
+            table.receive(TWO.sync(domain=24))
+            table.receive(TWO.follow_up(table.epoch_ns + table.now, domain=24))
+            table.run(0.001)
+            table.answer(TWO, domain=24)
+            if second >= late:
+                table.answer(ONE)
+            else:
+                table.requests.clear()
+            table.run(0.999)
+        assert abs(table.error_ns["clock"]) < 1_000_000, late
+        assert len(table.commands(StepClock)) == 1, late
+
+
+def test_a_step_that_was_refused_is_still_owed() -> None:
+    table = Table(plan(instance("a")))
+    table.error_ns["clock"] = 1e9
+    table.start()
+    table.broken.add("clock")
+    table.serve(ONE, 20)
+    assert table.engine.clocks["clock"].steps == 0
+    table.broken.clear()
+    table.serve(ONE, 40)
+    assert table.engine.clocks["clock"].steps == 1
+    assert abs(table.error_ns["clock"]) < 1_000_000
+
+
+def test_a_master_put_right_after_an_absurd_time_is_followed() -> None:
+    table = Table(plan(instance("a")), ptp_s=1_767_225_637)
+    table.error_ns["clock"] = 1e9
+    table.start()
+    absurd = (1 << 47) * S
+    for _ in range(8):
+        table.receive(ONE.announce())
+        table.receive(ONE.sync())
+        table.receive(ONE.follow_up(absurd + table.now))
+        table.run(0.001)
+        table.answer(ONE, error_ns=absurd - table.epoch_ns)
+        table.run(0.999)
+    assert table.commands(StepClock) == []
+    table.serve(ONE, 60)
+    assert abs(table.error_ns["clock"]) < 1_000_000
+
+
+def test_a_new_master_that_cannot_be_measured_gives_the_clock_to_who_can() -> None:
+    table = two_instances()
+    for _ in range(10):
+        table.serve(ONE, 1)
+        table.serve(TWO, 1, domain=24)
+    assert steering(table) == "a"
+    better = Peer(3, quality=GRANDMASTER, priority1=1)
+    for _ in range(30):
+        table.receive(better.announce())
+        table.receive(better.sync())
+        table.receive(better.follow_up(table.epoch_ns + table.now))
+        table.serve(TWO, 1, domain=24)  # answers its own domain only
+    assert table.engine.instances["a"].data.parent.parent_port_identity == better.identity
+    assert steering(table) == "b"
+    assert table.engine.edges["b"].servo.state is ServoState.LOCKED
