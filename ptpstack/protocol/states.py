@@ -60,6 +60,28 @@ _SLAVE_SIDE = {
     _E.ANNOUNCE_RECEIPT_TIMEOUT: _S.MASTER,
 }
 
+
+def _following(away: dict[PortEvent, PortState]) -> StateTable:
+    """The rows of a port that follows a parent; ``away``: where it goes when it no longer does."""
+    return {
+        _S.UNCALIBRATED: {
+            **_DOWN,
+            **away,
+            _E.RECOMMEND_SLAVE: _S.UNCALIBRATED,
+            _E.RECOMMEND_NEW_PARENT: _S.UNCALIBRATED,
+            _E.MASTER_CLOCK_SELECTED: _S.SLAVE,
+        },
+        _S.SLAVE: {
+            **_DOWN,
+            **away,
+            _E.RECOMMEND_SLAVE: _S.SLAVE,
+            _E.RECOMMEND_NEW_PARENT: _S.UNCALIBRATED,
+            _E.SYNCHRONIZATION_FAULT: _S.UNCALIBRATED,
+            _E.MASTER_CLOCK_SELECTED: _S.SLAVE,
+        },
+    }
+
+
 FULL: StateTable = {
     **_COMMON,
     _S.LISTENING: {
@@ -91,21 +113,7 @@ FULL: StateTable = {
         _E.RECOMMEND_SLAVE: _S.UNCALIBRATED,
         _E.RECOMMEND_NEW_PARENT: _S.UNCALIBRATED,
     },
-    _S.UNCALIBRATED: {
-        **_DOWN,
-        **_SLAVE_SIDE,
-        _E.RECOMMEND_SLAVE: _S.UNCALIBRATED,
-        _E.RECOMMEND_NEW_PARENT: _S.UNCALIBRATED,
-        _E.MASTER_CLOCK_SELECTED: _S.SLAVE,
-    },
-    _S.SLAVE: {
-        **_DOWN,
-        **_SLAVE_SIDE,
-        _E.RECOMMEND_SLAVE: _S.SLAVE,
-        _E.RECOMMEND_NEW_PARENT: _S.UNCALIBRATED,
-        _E.SYNCHRONIZATION_FAULT: _S.UNCALIBRATED,
-        _E.MASTER_CLOCK_SELECTED: _S.SLAVE,
-    },
+    **_following(_SLAVE_SIDE),
 }
 
 _BACK_TO_LISTENING = {
@@ -123,21 +131,7 @@ CLIENT_ONLY: StateTable = {
         _E.RECOMMEND_SLAVE: _S.UNCALIBRATED,
         _E.RECOMMEND_NEW_PARENT: _S.UNCALIBRATED,
     },
-    _S.UNCALIBRATED: {
-        **_DOWN,
-        **_BACK_TO_LISTENING,
-        _E.RECOMMEND_SLAVE: _S.UNCALIBRATED,
-        _E.RECOMMEND_NEW_PARENT: _S.UNCALIBRATED,
-        _E.MASTER_CLOCK_SELECTED: _S.SLAVE,
-    },
-    _S.SLAVE: {
-        **_DOWN,
-        **_BACK_TO_LISTENING,
-        _E.RECOMMEND_SLAVE: _S.SLAVE,
-        _E.RECOMMEND_NEW_PARENT: _S.UNCALIBRATED,
-        _E.SYNCHRONIZATION_FAULT: _S.UNCALIBRATED,
-        _E.MASTER_CLOCK_SELECTED: _S.SLAVE,
-    },
+    **_following(_BACK_TO_LISTENING),
 }
 
 #: masterOnly (9.2.2.2): no Announce is evaluated, so neither SLAVE nor PASSIVE can be recommended.
