@@ -252,9 +252,7 @@ class Engine:
 
     def _take(self, name: str, effects: Iterable[Effect], now: int) -> None:
         for effect in effects:
-            kind = type(effect)
-            if kind is Send:
-                assert isinstance(effect, Send)
+            if isinstance(effect, Send):
                 self._out.append(effect)
             elif isinstance(effect, SyncMeasured):
                 edge = self.edges[name]

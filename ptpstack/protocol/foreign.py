@@ -1,7 +1,7 @@
 """Foreign masters of one port (IEEE 1588-2019 9.3.2.4, 9.3.2.5; not checked against the text).
 
-A sender qualifies with FOREIGN_MASTER_THRESHOLD Announces inside FOREIGN_MASTER_TIME_WINDOW. The list is capped: a
-stranger who invents identities can push out other unqualified strangers, never a qualified master or the parent.
+A sender qualifies with FOREIGN_MASTER_THRESHOLD (two) Announces inside FOREIGN_MASTER_TIME_WINDOW. The list is capped:
+a stranger who invents identities can push out other unqualified strangers, never a qualified master or the parent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import PortIdentity
 
-FOREIGN_MASTER_THRESHOLD = 2
 FOREIGN_MASTER_WINDOW_INTERVALS = 4
 
 
@@ -36,7 +35,6 @@ class ForeignMasters:
     def __init__(self, capacity: int) -> None:
         self._records: dict[PortIdentity, ForeignMaster] = {}
         self._capacity = max(5, capacity)
-        self.refused = 0
         self.evicted = 0
 
     def __len__(self) -> int:
@@ -56,7 +54,6 @@ class ForeignMasters:
         record = self._records.get(announce.source)
         if record is None:
             if len(self._records) >= self._capacity and not self._make_room(now, window_ns, keep):
-                self.refused += 1
                 return "refused"
             self._records[announce.source] = ForeignMaster(announce.source, announce, now, address=address)
             return "new"
