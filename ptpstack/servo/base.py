@@ -12,9 +12,10 @@ Rules of this room:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from ptpstack.timebase.estimate import Estimate
 
@@ -92,5 +93,20 @@ class Servo(Protocol):
         """Somebody stepped the clock (this servo's own steps included)."""
 
     def estimate(self, now_ns: int) -> Estimate | None: ...
+
+    def bound_after(self, seconds: float, now_ns: int) -> float | None:
+        """The statistical part of the bound (ns) that far from now, if nothing is measured until then; None: unknown.
+
+        Does not fall with ``seconds``.
+        """
+
+    def keep(self, now_ns: int) -> dict[str, Any] | None:
+        """What has been learnt and is worth keeping over a restart, JSON-ready; None: nothing yet."""
+
+    def resume(self, kept: Mapping[str, Any], age_s: float, frequency_ppb: float) -> None:
+        """Go on from what ``keep`` gave ``age_s`` ago; the clock runs with ``frequency_ppb`` now.
+
+        Before the first observation. KeyError, TypeError or ValueError for what ``keep`` cannot have given.
+        """
 
     def path_delay_ns(self) -> float | None: ...

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.servo.delay_filter import DELAY_FILTERS
@@ -83,25 +85,44 @@ class ClassicServo:
             return None
         age_s = (now_ns - self._offset_at_ns) / 1e9
         systematic = self._reading_bound_ns if self._reading_bound_ns is not None else self.path_delay_ns()
-        statistical = None
-        if (
-            systematic is not None
-            and len(self._offsets) >= 4
-            and self._state in (ServoState.LOCKED, ServoState.HOLDOVER)
-        ):
-            rms = math.sqrt(sum(o * o for o in self._offsets) / len(self._offsets))
-            # Without new samples two things grow: noise that went into the frequency by way of the proportional gain,
-            # and what the oscillator does by itself (random walk of its frequency).
-            alone_s = max(0.0, age_s - self._interval_s)
-            frequency_part = self._pi.kp * rms * alone_s
-            oscillator_part = 3.0 * self._options.wander_ppb * math.sqrt(alone_s**3 / 3.0)
-            statistical = _BOUND_FACTOR * rms + 1.0 + frequency_part + oscillator_part
+        statistical = None if systematic is None else self._statistical_ns(age_s)
         return Estimate(
             self._offset_ns,
             statistical,
             abs(systematic or 0.0),
             f"{self.name} servo, {self._state.value}, sample {age_s:.1f} s old",
         )
+
+    def _statistical_ns(self, age_s: float) -> float | None:
+        """Four times the rms of recent offsets, and what came since: None while too little is known."""
+        if len(self._offsets) < 4 or self._state not in (ServoState.LOCKED, ServoState.HOLDOVER):
+            return None
+        rms = math.sqrt(sum(o * o for o in self._offsets) / len(self._offsets))
+        # Without new samples two things grow: noise that went into the frequency by way of the proportional gain,
+        # and what the oscillator does by itself (random walk of its frequency).
+        alone_s = max(0.0, age_s - self._interval_s)
+        frequency_part = self._pi.kp * rms * alone_s
+        oscillator_part = 3.0 * self._options.wander_ppb * math.sqrt(alone_s**3 / 3.0)
+        return _BOUND_FACTOR * rms + 1.0 + frequency_part + oscillator_part
+
+    def bound_after(self, seconds: float, now_ns: int) -> float | None:
+        if self._offset_at_ns is None:
+            return None
+        return self._statistical_ns((now_ns - self._offset_at_ns) / 1e9 + seconds)
+
+    # ---- a life after this one --------------------------------------------------------------------------------
+
+    def keep(self, now_ns: int) -> dict[str, Any] | None:
+        """The frequency that the integral has learnt."""
+        if not self._steering or self._state not in (ServoState.LOCKED, ServoState.HOLDOVER):
+            return None
+        return {"drift_ppb": self._pi.drift_ppb}
+
+    def resume(self, kept: Mapping[str, Any], age_s: float, frequency_ppb: float) -> None:
+        """The frequency is all that a PI controller can use, and ``take_over`` gets it from the clock."""
+        if not math.isfinite(float(kept["drift_ppb"])):
+            raise ValueError(f"drift_ppb is {kept['drift_ppb']}")
+        self.reason = f"goes on from {float(kept['drift_ppb']):+.1f} ppb, learnt {age_s:.0f} s ago"
 
     # ---- observations -----------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ the contract's business.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -450,3 +451,37 @@ def test_no_bound_without_a_known_path(factory: Factory) -> None:
     rig.servo.new_master(rig.now)
     estimate = rig.servo.estimate(rig.now)
     assert estimate is None or estimate.bound_ns is None
+
+
+# ------------------------------------------------------------------------------------------- ahead, and afterwards
+
+
+def test_the_bound_ahead_starts_at_the_present_one_and_never_falls(factory: Factory) -> None:
+    rig = Rig(factory, oscillator_ppb=2_000.0)
+    assert rig.servo.bound_after(10.0, rig.now) is None
+    rig.run(60)
+    estimate = rig.servo.estimate(rig.now)
+    assert estimate is not None
+    ahead = [rig.servo.bound_after(s, rig.now) for s in (0.0, 1.0, 60.0, 3600.0, 86_400.0)]
+    bounds = [bound for bound in ahead if bound is not None]
+    assert len(bounds) == len(ahead)
+    assert bounds[0] == pytest.approx(estimate.statistical_ns)
+    assert bounds == sorted(bounds)
+    assert bounds[-1] > 2 * bounds[0]
+
+
+def test_what_is_kept_survives_json_and_is_taken_by_a_new_servo(factory: Factory) -> None:
+    rig = Rig(factory, oscillator_ppb=2_000.0)
+    assert rig.servo.keep(rig.now) is None, "nothing has been learnt yet"
+    rig.run(60)
+    kept = rig.servo.keep(rig.now)
+    assert kept is not None
+    again = Rig(factory, oscillator_ppb=2_000.0, steering=False)
+    again.command_ppb = rig.command_ppb
+    again.servo.resume(json.loads(json.dumps(kept)), 120.0, rig.command_ppb)
+    again.servo.take_over(rig.command_ppb, settled=True)
+    again.run(20)
+    assert again.servo.state is ServoState.LOCKED
+    assert abs(again.command_ppb + 2_000.0) < 1.0
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Rig(factory).servo.resume({"nonsense": 1}, 120.0, 0.0)
