@@ -92,12 +92,13 @@ class ReferenceOptions:
 class ServoOptions:
     """0 means "automatic" for kp, ki, lock_threshold_ns and max_frequency_ppb, "never" for the step thresholds."""
 
-    type: str = "pi"
+    type: str = "estimator"
     kp: float = 0.0
     ki: float = 0.0
     first_step_threshold_ns: float = 20_000.0
     step_threshold_ns: float = 0.0
     max_frequency_ppb: float = 0.0
+    max_slew_ppb: float = 50_000.0
     delay_filter: str = "moving_median"
     delay_filter_length: int = 10
     lock_threshold_ns: float = 0.0

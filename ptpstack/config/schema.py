@@ -139,16 +139,17 @@ SERVO = Table(
     "servo",
     "How the clock follows its master.",
     (
-        Field("type", CHOICE, "Servo.", "pi", choices=("pi",)),
-        Field("kp", NUMBER, "Proportional constant; 0: by Sync interval and kind of time stamps.", 0.0, 0, 10),
-        Field("ki", NUMBER, "Integral constant; 0: by Sync interval and kind of time stamps.", 0.0, 0, 10),
+        Field("type", CHOICE, "Servo. `estimator` learns noise, oscillator and path; `pi` and `linreg` are the classics.", "estimator", choices=("estimator", "pi", "linreg")),
+        Field("kp", NUMBER, "Of `pi`: proportional constant; 0: by Sync interval and kind of time stamps.", 0.0, 0, 10),
+        Field("ki", NUMBER, "Of `pi`: integral constant; 0: by Sync interval and kind of time stamps.", 0.0, 0, 10),
         Field("first_step_threshold_ns", NUMBER, "The first correction steps the clock when the offset is larger; 0: never steps.", 20_000.0, 0, 1e18, "ns"),
         Field("step_threshold_ns", NUMBER, "Later offsets larger than this step the clock; 0: never.", 0.0, 0, 1e18, "ns"),
         Field("max_frequency_ppb", NUMBER, "Largest frequency correction; 0: what the clock can.", 0.0, 0, 1e9, "ppb"),
-        Field("delay_filter", CHOICE, "Filter of path delay.", "moving_median", choices=("moving_median", "moving_average")),
-        Field("delay_filter_length", INTEGER, "Delay samples kept.", 10, 1, 10_000, "samples"),
+        Field("max_slew_ppb", NUMBER, "Of `estimator`: the fastest that an offset is slewed away.", 50_000.0, 1, 1e9, "ppb"),
+        Field("delay_filter", CHOICE, "Of `pi` and `linreg`: filter of path delay.", "moving_median", choices=("moving_median", "moving_average")),
+        Field("delay_filter_length", INTEGER, "Of `pi` and `linreg`: delay samples kept.", 10, 1, 10_000, "samples"),
         Field("lock_threshold_ns", NUMBER, "Offsets below this count as locked; 0: by kind of time stamps.", 0.0, 0, 1e9, "ns"),
-        Field("time_stamping_noise", CHOICE, "Which constants the automatic ones are; `auto`: as the port stamps.", "auto", choices=("auto", "hardware", "software")),
+        Field("time_stamping_noise", CHOICE, "Of `pi`: which constants the automatic ones are; `auto`: as the port stamps.", "auto", choices=("auto", "hardware", "software")),
     ),
 )  # fmt: skip
 

@@ -55,6 +55,8 @@ class SteeredClock:
     served: bool = False
     #: commands refused in a row
     refusals: int = 0
+    #: when the first of them was
+    refused_ns: int = 0
     left_alone_until_ns: int | None = None
 
     def arbitrate(self) -> bool:

@@ -19,6 +19,7 @@ from ptpstack.protocol.effects import DelayMeasured, Effect, ParentChanged, Send
 from ptpstack.protocol.instance import Instance
 from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.classic import ClassicServo
+from ptpstack.servo.estimator.servo import EstimatorServo
 from ptpstack.servo.options import ServoOptions
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
 from ptpstack.wire.types import format_clock_identity
@@ -30,7 +31,11 @@ HOUSEKEEPING_NS = 1_000_000_000
 STAGGER_NS = 13_000_000
 
 #: servos by the name that a configuration uses
-SERVOS: dict[str, type[ClassicServo]] = {"pi": ClassicServo}
+SERVOS: dict[str, type[ClassicServo] | type[EstimatorServo]] = {
+    "estimator": EstimatorServo,
+    "pi": ClassicServo,
+    "linreg": ClassicServo,
+}
 
 PlainAnswer = Callable[[bytes, int | None, str], tuple[bytes, str | None] | None]
 
@@ -314,6 +319,8 @@ class Engine:
             self.steering.lost(edge, now)
         else:
             edge.servo.new_master(now)
+            # it may be locked again with the next packet: the port has to hear that it was not
+            self.steering.obey(edge, None, now)
 
     # ---- what steering tells ----------------------------------------------------------------------------------
 

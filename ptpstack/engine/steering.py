@@ -10,8 +10,9 @@ from ptpstack.engine.effects import EngineEffect, Event, SetFrequency, StepClock
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.timebase.units import SNS_PER_S
 
-#: After this many commands in a row that a clock refused, it is left alone for a while.
+#: After this many commands in a row that a clock refused, over at least this time, it is left alone for a while.
 REFUSALS = 3
+REFUSING_NS = 2_000_000_000
 RETRY_NS = 10_000_000_000
 #: PTP seconds beyond which no step leads: a Timestamp has 48 bits, and nobody lives at its end.
 LATEST_S = 1 << 40
@@ -91,6 +92,8 @@ class Steering:
         """Carry on what a servo asks for, if its edge is the one that steers."""
         clock = self.clocks[edge.clock]
         if command is not None:
+            if command.verdict is not None:
+                self._event("verdict", edge, {"edge": edge.name, "decision": command.verdict.as_dict()})
             if command.again_at_ns is not None:
                 edge.again_at_ns = command.again_at_ns
             if clock.steering is edge:
@@ -127,13 +130,15 @@ class Steering:
         clock.refusals = 0
         clock.served = True
         self.saw_time(name, clock_sns, now)
-        if clock.steering is not None:
-            clock.steering.servo.commanded(clock_sns, frequency_ppb, step_sns, now)
+        for edge in clock.edges:
+            edge.servo.commanded(clock_sns, frequency_ppb, step_sns, now)
 
     def refused(self, name: str, why: str, step: bool, now: int) -> None:
         """The clock did not take a command. Once is bad luck; again and again, it is left alone for a while."""
         clock = self.clocks[name]
         clock.frequency_ppb = clock.confirmed_ppb
+        if clock.refusals == 0:
+            clock.refused_ns = now
         clock.refusals += 1
         if step:
             clock.steps -= 1
@@ -143,7 +148,7 @@ class Steering:
                 if edge is clock.steering or not clock.served:
                     edge.servo.step_refused()
         self._emit(Event("clock-failed", "", 0, {"clock": name, "reason": why, "in_a_row": clock.refusals}))
-        if clock.refusals >= REFUSALS:
+        if clock.refusals >= REFUSALS and now - clock.refused_ns >= REFUSING_NS:
             clock.leave_alone(now + RETRY_NS, why)
             for edge in clock.edges:
                 self._report(edge, now)

@@ -327,6 +327,7 @@ def _servo(settings: ServoSettings, noise: str) -> ServoOptions:
         first_step_threshold_ns=settings.first_step_threshold_ns,
         step_threshold_ns=settings.step_threshold_ns,
         max_frequency_ppb=settings.max_frequency_ppb or 1e9,
+        max_slew_ppb=settings.max_slew_ppb,
         delay_filter=settings.delay_filter,
         delay_filter_length=settings.delay_filter_length,
         lock_threshold_ns=settings.lock_threshold_ns or DEFAULT_LOCK_THRESHOLD_NS,

@@ -5,8 +5,8 @@ Rules of this room:
 1. Each one-way observation is handed over by itself: ``sync`` (t1, t2), ``delay`` (t3, t4), ``reading`` (a direct
    comparison, such as PHC to system clock or a pulse per second). Whether a servo pairs them is its own business.
 2. A servo answers with a ``Command``: a frequency, perhaps a step, perhaps a moment at which to ask it again.
-3. The driver tells the servo what was really done and when, on the steered clock (``commanded``): a servo accounts for
-   the phase that its own commands have put into the clock.
+3. The driver tells every servo of a clock what was really done to it and when (``commanded``), also those that only
+   watch: a servo accounts for the phase that commands have put into the clock.
 4. Signs: offset = this clock minus its master; a frequency in ppb is what the clock is told, positive = faster.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from ptpstack.protocol.decision import Decision
 from ptpstack.timebase.estimate import Estimate
 
 
@@ -37,6 +38,8 @@ class Command:
     #: ask ``Servo.timer`` at this time of the driver's monotonic clock, ns
     again_at_ns: int | None = None
     reason: str = ""
+    #: news about the clock, the path or the noise that the last observation has brought
+    verdict: Decision | None = None
 
 
 class Servo(Protocol):
@@ -90,7 +93,7 @@ class Servo(Protocol):
         """The step that this servo asked for did not happen: it is still owed."""
 
     def clock_stepped(self) -> None:
-        """Somebody stepped the clock (this servo's own steps included)."""
+        """The clock is being stepped; by how much, ``commanded`` tells. If it does not, somebody else has done it."""
 
     def estimate(self, now_ns: int) -> Estimate | None: ...
 

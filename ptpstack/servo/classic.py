@@ -1,4 +1,4 @@
-"""The classic pair behind the one servo interface: a filtered mean path delay and a PI controller.
+"""The classics behind the one servo interface: a filtered mean path delay, and a PI or a regression controller.
 
 Kept for comparison with linuxptp and as a base line. Its weaknesses are those of the pair: a symmetric change of the
 path looks like an offset until the filter has turned over, and a late Sync goes straight into the controller.
@@ -15,6 +15,7 @@ from ptpstack.servo.base import Command, ServoState
 from ptpstack.servo.delay_filter import DELAY_FILTERS
 from ptpstack.servo.options import GAINS, ServoOptions
 from ptpstack.servo.pi import PiAction, PiController
+from ptpstack.servo.regression import RegressionController
 from ptpstack.servo.spike_gate import SpikeGate
 from ptpstack.timebase.estimate import Estimate
 from ptpstack.timebase.units import float_ns_to_sns, sns_to_float_ns
@@ -29,13 +30,18 @@ _SYNTONISED = 1e-6
 
 
 class ClassicServo:
-    name = "pi"
+    """``options.type``: ``pi`` or ``linreg``, the controller behind the delay filter."""
 
     def __init__(self, options: ServoOptions, *, max_frequency_ppb: float = math.inf, steering: bool = True) -> None:
         self._options = options
-        self._pi = PiController(options, max_frequency_ppb)
+        self.name = options.type
+        self._pi: PiController | RegressionController = (
+            RegressionController(options, max_frequency_ppb)
+            if options.type == "linreg"
+            else PiController(options, max_frequency_ppb)
+        )
         self._filter = DELAY_FILTERS[options.delay_filter](options.delay_filter_length)
-        self._gate = SpikeGate(GAINS[options.gains].spike_gate)
+        self._gate = SpikeGate(GAINS[options.gains].spike_gate if options.type == "pi" else 0.0)
         self._steering = steering
         self._state = ServoState.UNLOCKED
         self._delay_sns: int | None = None

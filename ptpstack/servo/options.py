@@ -46,7 +46,8 @@ GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software
 
 @dataclass(frozen=True, slots=True)
 class ServoOptions:
-    type: str = "pi"
+    #: ``estimator``, ``pi`` or ``linreg``; what follows up to ``ki`` and the delay filter is for ``pi`` only
+    type: str = "estimator"
     #: a key of GAINS
     gains: str = "hardware"
     #: fixed constants override the formula when above 0
@@ -56,6 +57,8 @@ class ServoOptions:
     #: 0: never step once running
     step_threshold_ns: float = 0.0
     max_frequency_ppb: float = 500_000.0
+    #: the fastest that a phase is slewed away once running (estimator only)
+    max_slew_ppb: float = 50_000.0
     delay_filter: str = "moving_median"
     delay_filter_length: int = 10
     #: LOCKED after three offsets in a row below this ...

@@ -38,8 +38,10 @@ class Anchor:
     ptp4l_rms_ns: float
     base_ns: float = 1_000.0
     jitter_ns: float = 10.0
-    servo: ServoOptions = field(default_factory=lambda: ServoOptions(gains="hardware"))
+    servo: ServoOptions = field(default_factory=lambda: ServoOptions(type="pi", gains="hardware"))
 
+
+_SOFTWARE = ServoOptions(type="pi", gains="linuxptp-software")
 
 ANCHORS: dict[str, Anchor] = {
     anchor.name: anchor
@@ -47,7 +49,7 @@ ANCHORS: dict[str, Anchor] = {
         Anchor("a1", 1.0, 0, 4000, 1000, 10.9),
         Anchor("a2", 10.0, 0, 4000, 1000, 18.8),
         Anchor("a3", 1.0, -4, 2000, 500, 3.5),
-        Anchor("b1", 10.0, 0, 4000, 1000, 2_790.0, 50_000.0, 10_000.0, ServoOptions(gains="linuxptp-software")),
+        Anchor("b1", 10.0, 0, 4000, 1000, 2_790.0, 50_000.0, 10_000.0, _SOFTWARE),
     )
 }
 

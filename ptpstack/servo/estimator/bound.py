@@ -1,0 +1,51 @@
+"""How wrong the estimate may be: the statistical part of the bound.
+
+    B = k sqrt(Var max(1, chi / 2)) + 1.5 c + 0.1 grain + allowance
+
+Var is the variance of the phase over all hypotheses by weight, carried on to now. k is larger than a normal
+distribution would ask for, because the posterior is none and because the wander is known to a factor of two. chi is
+the recent misfit of packets, taken or not (about 1 when the model is right); c the recent correction, decaying: a
+filter that has just been moved may be moved again.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+_SIGMAS = 4.8
+#: Of direct readings, whose noise is symmetric.
+_SIGMAS_DIRECT = 4.2
+_CORRECTION = 1.5
+_GRAIN = 0.1
+_CHI_MEMORY = 0.1
+_CHI_MOST = 16.0
+_CHI_START = 2.0
+_DECAY = 0.7
+
+
+class Bound:
+    def __init__(self, direct: bool) -> None:
+        self._sigmas = _SIGMAS_DIRECT if direct else _SIGMAS
+        self.begin()
+
+    def begin(self) -> None:
+        self._chi = _CHI_START
+        self._correction = 0.0
+
+    def saw(self, nu: float, variance: float, beta: float) -> None:
+        """A packet ``nu`` ns from its prediction; ``variance`` of prediction and blur, ``beta`` the mean wait."""
+        misfit = (nu - beta) ** 2 / (variance + beta * beta)
+        self._chi += _CHI_MEMORY * (min(misfit, _CHI_MOST) - self._chi)
+        self._correction *= _DECAY
+
+    def corrected(self, by_ns: float) -> None:
+        self._correction = max(abs(by_ns), self._correction)
+
+    def statistical_ns(self, variance: float, grain2: float, allowance_ns: float) -> float:
+        """``variance`` of the phase, ns^2; ``grain2``: squares of both clocks' grains, added, ns^2."""
+        return (
+            self._sigmas * sqrt(max(variance, 0.0) * max(1.0, 0.5 * self._chi))
+            + _CORRECTION * self._correction
+            + _GRAIN * sqrt(grain2)
+            + allowance_ns
+        )

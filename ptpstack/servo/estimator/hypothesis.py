@@ -1,0 +1,128 @@
+"""One hypothesis: a filter over (phase, frequency, delay) with its own idea of wander, blur and path wander.
+
+State x = (phase of the free clock, ns; its frequency, ppb; floor of the path delay, ns), covariance P (six numbers).
+The frequency walks: white noise q (ppb per root second) drives it, which over dt adds to P
+
+    P_tt += dt (2 P_tf + dt P_ff) + q^2 dt^3 / 3     P_tf += dt P_ff + q^2 dt^2 / 2     P_ff += q^2 dt
+    P_td += dt P_fd                                  P_dd += qd^2 dt
+
+An observation of side s (+1 forward, -1 reverse, 0 peer delay) has the prediction s phase + d; with k = P h,
+h = (s, 0, 1) (for s = 0: (0, 0, 1)), S = h' P h, it moves the state by k delta / V and shrinks P by
+k k' (1 - v2 / V) / V, where (delta, v2) is what ``likelihood`` says of the observed quantity.
+"""
+
+from __future__ import annotations
+
+from math import exp, log, sqrt
+
+from ptpstack.servo.estimator.likelihood import one_sided
+
+#: Least variances of phase, frequency and delay: float64 must never carry P below zero.
+_FLOOR_PHASE = 1e-4
+_FLOOR_FREQUENCY = 1e-9
+#: A late packet longer than this many mean waits may be of another kind: a second, longer exponential is mixed in.
+_TAIL_FROM = 3.0
+_TAIL_TIMES = 8.0
+#: Share of the variance that one packet leaves at least.
+_LEAST = 0.1
+_WORST_EVIDENCE = -60.0
+
+
+class Hypothesis:
+    __slots__ = ("d", "dd", "evidence", "f", "fd", "ff", "phase", "q", "share", "td", "tf", "tt", "weight", "x")
+
+    def __init__(self) -> None:
+        self.phase = self.f = self.d = 0.0
+        self.tt = self.tf = self.td = self.ff = self.fd = self.dd = 0.0
+        #: wander, ppb per root second
+        self.q = 0.0
+        #: share of the noise that is symmetric ("blur")
+        self.share = 1.0
+        #: factor on the noise level
+        self.weight = 1.0
+        #: wander of the path, times the usual
+        self.x = 1.0
+        #: decaying sum of log likelihoods
+        self.evidence = 0.0
+
+    def copy_state(self, other: Hypothesis) -> None:
+        self.phase, self.f, self.d = other.phase, other.f, other.d
+        self.tt, self.tf, self.td = other.tt, other.tf, other.td
+        self.ff, self.fd, self.dd = other.ff, other.fd, other.dd
+
+    def copy_parameters(self, other: Hypothesis) -> None:
+        self.q, self.share, self.weight, self.x = other.q, other.share, other.weight, other.x
+
+    def predict(self, dt: float, qd2: float) -> None:
+        """Carry on by ``dt`` s; ``qd2``: usual wander of the path, ns^2 per s."""
+        self.phase += self.f * dt
+        q2 = self.q * self.q * dt
+        ff = self.ff
+        self.tt += dt * (2.0 * self.tf + dt * ff) + q2 * dt * dt / 3.0
+        self.tf += dt * ff + 0.5 * q2 * dt
+        self.td += dt * self.fd
+        self.ff = ff + q2
+        self.dd += qd2 * dt * self.x * self.x
+
+    def expected(self, side: int) -> tuple[float, float]:
+        """(prediction, its variance) of an observation of ``side``, ns and ns^2."""
+        if side:
+            return side * self.phase + self.d, self.tt + 2.0 * side * self.td + self.dd
+        return self.d, self.dd
+
+    def observe(
+        self, side: int, nu: float, symmetric: float, beta: float, level: float, tail: float, memory: float
+    ) -> tuple[float, float, float, float, float]:
+        """Take an observation that lies ``nu`` from the prediction.
+
+        ``symmetric``: variance of its symmetric noise; ``beta``: mean wait; ``level``: noise level; ``tail``: prior
+        share of long waits; ``memory``: what is left of old evidence. Returns (V, S, delta, v2, share of a long wait).
+        """
+        if side > 0:
+            k0, k1, k2 = self.tt + self.td, self.tf + self.fd, self.td + self.dd
+            s = k0 + k2
+        elif side < 0:
+            k0, k1, k2 = self.td - self.tt, self.fd - self.tf, self.dd - self.td
+            s = k2 - k0
+        else:
+            k0, k1, k2 = self.td, self.fd, self.dd
+            s = k2
+        v = s + symmetric
+        delta, left, evidence = one_sided(nu, v, beta)
+        long = 0.0
+        if nu > _TAIL_FROM * beta and nu * nu > 4.0 * v and s < level:
+            beta_long = _TAIL_TIMES * (beta if beta * beta >= 0.02 * v else sqrt(v))
+            delta2, left2, evidence2 = one_sided(nu, v, beta_long)
+            gap = evidence2 - evidence
+            if gap > 60.0:
+                long = 1.0
+            elif gap > -60.0:
+                odds = tail * exp(gap)
+                long = odds / (1.0 - tail + odds)
+            mean = delta + long * (delta2 - delta)
+            left += long * (left2 - left) + long * (1.0 - long) * (delta2 - delta) ** 2
+            delta = mean
+            evidence = (evidence2 + log(tail)) if gap > 60.0 else evidence + log(1.0 - tail + tail * exp(gap))
+        self.evidence = self.evidence * memory + (evidence if evidence > _WORST_EVIDENCE else _WORST_EVIDENCE)
+        gain = delta / v
+        self.phase += k0 * gain
+        self.f += k1 * gain
+        self.d += k2 * gain
+        # one lucky packet must not make the filter too sure; a state far wider than the noise may shrink all the way
+        least = _LEAST * (v if v < 4.0 * beta * beta else 4.0 * beta * beta)
+        shrink = (1.0 - (left if left > least else least) / v) / v
+        self.tt -= k0 * k0 * shrink
+        self.tf -= k0 * k1 * shrink
+        self.td -= k0 * k2 * shrink
+        self.ff -= k1 * k1 * shrink
+        self.fd -= k1 * k2 * shrink
+        self.dd -= k2 * k2 * shrink
+        if self.tt < _FLOOR_PHASE:
+            self.tt = _FLOOR_PHASE
+        if self.ff < _FLOOR_FREQUENCY:
+            self.ff = _FLOOR_FREQUENCY
+        return v, s, delta, left, long
+
+    def phase_variance(self, dt: float) -> float:
+        """Variance of the phase ``dt`` s ahead, ns^2."""
+        return self.tt + dt * (2.0 * self.tf + dt * self.ff) + self.q * self.q * dt * dt * dt / 3.0

@@ -1,0 +1,224 @@
+"""Hypotheses that see the same packets, and the vote among them.
+
+The wander of the oscillator, the sharpness of the path's floor and the wander of the path are not known and not tuned.
+Around the chosen hypothesis stand its neighbours: wander halved and doubled, blur one notch down and up, path wander a
+step down and up (for direct readings: the noise level halved and doubled in place of the last four). Each keeps a
+decaying sum of log likelihoods; when a neighbour leads by more than ``_LEAD``, it becomes the chosen one, the old one
+becomes its neighbour on the way back, and the missing neighbours are made anew from the chosen one's state; the next
+one on the way has to earn its lead anew.
+"""
+
+from __future__ import annotations
+
+from math import exp, sqrt
+
+from ptpstack.servo.estimator.direction import Direction
+from ptpstack.servo.estimator.hypothesis import Hypothesis
+
+#: Share of symmetric noise, from "all of it" to "a sharp floor".
+BLUR = (1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.025, 0.0125, 0.006, 0.003, 0.0015)
+_FIRST_NOTCH = 7
+FIRST_WANDER = 3.0
+#: Limits of what may be voted for, ppb per root second.
+_WANDER = (1e-3, 2e5)
+_PATH_WANDER = (0.2, 10.0)
+_PATH_STEP = 3.1622776601683795
+_EVIDENCE_MEMORY = 1.0 - 1.0 / 3000.0
+_LEAD = 1.0
+#: Path wander: at least this, ns per root second, and this share of the noise width.
+_PATH_LEAST = 1.0
+_PATH_OF_NOISE = 0.05
+#: Variance that no clock reading is without, ns^2.
+LEAST_NOISE = 0.1
+
+_OPPOSITE = (0, 2, 1, 4, 3, 6, 5)
+
+
+class Panel:
+    def __init__(self, direct: bool) -> None:
+        #: direct readings: no path, symmetric noise
+        self.direct = direct
+        self.notch = 0 if direct else _FIRST_NOTCH
+        self.chosen = Hypothesis()
+        self.chosen.q = FIRST_WANDER
+        self.chosen.share = BLUR[self.notch]
+        self.others: list[Hypothesis] = []
+        self.t = 0.0
+        self._surround()
+
+    @property
+    def q(self) -> float:
+        return self.chosen.q
+
+    @property
+    def share(self) -> float:
+        return self.chosen.share
+
+    def adopt(self, q: float, notch: int, path: float = 1.0) -> None:
+        """Begin with these parameters (kept from before)."""
+        self.notch = 0 if self.direct else max(0, min(len(BLUR) - 1, notch))
+        self.chosen.q = max(_WANDER[0], min(_WANDER[1], q))
+        self.chosen.share = BLUR[self.notch]
+        self.chosen.x = max(_PATH_WANDER[0], min(_PATH_WANDER[1], path))
+        self._surround()
+
+    def begin(
+        self, t: float, state: tuple[float, float, float], covariance: tuple[float, float, float, float, float, float]
+    ) -> None:
+        """All hypotheses from this state; ``covariance``: tt, tf, td, ff, fd, dd."""
+        self.t = t
+        for hypothesis in (self.chosen, *self.others):
+            hypothesis.phase, hypothesis.f, hypothesis.d = state
+            hypothesis.tt, hypothesis.tf, hypothesis.td = covariance[:3]
+            hypothesis.ff, hypothesis.fd, hypothesis.dd = covariance[3:]
+            hypothesis.evidence = 0.0
+
+    def all(self) -> list[Hypothesis]:
+        return [self.chosen, *self.others]
+
+    # ---- time and packets -------------------------------------------------------------------------------------
+
+    def predict(self, t: float, noise: float) -> None:
+        """Carry every hypothesis on to ``t``; ``noise``: the least level of the directions, ns^2."""
+        dt = t - self.t
+        if dt <= 0.0:
+            return
+        self.t = t
+        qd2 = 0.0
+        if not self.direct:
+            qd = _PATH_OF_NOISE * sqrt(noise)
+            qd2 = max(_PATH_LEAST, qd * qd)
+        self.chosen.predict(dt, qd2)
+        for hypothesis in self.others:
+            hypothesis.predict(dt, qd2)
+
+    def residual(self, side: int, t: float, value: float) -> float:
+        """Distance of an observation of time ``t`` from the chosen hypothesis's prediction, ns."""
+        chosen = self.chosen
+        return value - (side * (chosen.phase + chosen.f * (t - self.t)) + chosen.d)
+
+    def take(self, direction: Direction, t: float, value: float, grain2: float) -> float:
+        """An accepted packet, by all hypotheses; teaches the direction's level. Returns how far the phase went, ns."""
+        side = direction.side
+        level = direction.level
+        tail = max(direction.tail_share, 0.02)
+        fixed = LEAST_NOISE + grain2
+        back = t - self.t
+        chosen = self.chosen
+        share = chosen.share
+        symmetric = share * level * chosen.weight + fixed
+        beta = sqrt((1.0 - share) * level * chosen.weight)
+        nu = value - (side * (chosen.phase + chosen.f * back) + chosen.d)
+        phase = chosen.phase
+        v, s, delta, left, long = chosen.observe(side, nu, symmetric, beta, level, tail, _EVIDENCE_MEMORY)
+        correction = chosen.phase - phase
+        for other in self.others:
+            other_share = other.share
+            other_level = level * other.weight
+            other.observe(
+                side,
+                value - (side * (other.phase + other.f * back) + other.d),
+                other_share * other_level + fixed,
+                sqrt((1.0 - other_share) * other_level),
+                level,
+                tail,
+                _EVIDENCE_MEMORY,
+            )
+        rho = s / v
+        w = nu - rho * delta
+        look = (w * w + s * (1.0 - rho) + rho * rho * left - fixed) / (2.0 - share)
+        direction.learn(look if look > 0.0 else 0.0, s)
+        direction.fits(long)
+        self._vote(direction)
+        return correction
+
+    # ---- the vote ---------------------------------------------------------------------------------------------
+
+    def _vote(self, direction: Direction) -> None:
+        lead, leader = _LEAD + self.chosen.evidence, -1
+        for index, other in enumerate(self.others):
+            if other.evidence > lead and self._differs(other):
+                lead, leader = other.evidence, index
+        if leader >= 0:
+            self._choose(leader, direction)
+
+    def _differs(self, other: Hypothesis) -> bool:
+        mine = self.chosen
+        return other.q != mine.q or other.share != mine.share or other.x != mine.x or other.weight != mine.weight
+
+    def _choose(self, index: int, direction: Direction) -> None:
+        old, new = self.chosen, self.others[index]
+        # what each kind of neighbour led or lagged by, it keeps
+        leads = [other.evidence - old.evidence for other in self.others]
+        if not self.direct:
+            self.notch = BLUR.index(new.share)
+        elif new.weight != 1.0:
+            direction.set_level(direction.level * new.weight, direction.looks)
+            new.weight = 1.0
+        self.chosen = new
+        base = new.evidence
+        self._surround()
+        back = _OPPOSITE[index + 1] - 1
+        for kind, other in enumerate(self.others):
+            if kind == back:
+                other.copy_state(old)
+                other.evidence = old.evidence
+            elif kind != index:
+                other.evidence = base + leads[kind]
+
+    def _surround(self) -> None:
+        """New neighbours round the chosen hypothesis, from its state."""
+        chosen = self.chosen
+        self.others = []
+        for kind in range(4 if self.direct else 6):
+            other = Hypothesis()
+            other.copy_state(chosen)
+            other.copy_parameters(chosen)
+            other.evidence = chosen.evidence
+            if kind == 0:
+                other.q = max(_WANDER[0], chosen.q / 2.0)
+            elif kind == 1:
+                other.q = min(_WANDER[1], chosen.q * 2.0)
+            elif self.direct:
+                other.weight = 0.5 if kind == 2 else 2.0
+            elif kind in (2, 3):
+                other.share = BLUR[max(0, min(len(BLUR) - 1, self.notch + (1 if kind == 2 else -1)))]
+            else:
+                step = 1.0 / _PATH_STEP if kind == 4 else _PATH_STEP
+                other.x = max(_PATH_WANDER[0], min(_PATH_WANDER[1], chosen.x * step))
+            self.others.append(other)
+
+    # ---- what it says -----------------------------------------------------------------------------------------
+
+    def open(self, phase: float = 0.0, frequency: float = 0.0, delay: float = 0.0) -> None:
+        """Add to the variances of all hypotheses, ns^2, ppb^2, ns^2: something has happened."""
+        for hypothesis in self.all():
+            hypothesis.tt += phase
+            hypothesis.ff += frequency
+            hypothesis.dd += delay
+
+    def shift(self, phase: float = 0.0, frequency: float = 0.0, delay: float = 0.0) -> None:
+        for hypothesis in self.all():
+            hypothesis.phase += phase
+            hypothesis.f += frequency
+            hypothesis.d += delay
+
+    def weights(self) -> list[tuple[float, Hypothesis]]:
+        """Hypotheses with their share of belief; the shares add up to 1."""
+        hypotheses = self.all()
+        best = max(h.evidence for h in hypotheses)
+        shares = [exp(max(-60.0, h.evidence - best)) for h in hypotheses]
+        total = sum(shares)
+        return [(share / total, h) for share, h in zip(shares, hypotheses, strict=True)]
+
+    def state(self, dt: float) -> tuple[float, float, float]:
+        """(phase ns, frequency ppb, variance of the phase ns^2) ``dt`` s after the last packet, over all hypotheses."""
+        phase = frequency = square = 0.0
+        chosen = self.chosen
+        base = chosen.phase + chosen.f * dt
+        for weight, h in self.weights():
+            error = h.phase + h.f * dt - base
+            phase += weight * error
+            frequency += weight * h.f
+            square += weight * (h.phase_variance(dt) + error * error)
+        return base + phase, frequency, square - phase * phase

@@ -1,0 +1,550 @@
+"""The estimator behind the one servo interface (``servo.base``): what happens to an observation, in order."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any
+
+from ptpstack.protocol.decision import Decision
+from ptpstack.servo.base import Command, ServoState
+from ptpstack.servo.estimator.bound import Bound
+from ptpstack.servo.estimator.control import drive
+from ptpstack.servo.estimator.direction import Direction, Observed
+from ptpstack.servo.estimator.grain import Grain
+from ptpstack.servo.estimator.knowledge import Knowledge
+from ptpstack.servo.estimator.ledger import Ledger
+from ptpstack.servo.estimator.misfits import Misfits, Verdict
+from ptpstack.servo.estimator.oscillator import OscillatorRecord
+from ptpstack.servo.estimator.panel import LEAST_NOISE, Panel
+from ptpstack.servo.estimator.startup import Fit, Startup
+from ptpstack.servo.options import ServoOptions
+from ptpstack.timebase.estimate import Estimate
+from ptpstack.timebase.units import float_ns_to_sns, format_ns, sns_to_float_ns
+
+#: Gate: a packet is taken when it lies within these many standard deviations and mean waits.
+_GATE_SIGMAS = 6.0
+_GATE_WAITS = 9.0
+#: Packets for which a run of misfits throws a start away.
+_PROBATION = 40
+#: Packets of it that may be left when a locked clock counts as one in service, which is stepped no more.
+_IN_SERVICE = 24
+_RESTART_WANDER = 4.0
+_RESTART_WANDER_MOST = 1e5
+#: A clock that is this far from where the driver's clock says it should be was set by somebody, s.
+_SET_FROM_OUTSIDE_S = 5.0
+#: A second step in a start needs this many packets, and this many standard deviations.
+_STEP_PACKETS = 5
+_STEP_SIGMAS = 10.0
+_CALM_EVERY = 7
+#: A master that jumps by more than this (a day) is another one.
+_ABSURD_NS = 1e14
+_ABSURD_PACKETS = 4
+_INTERVALS = 8
+_OUT_OF_LOCK = 3
+#: A frequency taken over from another servo that was locked: standard deviation, ppb.
+_SETTLED_PPB = 20.0
+#: In holdover the command follows the ageing this often.
+_HOLDOVER_NS = 60_000_000_000
+
+
+class EstimatorServo:
+    name = "estimator"
+
+    def __init__(self, options: ServoOptions, *, max_frequency_ppb: float = math.inf, steering: bool = True) -> None:
+        self._options = options
+        self._limit = min(options.max_frequency_ppb, max_frequency_ppb)
+        self._steering = steering
+        self._state = ServoState.UNLOCKED
+        self._knowledge = Knowledge()
+        self._record = OscillatorRecord()
+        #: the command that the clock runs with, ppb
+        self._clock_ppb = 0.0
+        self._interval_s = 1.0
+        self._intervals: deque[float] = deque(maxlen=_INTERVALS)
+        #: a clock that has not been shown to be right yet may be stepped; one in service never is, without a threshold
+        self._may_step = True
+        self._stepped = False
+        self._reading_bound_ns = 0.0
+        self._bad = 0
+        self.samples = 0
+        self.reason = "no measurement yet"
+        #: how often each kind of verdict was given
+        self.counts: dict[str, int] = {}
+        self._verdict: Decision | None = None
+        self._begin(direct=False)
+
+    def _begin(self, *, direct: bool) -> None:
+        """A new scale of time, and nothing known of phase and path."""
+        self._direct = direct
+        self._ledger = Ledger()
+        #: the command when the ledger began, ppb: its rates are relative to that
+        self._base_ppb = self._clock_ppb
+        #: a whole number near the first offset, sns, so that floats stay small
+        self._base_sns: int | None = None
+        #: a moment on both scales: s of the ledger, ns of the driver
+        self._moment: tuple[float, int] | None = None
+        self._last_forward: float | None = None
+        self._step_under_way = False
+        self._local_grain = Grain()
+        #: the master's sending stamps and its receiving ones: one that sends on the dot shows no grain in the first
+        self._sent_grain = Grain()
+        self._received_grain = Grain()
+        self._bound = Bound(direct)
+        self._restart()
+
+    def _restart(self) -> None:
+        """Learn phase and path anew; what is known of noise and oscillator stays."""
+        known = self._knowledge
+        self._panel = Panel(self._direct)
+        if known.wander_ppb is not None:
+            notch = self._panel.notch if known.notch is None else known.notch
+            self._panel.adopt(known.wander_ppb, notch, known.path_wander)
+        self._directions = {1: Direction(1)} if self._direct else {1: Direction(1), -1: Direction(-1)}
+        self._misfits = Misfits(self._panel, self._directions)
+        self._startup = Startup(self._direct)
+        self._running = False
+        self._fit: Fit | None = None
+        self._probation = 0
+        self._absurd = 0
+        #: sides heard of this master
+        self._heard: set[int] = set()
+
+    # ---- what the owner may ask -------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> ServoState:
+        return self._state
+
+    @property
+    def steering(self) -> bool:
+        return self._steering
+
+    def path_delay_ns(self) -> float | None:
+        if self._direct:
+            return None
+        if self._running:
+            return self._panel.chosen.d
+        return None if self._fit is None else self._fit.delay
+
+    def estimate(self, now_ns: int) -> Estimate | None:
+        if self._moment is None or self._step_under_way or not (self._running or self._fit):
+            return None
+        t = self._t(now_ns)
+        if self._fit is not None and not self._running:
+            phase = self._fit.phase + self._fit.frequency * (t - self._fit.t)
+            return Estimate(self._offset_ns(phase, t), None, self._systematic_ns(), "estimator, start: no bound yet")
+        dt = max(0.0, t - self._panel.t)
+        phase, _, variance = self._panel.state(dt)
+        return Estimate(
+            self._offset_ns(phase, t),
+            self._statistical_ns(variance, dt),
+            self._systematic_ns(),
+            f"estimator, {self._state.value}, last packet {dt:.1f} s ago",
+        )
+
+    def bound_after(self, seconds: float, now_ns: int) -> float | None:
+        if not self._running or self._moment is None or self._step_under_way:
+            return None
+        dt = max(0.0, self._t(now_ns) - self._panel.t) + seconds
+        return self._statistical_ns(self._panel.state(dt)[2], dt)
+
+    def _statistical_ns(self, variance: float, dt: float) -> float:
+        grain2 = self._local_grain.ns**2 + self._received_grain.ns**2
+        return self._bound.statistical_ns(variance, grain2, self._record.allowance_ns(dt, self._panel.q))
+
+    def _systematic_ns(self) -> float:
+        if self._direct:
+            return self._reading_bound_ns
+        delay = self.path_delay_ns()
+        return max(0.0, delay) if delay is not None else 0.0
+
+    # ---- observations -----------------------------------------------------------------------------------------
+
+    def sync(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        self._local_grain.add(t2_sns)
+        self._sent_grain.add(t1_sns)
+        return self._observe(1, t2_sns, t2_sns - t1_sns - correction_sns, now_ns)
+
+    def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        self._local_grain.add(t3_sns)
+        self._received_grain.add(t4_sns)
+        return self._observe(-1, t3_sns, t4_sns - t3_sns - correction_sns, now_ns)
+
+    def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None:
+        if not self._direct:
+            self._begin(direct=True)
+        self._reading_bound_ns = bound_ns
+        return self._observe(1, clock_sns, offset_sns, now_ns)
+
+    def _observe(self, side: int, clock_sns: int, difference_sns: int, now_ns: int) -> Command | None:
+        t = self._ledger.seconds(clock_sns)
+        moment = self._moment
+        if self._step_under_way or (
+            moment is not None and abs(t - moment[0] - (now_ns - moment[1]) / 1e9) > _SET_FROM_OUTSIDE_S
+        ):
+            self._was_set()
+            t, moment = self._ledger.seconds(clock_sns), None
+        if self._base_sns is None:
+            self._base_sns = side * difference_sns
+        if side > 0:
+            self._moment = (t, now_ns)
+            self._saw_forward(t)
+        elif moment is None:
+            self._moment = (t, now_ns)
+        origin = self._base_sns + self._ledger.stepped_sns
+        value = (difference_sns - side * origin) / 65536.0 - side * self._ledger.at(t) + self._half_grains(side)
+        seen = Observed(side, t, value)
+        command = self._running_packet(seen, now_ns) if self._running else self._starting_packet(seen, now_ns)
+        if self._verdict is not None:
+            told, self._verdict = self._verdict, None
+            command = command if command is not None else Command(None, None, None, told.reason)
+            return Command(command.frequency_ppb, command.step_sns, command.again_at_ns, command.reason, told)
+        return command
+
+    def _half_grains(self, side: int) -> float:
+        """Stamps are rounded down: each is half a grain early."""
+        if self._direct:
+            return 0.0
+        local = self._local_grain.ns
+        return 0.5 * (local - self._sent_grain.ns if side > 0 else self._received_grain.ns - local)
+
+    def _grain2(self) -> float:
+        """Variance of rounding, ns^2."""
+        return (self._local_grain.ns**2 + self._received_grain.ns**2) / 12.0
+
+    def _saw_forward(self, t: float) -> None:
+        last, self._last_forward = self._last_forward, t
+        if last is not None and t > last:
+            self._intervals.append(t - last)
+            if len(self._intervals) >= 3:
+                self._interval_s = sorted(self._intervals)[len(self._intervals) // 2]
+
+    # ---- start ------------------------------------------------------------------------------------------------
+
+    def _starting_packet(self, seen: Observed, now_ns: int) -> Command | None:
+        self._startup.add(seen)
+        self._directions[seen.side].kept.append(seen)
+        known = self._known_frequency()
+        fit = self._startup.fit(self._grain2()) if known is None else self._startup.fit_known(*known, self._noise())
+        if fit is None:
+            self.reason = f"start: {self._startup.packets} packets"
+            return None
+        self._fit = fit
+        self.samples += 1
+        self.reason = f"start: {fit.inliers} packets on a line, frequency {fit.frequency:+.1f} ppb"
+        if fit.ready:
+            self._hand_over(fit)
+        t = self._t(now_ns)
+        phase = fit.phase + fit.frequency * (t - fit.t)
+        self._judge(now_ns)
+        far = self._far(self._offset_ns(phase, t))
+        sure = fit.inliers >= _STEP_PACKETS and abs(self._offset_ns(phase, t)) > _STEP_SIGMAS * sqrt(fit.covariance[0])
+        if far and self._stepped and not sure and self._steering:
+            return Command(self._rest_ppb(), None, None, "far off again: wait until it is sure enough for another step")
+        return self._command(phase, fit.frequency, t, now_ns, step=far)
+
+    def _far(self, offset_ns: float) -> bool:
+        """Far enough off to be stepped, where the operator allows it."""
+        first, later = self._options.first_step_threshold_ns, self._options.step_threshold_ns
+        return (self._may_step and 0.0 < first < abs(offset_ns)) or 0.0 < later < abs(offset_ns)
+
+    def _known_frequency(self) -> tuple[float, float] | None:
+        """(frequency on the ledger's scale, its variance), when it was learnt before."""
+        known = self._knowledge
+        if known.oscillator_ppb is None:
+            return None
+        return known.oscillator_ppb + self._base_ppb, known.variance
+
+    def _noise(self) -> float:
+        return max(self._knowledge.levels.values(), default=1e6)
+
+    def _hand_over(self, fit: Fit) -> None:
+        self._running = True
+        self._probation = _PROBATION
+        for direction in self._directions.values():
+            direction.set_level(self._knowledge.levels.get(direction.side, max(fit.variance, 0.1)), 8)
+        if fit.wander > self._panel.q:
+            self._panel.adopt(fit.wander, self._panel.notch)
+        self._panel.begin(fit.t, (fit.phase, fit.frequency, fit.delay), fit.covariance)
+        self._bound.begin()
+
+    # ---- running ----------------------------------------------------------------------------------------------
+
+    def _running_packet(self, seen: Observed, now_ns: int) -> Command | None:
+        panel = self._panel
+        direction = self._directions[seen.side]
+        grain2 = self._grain2()
+        panel.predict(seen.t, min(d.level for d in self._directions.values()))
+        seen.nu = nu = panel.residual(seen.side, seen.t, seen.value)
+        variance = panel.chosen.expected(seen.side)[1] + panel.share * direction.level + LEAST_NOISE + grain2
+        beta = sqrt((1.0 - panel.share) * direction.level)
+        root = sqrt(variance)
+        self._bound.saw(nu, variance, beta)
+        direction.kept.append(seen)
+        direction.height(seen, beta + root)
+        misfits = self._misfits
+        verdict: Verdict | None = None
+        if -_GATE_SIGMAS * root < nu < _GATE_SIGMAS * root + _GATE_WAITS * beta:
+            self._bound.corrected(panel.take(direction, seen.t, seen.value, grain2))
+            self._heard.add(seen.side)
+            if len(self._heard) == len(self._directions):
+                self.samples += 1
+            self._absurd = 0
+            self.reason = f"packet {nu:+.3g} ns from its prediction"
+            misfits.newcomer = max(0, misfits.newcomer - 1)
+            self._probation = max(0, self._probation - 1)
+        else:
+            seen.misfit = True
+            direction.misfit(seen)
+            self.reason = f"packet {nu:+.3g} ns off set aside"
+            if abs(nu) > _ABSURD_NS:
+                return self._absurd_packet(nu)
+            verdict = misfits.explain(seen, self._interval_s, grain2, probation=self._probation > 0)
+        if verdict is None and direction.late and not self._probation:
+            verdict = misfits.floor_risen(seen, self._interval_s)
+        if verdict is None:
+            verdict = misfits.check_physics(seen, self._interval_s)
+        if verdict is None and self.samples % _CALM_EVERY == 0:
+            verdict = misfits.floor_too_far(direction, grain2)
+        if verdict is not None:
+            self._explained(verdict)
+            if verdict.code in ("restart", "lost"):
+                self._start_again(verdict)
+                return None
+        t = self._t(now_ns)
+        phase, frequency, _ = panel.state(t - panel.t)
+        self._judge(now_ns)
+        return self._command(phase, frequency, t, now_ns, step=self._far(self._offset_ns(phase, t)))
+
+    def _absurd_packet(self, nu: float) -> Command | None:
+        """So far off that it would not fit into the filter's numbers: a few of them, and all begins anew."""
+        self._absurd += 1
+        if self._absurd >= _ABSURD_PACKETS:
+            self._explained(Verdict("lost", f"the master's time has jumped by {nu / 1e9:+.0f} s: begin anew"))
+            self._learn()
+            self._begin(direct=self._direct)
+        return None
+
+    def _explained(self, verdict: Verdict) -> None:
+        self.reason = verdict.reason
+        self.counts[verdict.code] = self.counts.get(verdict.code, 0) + 1
+        self._verdict = Decision(verdict.code, verdict.reason, verdict.inputs)
+
+    def _start_again(self, verdict: Verdict) -> None:
+        """A start that was wrong, or an estimate that is lost."""
+        packets = sorted((p for d in self._directions.values() for p in d.kept if p.misfit), key=lambda p: p.t)
+        q = self._panel.q
+        self._learn()
+        self._knowledge.oscillator_ppb = None
+        if verdict.code == "restart":
+            self._knowledge.wander_ppb = min(q * _RESTART_WANDER, _RESTART_WANDER_MOST)
+            self._knowledge.levels = {}
+        self._restart()
+        for packet in packets:
+            self._startup.add(packet)
+        if self._state is ServoState.LOCKED:
+            self._state = ServoState.TRACKING
+
+    def _was_set(self) -> None:
+        """The clock was set by an unknown amount: stamps from before mean nothing, its oscillator is the same."""
+        self._explained(Verdict("set", "the clock was set by somebody else: phase and path are learnt anew"))
+        self._learn()
+        self._begin(direct=self._direct)
+
+    def _learn(self) -> None:
+        """Note what the running filter has learnt."""
+        if not self._running:
+            return
+        chosen = self._panel.chosen
+        self._knowledge = Knowledge(
+            chosen.f - self._base_ppb,
+            chosen.ff,
+            chosen.q,
+            self._panel.notch,
+            chosen.x,
+            {d.side: d.level for d in self._directions.values()},
+        )
+
+    # ---- commands ---------------------------------------------------------------------------------------------
+
+    def _rest_ppb(self, dt: float = 0.0) -> float:
+        """The command with which the clock neither gains nor loses, ``dt`` s after the last packet."""
+        if self._running:
+            frequency = self._panel.state(0.0)[1] + self._record.ageing_ppb_per_s() * dt
+        else:
+            frequency = self._fit.frequency if self._fit is not None else 0.0
+        return max(-self._limit, min(self._limit, self._base_ppb - frequency))
+
+    def _command(self, phase: float, frequency: float, t: float, now_ns: int, *, step: bool) -> Command | None:
+        if not self._steering:
+            return None
+        offset = self._offset_ns(phase, t)
+        if step:
+            self._stepped = True
+            reason = f"offset {format_ns(offset)} is beyond the step threshold: step"
+            return Command(self._rest_ppb(), -self._offset_sns(phase, t), None, reason)
+        wanted = drive(offset, frequency - self._base_ppb, self._interval_s, self._limit, self._options.max_slew_ppb)
+        again = None if wanted.ends_in_s is None else now_ns + max(1, round(wanted.ends_in_s * 1e9))
+        return Command(wanted.frequency_ppb, None, again, f"offset {format_ns(offset)}")
+
+    def timer(self, now_ns: int) -> Command | None:
+        """A slew has done its work, or a holdover goes on: the frequency alone."""
+        if not self._steering or self._moment is None or not (self._running or self._fit):
+            return None
+        if self._state is ServoState.HOLDOVER:
+            return self._hold(now_ns)
+        return Command(self._rest_ppb(), None, None, "slewed")
+
+    def _hold(self, now_ns: int) -> Command:
+        frequency = self._rest_ppb(self._t(now_ns) - self._panel.t)
+        again = now_ns + _HOLDOVER_NS if self._record.ageing_ppb_per_s() else None
+        return Command(frequency, None, again, f"no master: hold {frequency:+.1f} ppb")
+
+    def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None:
+        if step_sns:
+            # the clock was read after the step
+            self._ledger.stepped(step_sns)
+            self._local_grain.skip()
+            self._step_under_way = False
+        self._clock_ppb = frequency_ppb
+        if self._moment is None:
+            # nothing has been seen yet: the scale begins with the first observation
+            self._begin(direct=self._direct)
+            return
+        t = self._ledger.seconds(clock_sns)
+        self._ledger.commanded(t, frequency_ppb - self._base_ppb)
+        self._moment = (t, now_ns)
+
+    # ---- what happened ----------------------------------------------------------------------------------------
+
+    def take_over(self, frequency_ppb: float, *, in_service: bool = False, settled: bool = False) -> None:
+        self._steering = True
+        if in_service:
+            self._may_step = False
+        if not self._ledger.used:
+            self._base_ppb = frequency_ppb
+        self._clock_ppb = frequency_ppb
+        if settled and not self._running and self._knowledge.oscillator_ppb is None:
+            self._knowledge.oscillator_ppb = -frequency_ppb
+            self._knowledge.variance = _SETTLED_PPB**2
+
+    def watch_only(self) -> float | None:
+        settled = self._steering and self._running and self._state in (ServoState.LOCKED, ServoState.HOLDOVER)
+        self._steering = False
+        if self._state is ServoState.HOLDOVER:
+            self._state = ServoState.UNLOCKED
+        return self._rest_ppb() if settled else None
+
+    def _judge(self, now_ns: int) -> None:
+        estimate = self.estimate(now_ns)
+        if estimate is None or estimate.statistical_ns is None:
+            self._state = ServoState.TRACKING
+            return
+        if self._state is not ServoState.LOCKED and any(d.run for d in self._directions.values()):
+            # what it coasts on is being contradicted
+            self._state = ServoState.TRACKING
+            return
+        limit = max(self._options.lock_threshold_ns, estimate.statistical_ns)
+        size = abs(estimate.value_ns)
+        if self._state is ServoState.LOCKED:
+            self._bad = self._bad + 1 if size > limit * self._options.unlock_factor else 0
+            if self._bad >= _OUT_OF_LOCK:
+                self._state = ServoState.TRACKING
+        else:
+            self._bad = 0
+            self._state = ServoState.LOCKED if size <= limit else ServoState.TRACKING
+        if self._state is ServoState.LOCKED and self._probation < _IN_SERVICE:
+            self._may_step = False
+        if self._state is ServoState.LOCKED and not self._probation:
+            self._record.note(self._panel.t, self._panel.chosen.f - self._base_ppb)
+
+    def step_refused(self) -> None:
+        self._stepped = False
+        self._step_under_way = False
+
+    def clock_stepped(self) -> None:
+        """By how much, ``commanded`` will tell; if it does not, nothing is known of the phase any more."""
+        self._step_under_way = True
+
+    def new_master(self, now_ns: int) -> None:
+        """Another path and another clock behind it; of our own oscillator everything stays."""
+        self.samples = 0
+        self._sent_grain.skip()
+        self._received_grain.skip()
+        if self._state is ServoState.LOCKED:
+            self._state = ServoState.TRACKING
+        self._heard.clear()
+        if not self._running:
+            self._forget_start()
+            return
+        self._misfits.new_master()
+        level = max(d.level for d in self._directions.values())
+        self._panel.open(phase=level, delay=0.0 if self._direct else level)
+
+    def _forget_start(self) -> None:
+        self._startup.clear()
+        self._fit = None
+        self._base_sns = None
+
+    def set_sync_interval(self, log_interval: int) -> None:
+        self._interval_s = 2.0**log_interval
+        self._intervals.clear()
+
+    def lost(self, now_ns: int) -> Command | None:
+        """Hold over: the mean of the prediction stays, its variance grows."""
+        self.samples = 0
+        self._last_forward = None
+        for direction in self._directions.values():
+            direction.run.clear()
+            direction.late.clear()
+        if not self._running:
+            self._forget_start()
+        if not self._steering:
+            self._state = ServoState.UNLOCKED
+            return None
+        if self._state is ServoState.HOLDOVER:
+            return None
+        held = self._running and self._state is ServoState.LOCKED
+        self._state = ServoState.HOLDOVER if held else ServoState.UNLOCKED
+        if not self._running:
+            return None
+        command = self._hold(now_ns)
+        self.reason = command.reason
+        return command
+
+    # ---- time -------------------------------------------------------------------------------------------------
+
+    def _t(self, now_ns: int) -> float:
+        """The driver's time on the ledger's scale, s."""
+        assert self._moment is not None
+        return self._moment[0] + (now_ns - self._moment[1]) / 1e9
+
+    def _offset_ns(self, phase: float, t: float) -> float:
+        assert self._base_sns is not None
+        return sns_to_float_ns(self._base_sns + self._ledger.stepped_sns) + phase + self._ledger.at(t)
+
+    def _offset_sns(self, phase: float, t: float) -> int:
+        assert self._base_sns is not None
+        return self._base_sns + self._ledger.stepped_sns + float_ns_to_sns(phase + self._ledger.at(t))
+
+    # ---- across a restart -------------------------------------------------------------------------------------
+
+    def keep(self, now_ns: int) -> dict[str, Any] | None:
+        if not self._running or self._probation or self._moment is None:
+            return None
+        self._learn()
+        return {"servo": self.name, **self._knowledge.as_dict(), "notes": self._record.keep(self._t(now_ns))}
+
+    def resume(self, kept: Mapping[str, Any], age_s: float, frequency_ppb: float) -> None:
+        if kept["servo"] != self.name:
+            raise ValueError(f"kept by a servo of type {kept['servo']}")
+        knowledge = Knowledge.from_dict(kept)
+        record = OscillatorRecord()
+        record.resume(kept["notes"], age_s)
+        self._knowledge, self._record = knowledge.aged(age_s), record
+        self._clock_ppb = frequency_ppb
+        self._begin(direct=self._direct)
+        self.reason = f"goes on from {-(knowledge.oscillator_ppb or 0.0):+.1f} ppb, learnt {age_s:.0f} s ago"
