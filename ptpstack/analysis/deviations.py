@@ -1,0 +1,144 @@
+"""Deviations over the observation interval tau, of evenly spaced time error.
+
+ADEV, OADEV, MDEV, HDEV (fractional frequency, no unit) and TDEV (s) come from allantools; MTIE (``mtie.py``) and
+TIErms, the rms of x(t + tau) - x(t), are made here. Definitions: NIST SP 1065 and ITU-T G.810; the tests compare with
+Stable32's results and with the NBS-14 values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ptpstack.analysis.errors import MissingPackageError
+from ptpstack.analysis.mtie import mtie
+from ptpstack.analysis.series import EvenSeries, Floats
+
+#: by the name of allantools' function
+FREQUENCY = {
+    "adev": "Allan deviation",
+    "oadev": "Allan deviation, overlapping",
+    "mdev": "modified Allan deviation",
+    "hdev": "Hadamard deviation",
+    "ohdev": "Hadamard deviation, overlapping",
+}
+TIME = {"tdev": "time deviation", "mtie": "maximum time interval error", "tierms": "rms time interval error"}
+TITLES = FREQUENCY | TIME
+#: those that a table shows
+USUAL = ("adev", "oadev", "mdev", "hdev", "tdev", "mtie", "tierms")
+#: observation intervals in a decade
+PER_DECADE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    tau_s: float
+    #: no unit for deviations of frequency; ns for those of time
+    value: float
+    #: differences (or windows) it is made of; few of them say little
+    terms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    kind: str
+    points: tuple[Point, ...]
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.kind]
+
+    @property
+    def unit(self) -> str:
+        return "" if self.kind in FREQUENCY else "ns"
+
+
+def windows(samples: int, per_decade: int = PER_DECADE) -> list[int]:
+    """tau in sampling intervals: spread evenly over each decade, 1 to the longest that ``samples`` allow.
+
+    The usual 1-2-4 are among them, so that a table can show these.
+    """
+    longest = samples - 1
+    if longest < 1:
+        return []
+    decades = math.ceil(math.log10(longest) + 1)
+    spread = {round(10 ** (k / per_decade)) for k in range(decades * per_decade)}
+    round_ones = {lead * 10**k for k in range(decades) for lead in (1, 2, 4)}
+    return sorted(m for m in spread | round_ones | {longest} if m <= longest)
+
+
+def deviations(
+    series: EvenSeries, kinds: Sequence[str] = USUAL, at: Iterable[int] | None = None
+) -> tuple[Deviation, ...]:
+    """Each of ``kinds`` over tau = m intervals (``at``; None: ``windows``), where there are terms enough.
+
+    MissingPackageError without allantools, when one of the kinds needs it. ValueError for an unknown kind.
+    """
+    chosen = sorted(set(windows(len(series.value_ns)) if at is None else at))
+    return tuple(_deviation(series, kind, chosen) for kind in kinds)
+
+
+def _deviation(series: EvenSeries, kind: str, chosen: Sequence[int]) -> Deviation:
+    x, interval = series.value_ns, series.interval_s
+    if kind == "mtie":
+        found = mtie(x, chosen)
+        return Deviation(kind, tuple(Point(m * interval, v, len(x) - m) for m, v in found.items()))
+    if kind == "tierms":
+        able = [m for m in chosen if 1 <= m < len(x)]
+        return Deviation(kind, tuple(Point(m * interval, _tie_rms(x, m), len(x) - m) for m in able))
+    if kind not in TITLES:
+        raise ValueError(f"there is no deviation {kind!r}; there are {', '.join(TITLES)}")
+    return Deviation(kind, tuple(_by_allantools(series, kind, chosen)))
+
+
+def _tie_rms(x: Floats, m: int) -> float:
+    differences = x[m:] - x[:-m]
+    return math.sqrt(float(differences @ differences) / len(differences))
+
+
+#: a deviation of a single difference says nothing (and allantools refuses it)
+LEAST_TERMS = 2
+#: intervals that one term of each spans, in tau
+_SPANS = {"adev": 2, "oadev": 2, "mdev": 3, "tdev": 3, "hdev": 3, "ohdev": 3}
+
+
+def _terms(kind: str, samples: int, m: int) -> int:
+    """How many second (third, for Hadamard) differences there are at tau = m intervals."""
+    span = _SPANS[kind]
+    if kind in ("mdev", "tdev"):
+        return samples - span * m + 1
+    return (samples - 1 - span * m) // m + 1 if kind in ("adev", "hdev") else samples - span * m
+
+
+def _by_allantools(series: EvenSeries, kind: str, chosen: Sequence[int]) -> Iterable[Point]:
+    function = getattr(_allantools(), kind)
+    samples = len(series.value_ns)
+    able = [m for m in chosen if m >= 1 and _terms(kind, samples, m) >= LEAST_TERMS]
+    scale = 1e9 if kind == "tdev" else 1.0
+    phase_s = series.value_ns * 1e-9
+    for m in able:
+        # rate 1: tau stays an exact number of intervals; a deviation of frequency goes with 1 / interval
+        (value,) = function(phase_s, rate=1.0, data_type="phase", taus=[float(m)])[1]
+        scaled = float(value) * scale / (series.interval_s if kind in FREQUENCY else 1.0)
+        yield Point(m * series.interval_s, scaled, _terms(kind, samples, m))
+
+
+def _allantools() -> ModuleType:
+    try:
+        import allantools
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(error.name or "allantools", "a deviation of frequency or TDEV") from error
+    module: Any = allantools
+    assert isinstance(module, ModuleType)
+    return module
+
+
+def by_tau(deviation: Deviation) -> tuple[Floats, Floats]:
+    """(tau in s, value) as arrays, for plots and masks."""
+    points = deviation.points
+    return np.array([p.tau_s for p in points]), np.array([p.value for p in points])
