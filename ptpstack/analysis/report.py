@@ -1,0 +1,99 @@
+"""Everything there is to say of one series. ``as_dict`` is the JSON of docs/analysis.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ptpstack.analysis.deviations import USUAL, Deviation, deviations
+from ptpstack.analysis.errors import AnalysisError, MissingPackageError
+from ptpstack.analysis.figures import Dynamic, Figures, dynamic, figures
+from ptpstack.analysis.masks import Mask, Verdict, judge
+from ptpstack.analysis.series import BRIDGE, EvenSeries, Series, even, usable
+
+SCHEMA = "ptpstack-analysis/1"
+#: a median offset beyond this, ns, is rather another time scale than an error
+_SCALE_NS = 5e8
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Of one series. ``even``, ``dynamic`` and the deviations are missing when there are too few samples."""
+
+    series: Series
+    figures: Figures
+    even: EvenSeries | None
+    dynamic: Dynamic | None
+    deviations: tuple[Deviation, ...]
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        grid = self.even
+        return {
+            "name": self.series.name,
+            "kind": self.series.kind,
+            "figures": self.figures.as_dict(),
+            "grid": None
+            if grid is None
+            else {
+                "interval_s": grid.interval_s,
+                "start_s": grid.start_s,
+                "span_s": grid.span_s,
+                "samples": len(grid.value_ns),
+                "filled": grid.filled,
+                "left_out": grid.left_out,
+            },
+            "dynamic": None if self.dynamic is None else self.dynamic.as_dict(),
+            "deviations": {
+                d.kind: {
+                    "title": d.title,
+                    "unit": d.unit,
+                    "tau_s": [p.tau_s for p in d.points],
+                    "value": [p.value for p in d.points],
+                    "terms": [p.terms for p in d.points],
+                }
+                for d in self.deviations
+            },
+            "masks": [verdict.as_dict() for verdict in self.verdicts],
+            "events": [{"t_s": mark.t_s, "text": mark.text} for mark in self.series.events],
+            "notes": list(self.notes),
+        }
+
+
+def analyse(
+    series: Series,
+    *,
+    masks: Sequence[Mask] = (),
+    kinds: Sequence[str] = USUAL,
+    interval_s: float | None = None,
+    bridge: int = BRIDGE,
+) -> Analysis:
+    """All figures of a series. AnalysisError when there is not a single sample."""
+    series, told = usable(series)
+    notes = list(told)
+    plain = figures(series)
+    if plain.p50_ns > _SCALE_NS:
+        notes.append(
+            f"half of the values are beyond {plain.p50_ns / 1e9:.3f} s: another time scale (UTC against TAI is 37 s) "
+            "rather than an error"
+        )
+    try:
+        grid = even(series, interval_s, bridge)
+    except AnalysisError as error:
+        notes.append(f"no deviations: {error}")
+        return Analysis(series, plain, None, None, (), (), tuple(notes))
+    notes += grid.notes
+    found: list[Deviation] = []
+    for kind in kinds:
+        try:
+            found += deviations(grid, (kind,))
+        except MissingPackageError as error:
+            note = f"only MTIE and TIErms: {error}"
+            if note not in notes:
+                notes.append(note)
+    split = dynamic(grid)
+    notes += split.notes
+    verdicts = tuple(judge(mask, grid, plain.max_abs_ns, split) for mask in masks)
+    return Analysis(series, plain, grid, split, tuple(found), verdicts, tuple(notes))
