@@ -74,17 +74,17 @@ def usable(series: Series) -> tuple[Series, tuple[str, ...]]:
     told = []
     finite = np.isfinite(t) & np.isfinite(x)
     if not finite.all():
-        told.append(f"{_count(len(t) - int(finite.sum()), 'sample')} without a finite time or value left out")
+        told.append(f"{counted(len(t) - int(finite.sum()), 'sample')} without a finite time or value left out")
     t, x = t[finite], x[finite]
     bound = None if bound is None else bound[finite]
     steps = np.diff(t)
     if (steps < 0).any():
-        told.append(f"{_count(int((steps < 0).sum()), 'sample')} earlier than the one before: sorted by time")
+        told.append(f"{counted(int((steps < 0).sum()), 'sample')} earlier than the one before: sorted by time")
         order = np.argsort(t, kind="stable")
         t, x, bound = t[order], x[order], None if bound is None else bound[order]
         steps = np.diff(t)
     if (steps == 0).any():
-        told.append(f"{_count(int((steps == 0).sum()), 'sample')} at the same time as another left out")
+        told.append(f"{counted(int((steps == 0).sum()), 'sample')} at the same time as another left out")
         keep = np.concatenate(([True], steps > 0))
         t, x, bound = t[keep], x[keep], None if bound is None else bound[keep]
     if not told:
@@ -137,7 +137,7 @@ def even(series: Series, interval_s: float | None = None, bridge: int = BRIDGE) 
     first_in_cell = np.concatenate(([True], np.diff(index) > 0))
     shared = len(index) - int(first_in_cell.sum())
     if shared:
-        notes.append(f"{_count(shared, 'sample')} closer than the interval to the one before left out of the grid")
+        notes.append(f"{counted(shared, 'sample')} closer than the interval to the one before left out of the grid")
     moved = np.abs(t - t[0] - index * interval).max()
     if moved > 0.1 * interval:
         notes.append(f"samples are uneven: moved by up to {moved:.3g} s to a grid of {interval:.6g} s")
@@ -151,10 +151,10 @@ def even(series: Series, interval_s: float | None = None, bridge: int = BRIDGE) 
     left_out = len(index) - (end - start)
     if len(breaks):
         notes.append(
-            f"{_count(len(breaks), 'gap')} of more than {bridge} missing samples "
+            f"{counted(len(breaks), 'gap')} of more than {bridge} missing samples "
             f"(the longest {(missing.max() + 1) * interval:.6g} s): deviations and MTIE are of the longest stretch "
             f"without one, {(index[end - 1] - index[start]) * interval:.6g} s; "
-            f"{_count(left_out, 'sample')} ({left_out / len(index):.1%}) left out of them"
+            f"{counted(left_out, 'sample')} ({left_out / len(index):.1%}) left out of them"
         )
     grid = np.arange(index[start], index[end - 1] + 1)
     values = np.interp(grid, index[start:end], x[start:end])
@@ -162,11 +162,12 @@ def even(series: Series, interval_s: float | None = None, bridge: int = BRIDGE) 
     if filled:
         share = filled / len(grid)
         warning = "; figures at short intervals are too small by about as much" if share > FILLED_SHARE else ""
-        notes.append(f"{_count(filled, 'missing sample')} ({share:.2%}) filled on a straight line{warning}")
+        notes.append(f"{counted(filled, 'missing sample')} ({share:.2%}) filled on a straight line{warning}")
     return EvenSeries(
         series.name, interval, float(t[0] + index[start] * interval), values, filled, left_out + shared, tuple(notes)
     )
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """``1 sample``, ``2 samples``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
