@@ -80,7 +80,10 @@ def deviations(
     MissingPackageError without allantools, when one of the kinds needs it. ValueError for an unknown kind.
     """
     chosen = sorted(set(windows(len(series.value_ns)) if at is None else at))
-    return tuple(_deviation(series, kind, chosen) for kind in kinds)
+    found: dict[str, Deviation] = {}
+    for kind in kinds:
+        found[kind] = _tdev(found["mdev"]) if kind == "tdev" and "mdev" in found else _deviation(series, kind, chosen)
+    return tuple(found.values())
 
 
 def _deviation(series: EvenSeries, kind: str, chosen: Sequence[int]) -> Deviation:
@@ -94,6 +97,12 @@ def _deviation(series: EvenSeries, kind: str, chosen: Sequence[int]) -> Deviatio
     if kind not in TITLES:
         raise ValueError(f"there is no deviation {kind!r}; there are {', '.join(TITLES)}")
     return Deviation(kind, tuple(_by_allantools(series, kind, chosen)))
+
+
+def _tdev(mdev: Deviation) -> Deviation:
+    """TDEV is tau MDEV / sqrt(3) (G.810): no need to go through the data again."""
+    points = tuple(Point(p.tau_s, p.value * p.tau_s / math.sqrt(3.0) * 1e9, p.terms) for p in mdev.points)
+    return Deviation("tdev", points)
 
 
 def _tie_rms(x: Floats, m: int) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -202,8 +202,10 @@ def mask(name: str) -> Mask:
     )
 
 
-def judge(chosen: Mask, series: EvenSeries, max_te_ns: float, split: Dynamic) -> Verdict:
-    """``series`` against every limit; ``max_te_ns`` is of all samples, ``split`` of the same record."""
+def judge(
+    chosen: Mask, series: EvenSeries, max_te_ns: float, split: Dynamic, known: Sequence[Deviation] = ()
+) -> Verdict:
+    """``series`` against every limit; ``max_te_ns`` is of all samples, ``split`` and ``known`` of the same record."""
     single = {
         "max-te": max_te_ns,
         "cte": None if split.cte_ns is None else abs(split.cte_ns),
@@ -213,7 +215,9 @@ def judge(chosen: Mask, series: EvenSeries, max_te_ns: float, split: Dynamic) ->
     return Verdict(
         chosen,
         tuple(
-            _judge_single(limit, single[limit.metric]) if limit.limit_ns is not None else _judge_curve(limit, series)
+            _judge_single(limit, single[limit.metric])
+            if limit.limit_ns is not None
+            else _judge_curve(limit, series, known)
             for limit in chosen.limits
         ),
     )
@@ -225,13 +229,16 @@ def _judge_single(limit: Limit, value: float | None) -> Judged:
     return Judged(limit.metric, value <= limit.limit_ns, value, limit.limit_ns, None, None, None)
 
 
-def _judge_curve(limit: Limit, series: EvenSeries) -> Judged:
+def _judge_curve(limit: Limit, series: EvenSeries, known: Sequence[Deviation]) -> Judged:
     kind = METRICS[limit.metric][1]
     if limit.metric.startswith("dtel"):
         parts = filtered(series)
         if parts is None:
             return Judged(limit.metric, None, None, None, None, None, None, "too few samples for a filter of 0.1 Hz")
-        series = parts[0]
+        series, known = parts[0], ()
+    ready = next((deviation for deviation in known if deviation.kind == kind), None)
+    if ready is not None:
+        return judge_deviation(limit, ready, series.span_s)
     try:
         (deviation,) = deviations(series, (kind,))
     except MissingPackageError as error:

@@ -85,15 +85,12 @@ def analyse(
         notes.append(f"no deviations: {error}")
         return Analysis(series, plain, None, None, (), (), tuple(notes))
     notes += grid.notes
-    found: list[Deviation] = []
-    for kind in kinds:
-        try:
-            found += deviations(grid, (kind,))
-        except MissingPackageError as error:
-            note = f"only MTIE and TIErms: {error}"
-            if note not in notes:
-                notes.append(note)
+    try:
+        found = deviations(grid, kinds)
+    except MissingPackageError as error:
+        notes.append(f"only MTIE and TIErms: {error}")
+        found = deviations(grid, [kind for kind in kinds if kind in ("mtie", "tierms")])
     split = dynamic(grid)
     notes += split.notes
-    verdicts = tuple(judge(mask, grid, plain.max_abs_ns, split) for mask in masks)
-    return Analysis(series, plain, grid, split, tuple(found), verdicts, tuple(notes))
+    verdicts = tuple(judge(mask, grid, plain.max_abs_ns, split, found) for mask in masks)
+    return Analysis(series, plain, grid, split, found, verdicts, tuple(notes))

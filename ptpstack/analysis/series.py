@@ -25,6 +25,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 BRIDGE = 5
 #: above this share of filled points the figures at short intervals are no longer to be trusted
 FILLED_SHARE = 0.02
+#: more than this is a mistaken interval rather than a record (400 MB an array)
+_MOST_POINTS = 50_000_000
 
 
 class Mark(NamedTuple):
@@ -155,6 +157,12 @@ def even(series: Series, interval_s: float | None = None, bridge: int = BRIDGE) 
             f"(the longest {(missing.max() + 1) * interval:.6g} s): deviations and MTIE are of the longest stretch "
             f"without one, {(index[end - 1] - index[start]) * interval:.6g} s; "
             f"{counted(left_out, 'sample')} ({left_out / len(index):.1%}) left out of them"
+        )
+    points = int(index[end - 1] - index[start]) + 1
+    if points > _MOST_POINTS:
+        raise AnalysisError(
+            f"{series.name}: a grid of {interval:g} s over {(points - 1) * interval:g} s has {points} points for "
+            f"{end - start} samples: state a longer interval, or fill shorter gaps"
         )
     grid = np.arange(index[start], index[end - 1] + 1)
     values = np.interp(grid, index[start:end], x[start:end])

@@ -274,3 +274,9 @@ def test_statistics_log_has_a_series_for_each_source(path: Path) -> None:
     assert list(one.t_s) == [0.0, 60.0]
     assert list(two.t_s) == [1.0]
     assert one.bound_ns is None
+
+
+def test_a_header_of_another_width_is_not_used_and_told(path: Path) -> None:
+    found = parse(path, "time,offset,bound\n0 1\n1 2\n")
+    assert "the line before the data has 3 columns, the data 2: no header" in found.notes
+    assert "no header: column 1 taken as time, column 2 as value" in found.notes

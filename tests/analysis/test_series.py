@@ -109,3 +109,11 @@ def test_a_part_keeps_times_bounds_and_events() -> None:
     assert list(part.bound_ns) == [5.0, 6.0, 7.0, 8.0]
     assert part.events == (Mark(8.0, "y"),)
     assert part.kind == "estimated offset"
+
+
+def test_an_interval_that_makes_a_monster_of_a_grid_is_refused() -> None:
+    t = np.array([0.0, 1000.0, 2000.0])
+    with pytest.raises(AnalysisError, match="2000000001 points for 3 samples"):
+        even(Series("a", t, t), interval_s=1e-6, bridge=10**12)
+    # without filling, what is left is a single sample
+    assert len(even(Series("a", t, t), interval_s=1e-6).value_ns) == 1

@@ -54,7 +54,8 @@ class NotUnderstood:
     def add(self, number: int, line: str) -> None:
         self.count += 1
         if not self.example:
-            text = line.strip()
+            # as text that does nothing to a terminal
+            text = "".join(c if c.isprintable() else "?" for c in line.strip())
             self.example = f"line {number}: {text if len(text) <= 60 else text[:57] + '...'}"
 
     def notes(self, of: int) -> list[str]:

@@ -34,7 +34,7 @@ class _Column:
 
 
 def read(source: str, lines: Iterator[str], options: ReadOptions) -> Contents:
-    header, number, first, lines = _beginning(lines)
+    header, header_is_comment, number, first, lines = _beginning(lines)
     if first is None:
         raise AnalysisError(f"{source}: no line of data: not a single number, and no log or trace that is known")
     separator = _separator(first)
@@ -42,6 +42,8 @@ def read(source: str, lines: Iterator[str], options: ReadOptions) -> Contents:
     cells = _cells(first, separator)
     names = None if header is None else _cells(header, _separator(header))
     if names is not None and len(names) != len(cells):
+        if not header_is_comment:
+            notes.append(f"the line before the data has {len(names)} columns, the data {len(cells)}: no header")
         names = None
     time, values, bounds = _columns(source, names, cells, options, notes)
     rows = _Rows(time, values, bounds)
@@ -52,21 +54,22 @@ def read(source: str, lines: Iterator[str], options: ReadOptions) -> Contents:
     return _contents(source, rows, options, notes)
 
 
-def _beginning(lines: Iterator[str]) -> tuple[str | None, int, str | None, Iterator[str]]:
-    """(header, number of the first line of data, that line, the rest)."""
+def _beginning(lines: Iterator[str]) -> tuple[str | None, bool, int, str | None, Iterator[str]]:
+    """(header, whether it was a comment, number of the first line of data, that line, the rest)."""
     header: str | None = None
+    comment = False
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text:
             continue
         if text.startswith("#"):
             # the last comment before the data may be the header
-            header = text.lstrip("# ") or header
+            header, comment = text.lstrip("# ") or header, True
         elif _is_data(text):
-            return header, number, line, lines
+            return header, comment, number, line, lines
         else:
-            header = text
-    return header, 0, None, lines
+            header, comment = text, False
+    return header, comment, 0, None, lines
 
 
 def _is_data(text: str) -> bool:
