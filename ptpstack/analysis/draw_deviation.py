@@ -169,7 +169,8 @@ def _verdict(axes: Axes, judged: Sequence[tuple[Curve, str, Judged]], scale: flo
         return
     ratio, curve, name, worst = max(known, key=lambda k: k[0])
     if ratio > 1.0:
-        text, colour = f"{ratio:.3g} x the limit at {worst.tau_s:.4g} s", RED
+        factor = f"{ratio:.0f}" if ratio >= 100.0 else f"{ratio:.3g}"
+        text, colour = f"{factor} x the limit at {worst.tau_s:.4g} s", RED
         at = [worst.tau_s or 0.0], [(worst.value_ns or 0.0) * scale]
         axes.plot(*at, "o", color=RED, markersize=9.0, fillstyle="none", zorder=6)
     else:

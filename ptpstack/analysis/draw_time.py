@@ -25,6 +25,8 @@ _SLICES = 1500
 _SINGLE = 6000
 #: what reaches no further than so many times the usual spread is drawn in full
 _KEPT = 6.0
+#: a line is not drawn over a gap of more than so many intervals
+_BROKEN = 6.0
 #: events closer than this share of the width become one
 _EVENT_SHARE = 0.012
 #: events that get a number and a line of text
@@ -126,21 +128,40 @@ def _shown_ns(series: Series) -> tuple[float, float]:
     elif low > 3.0 * spread or -high > 3.0 * spread:
         # far from zero: the picture is of what moves
         return low - 0.15 * spread, high + 0.15 * spread
-    reach = 1.12 * max(abs(low), abs(high)) or 1.0
-    return -reach, reach
+    low, high = min(low, 0.0), max(high, 0.0)
+    # room for the legend below
+    return low - 0.16 * (high - low) - 1e-3, high + 0.08 * (high - low) + 1e-3
 
 
 def _line(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit) -> None:
     t, x, _ = series.arrays()
+    t, x = _with_gaps(t, x)
     if len(x) <= _SINGLE:
         style: dict[str, Any] = {"marker": ".", "markersize": 3.0} if len(x) <= 400 else {}
         axes.plot(t * across.scale, x * unit.scale, color=colour, linewidth=0.8, label=series.name, zorder=3, **style)
         return
-    middle, low, mean, high = _slices(t, x)
+    known = np.isfinite(x)
+    middle, low, mean, high = _slices(t[known], x[known])
+    width = (middle[-1] - middle[0]) / _SLICES
+    middle, low, mean, high = _parted(_BROKEN * width, middle, low, mean, high)
     axes.fill_between(
         middle * across.scale, low * unit.scale, high * unit.scale, color=colour, alpha=0.45, linewidth=0.0, zorder=2.5
     )
     axes.plot(middle * across.scale, mean * unit.scale, color=colour, linewidth=0.9, zorder=3, label=series.name)
+
+
+def _with_gaps(t: Floats, x: Floats) -> tuple[Floats, Floats]:
+    """With a NaN in every gap, so that no line is drawn over it."""
+    if len(t) < 3:
+        return t, x
+    parted = _parted(_BROKEN * float(np.median(np.diff(t))), t, x)
+    return parted[0], parted[1]
+
+
+def _parted(longest: float, t: Floats, *values: Floats) -> tuple[Floats, ...]:
+    """A NaN among ``t`` and each of ``values`` wherever two times are more than ``longest`` apart."""
+    where = np.flatnonzero(np.diff(t) > longest) + 1
+    return tuple(np.insert(column, where, np.nan) for column in (t, *values))
 
 
 def _slices(t: Floats, x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -187,9 +208,19 @@ def _band(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit) -> 
 def _histogram(axes: Axes, series: Series, colour: str, unit: Unit, low: float, high: float) -> None:
     _, x, _ = series.arrays()
     x = x[np.isfinite(x)]
-    edges = np.linspace(low, high, 81) * unit.scale
-    counts, _ = np.histogram(np.clip(x, low, high) * unit.scale, bins=edges)
+    edges = _bins(x, low, high) * unit.scale
+    counts, _ = np.histogram(np.clip(x * unit.scale, edges[0], edges[-1]), bins=edges)
     axes.stairs(100.0 * counts / max(1, len(x)), edges, orientation="horizontal", fill=True, color=colour, alpha=0.5)
+
+
+def _bins(x: Floats, low: float, high: float) -> Floats:
+    """Edges for about 80 bins; whole nanoseconds get bins of equally many, or the histogram would be a comb."""
+    step = (high - low) / 80.0
+    if step < 0.2 or not np.array_equal(x, np.rint(x)):
+        return np.linspace(low, high, 81)
+    step = math.ceil(step)
+    first = math.floor(low) - 0.5
+    return first + step * np.arange(math.ceil((high - first) / step) + 1.0)
 
 
 def _outside(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit, low: float, high: float) -> str:

@@ -137,7 +137,7 @@ def _deviations(found: Sequence[Deviation], interval_s: float) -> Table:
                 cells.append(NOTHING)
             else:
                 cells.append(magnitude(point.value) if deviation.unit == "ns" else f"{point.value:.2e}")
-        table.add_row(f"{m * interval_s:.6g}", *cells)
+        table.add_row(f"{m * interval_s:.5g}", *cells)
     return table
 
 
@@ -173,7 +173,8 @@ def _margin(judged: Judged) -> str:
     where = METRICS[judged.metric][0] + ("" if judged.tau_s is None else f" at {judged.tau_s:.4g} s")
     if judged.margin >= 0.0:
         return f"margin {judged.margin:.1%} of the limit ({where})"
-    return f"{1.0 - judged.margin:.2f} times the limit ({where})"
+    ratio = 1.0 - judged.margin
+    return f"{ratio:.0f} times the limit ({where})" if ratio >= 100.0 else f"{ratio:.3g} times the limit ({where})"
 
 
 def print_masks(masks: Iterable[Mask], console: Console) -> None:

@@ -15,6 +15,9 @@ from ptpstack.analysis.series import BRIDGE, EvenSeries, Series, even, usable
 SCHEMA = "ptpstack-analysis/1"
 #: a median offset beyond this, ns, is rather another time scale than an error
 _SCALE_NS = 5e8
+#: an error so many times the 95th percentile, in the first so large a part of the record, is a start-up
+_START = 20.0
+_BEGINNING = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,12 @@ def analyse(
         notes.append(
             f"half of the values are beyond {plain.p50_ns / 1e9:.3f} s: another time scale (UTC against TAI is 37 s) "
             "rather than an error"
+        )
+    span = plain.to_s - plain.from_s
+    if plain.max_abs_ns > _START * plain.p95_ns and plain.max_abs_at_s - plain.from_s < _BEGINNING * span:
+        notes.append(
+            f"the largest error is at the beginning ({plain.max_abs_at_s:.6g} s) and far above the rest: a start-up is "
+            "in these figures (--from leaves it out)"
         )
     try:
         grid = even(series, interval_s, bridge)

@@ -221,3 +221,12 @@ def test_without_allantools_the_rest_is_still_there(table: Path) -> None:
     assert "only MTIE and TIErms: a deviation of frequency or TDEV needs allantools" in out
     assert f"TDEV {NOTHING} {NOTHING} {NOTHING} not judged" in out
     assert "MTIE" in out
+
+
+def test_a_start_up_among_the_figures_is_noticed(capsys: pytest.CaptureFixture[str], table: Path) -> None:
+    assert "start-up" not in run(capsys, table)[1]
+    text = table.read_text().splitlines()
+    text[3] = "2,1000000,15"
+    table.write_text("\n".join(text))
+    assert "a start-up is in these figures (--from leaves it out)" in run(capsys, table)[1]
+    assert "start-up" not in run(capsys, table, "--from", 10)[1]

@@ -149,3 +149,21 @@ def test_without_matplotlib_a_sentence_says_what_to_install(tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingPackageError, match=r"a plot needs matplotlib.*pip install 'ptpstack\[analysis\]'"):
         plot_time_error([series()], tmp_path / "p.png")
+
+
+def test_a_gap_is_not_drawn_over(tmp_path: Path) -> None:
+    """The path of the line has as many beginnings as there are stretches."""
+    t = np.concatenate((np.arange(0.0, 100.0), np.arange(200.0, 300.0)))
+    path = tmp_path / "p.svg"
+    plot_time_error([Series("a", t, white_pm(200, 1))], path)
+    parted = re.findall(r'<path d="(M[^"]*L[^"]*M[^"]*)"[^>]*stroke: #0072b2', path.read_text())
+    assert any(line.count("M") == 2 and line.count("L") > 150 for line in parted)
+
+
+def test_bins_of_whole_nanoseconds_hold_equally_many() -> None:
+    from ptpstack.analysis.draw_time import _bins
+
+    x = np.arange(-100.0, 101.0)
+    counts, _ = np.histogram(x, bins=_bins(x, -100.0, 100.0))
+    assert set(counts[:-1]) == {3}
+    assert len(_bins(x + 0.25, -100.0, 100.0)) == 81
