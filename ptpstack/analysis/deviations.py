@@ -8,7 +8,7 @@ Stable32's results and with the NBS-14 values.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -48,6 +48,8 @@ class Point:
 class Deviation:
     kind: str
     points: tuple[Point, ...]
+    #: of the record, or of its longest stretch without a gap
+    span_s: float
 
     @property
     def title(self) -> str:
@@ -87,54 +89,70 @@ def deviations(
 
 
 def _deviation(series: EvenSeries, kind: str, chosen: Sequence[int]) -> Deviation:
-    x, interval = series.value_ns, series.interval_s
-    if kind == "mtie":
-        found = mtie(x, chosen)
-        return Deviation(kind, tuple(Point(m * interval, v, len(x) - m) for m, v in found.items()))
-    if kind == "tierms":
-        able = [m for m in chosen if 1 <= m < len(x)]
-        return Deviation(kind, tuple(Point(m * interval, _tie_rms(x, m), len(x) - m) for m in able))
     if kind not in TITLES:
         raise ValueError(f"there is no deviation {kind!r}; there are {', '.join(TITLES)}")
-    return Deviation(kind, tuple(_by_allantools(series, kind, chosen)))
+    function = mtie if kind == "mtie" else _tie_rms if kind == "tierms" else _by_allantools(kind)
+    #: m -> (value, terms) of each stretch
+    found: dict[int, list[tuple[float, int]]] = {}
+    for x in series.stretches:
+        able = [m for m in chosen if m >= 1 and _terms(kind, len(x), m) >= _LEAST_TERMS.get(kind, 1)]
+        for m, value in function(x, able).items():
+            found.setdefault(m, []).append((value, _terms(kind, len(x), m)))
+    scale = 1.0 / series.interval_s if kind in FREQUENCY else 1.0
+    points = (
+        Point(m * series.interval_s, _together(kind, found[m]) * scale, sum(terms for _, terms in found[m]))
+        for m in sorted(found)
+    )
+    return Deviation(kind, tuple(points), series.span_s)
+
+
+def _together(kind: str, parts: Sequence[tuple[float, int]]) -> float:
+    """The deviation of all terms of all stretches; the largest of them for MTIE."""
+    if len(parts) == 1:
+        return parts[0][0]
+    if kind == "mtie":
+        return max(value for value, _ in parts)
+    return math.sqrt(sum(terms * value * value for value, terms in parts) / sum(terms for _, terms in parts))
 
 
 def _tdev(mdev: Deviation) -> Deviation:
     """TDEV is tau MDEV / sqrt(3) (G.810): no need to go through the data again."""
     points = tuple(Point(p.tau_s, p.value * p.tau_s / math.sqrt(3.0) * 1e9, p.terms) for p in mdev.points)
-    return Deviation("tdev", points)
+    return Deviation("tdev", points, mdev.span_s)
 
 
-def _tie_rms(x: Floats, m: int) -> float:
-    differences = x[m:] - x[:-m]
-    return math.sqrt(float(differences @ differences) / len(differences))
+def _tie_rms(x: Floats, chosen: Sequence[int]) -> dict[int, float]:
+    found = {}
+    for m in chosen:
+        differences = x[m:] - x[:-m]
+        found[m] = math.sqrt(float(differences @ differences) / len(differences))
+    return found
 
 
+#: intervals that one term spans, in tau
+_SPANS = {"adev": 2, "oadev": 2, "mdev": 3, "tdev": 3, "hdev": 3, "ohdev": 3, "mtie": 1, "tierms": 1}
 #: a deviation of a single difference says nothing (and allantools refuses it)
-LEAST_TERMS = 2
-#: intervals that one term of each spans, in tau
-_SPANS = {"adev": 2, "oadev": 2, "mdev": 3, "tdev": 3, "hdev": 3, "ohdev": 3}
+_LEAST_TERMS = dict.fromkeys(("adev", "oadev", "mdev", "tdev", "hdev", "ohdev"), 2)
 
 
 def _terms(kind: str, samples: int, m: int) -> int:
-    """How many second (third, for Hadamard) differences there are at tau = m intervals."""
+    """How many differences (windows, for MTIE) there are at tau = m intervals."""
     span = _SPANS[kind]
     if kind in ("mdev", "tdev"):
         return samples - span * m + 1
     return (samples - 1 - span * m) // m + 1 if kind in ("adev", "hdev") else samples - span * m
 
 
-def _by_allantools(series: EvenSeries, kind: str, chosen: Sequence[int]) -> Iterable[Point]:
+def _by_allantools(kind: str) -> Callable[[Floats, Sequence[int]], dict[int, float]]:
     function = getattr(_allantools(), kind)
-    samples = len(series.value_ns)
-    able = [m for m in chosen if m >= 1 and _terms(kind, samples, m) >= LEAST_TERMS]
     scale = 1e9 if kind == "tdev" else 1.0
-    phase_s = series.value_ns * 1e-9
-    for m in able:
+
+    def deviation(x: Floats, chosen: Sequence[int]) -> dict[int, float]:
         # rate 1: tau stays an exact number of intervals; a deviation of frequency goes with 1 / interval
-        (value,) = function(phase_s, rate=1.0, data_type="phase", taus=[float(m)])[1]
-        scaled = float(value) * scale / (series.interval_s if kind in FREQUENCY else 1.0)
-        yield Point(m * series.interval_s, scaled, _terms(kind, samples, m))
+        phase_s = x * 1e-9
+        return {m: float(function(phase_s, rate=1.0, data_type="phase", taus=[float(m)])[1][0]) * scale for m in chosen}
+
+    return deviation
 
 
 def _allantools() -> ModuleType:

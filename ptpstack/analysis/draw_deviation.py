@@ -92,12 +92,6 @@ def draw_deviations(axes: Axes, curves: Sequence[Curve], limits: Sequence[Named]
     _verdict(axes, judged, unit.scale)
 
 
-def _record_s(deviation: Deviation) -> float:
-    """How long the record was: what one term spans at the shortest tau, and how many there are."""
-    point = deviation.points[0]
-    return point.tau_s * (point.terms + {"mtie": 0, "tierms": 0, "mdev": 1, "tdev": 1}.get(deviation.kind, 1))
-
-
 def _draw_curve(axes: Axes, curve: Curve, scale: float, faint: bool) -> None:
     tau, value = by_tau(curve.deviation)
     good = value > 0.0
@@ -106,7 +100,7 @@ def _draw_curve(axes: Axes, curve: Curve, scale: float, faint: bool) -> None:
     # beyond a twelfth of the record a deviation has few terms: drawn, but not like the rest
     sure = np.ones(len(tau), dtype=bool)
     if curve.deviation.kind not in ("mtie", "tierms"):
-        sure = tau <= _record_s(curve.deviation) / TDEV_SPAN
+        sure = tau <= curve.deviation.span_s / TDEV_SPAN
     last = int(sure.sum())
     axes.plot(
         tau[:last],
@@ -149,7 +143,7 @@ def _limits_at(limit: Limit, tau: Floats) -> Floats:
 
 def _violation(axes: Axes, limit: Limit, curve: Curve, scale: float) -> Judged:
     """Red where a curve is above its limit."""
-    judged = judge_deviation(limit, curve.deviation, _record_s(curve.deviation))
+    judged = judge_deviation(limit, curve.deviation)
     if judged.passed is not False or judged.to_s is None or judged.value_ns is None or judged.limit_ns is None:
         return judged
     tau, value = by_tau(curve.deviation)
@@ -174,7 +168,7 @@ def _verdict(axes: Axes, judged: Sequence[tuple[Curve, str, Judged]], scale: flo
         at = [worst.tau_s or 0.0], [(worst.value_ns or 0.0) * scale]
         axes.plot(*at, "o", color=RED, markersize=9.0, fillstyle="none", zorder=6)
     else:
-        text, colour = f"within the limit, {1.0 - ratio:.0%} left at {worst.tau_s:.4g} s", "#1B7837"
+        text, colour = f"within the limit, {100.0 * (1.0 - ratio):.2g} % left at {worst.tau_s:.4g} s", "#1B7837"
     if len({one for _, one, _ in judged}) > 1:
         text += f", {name}"
     if len({one.name for one, _, _ in judged}) > 1:

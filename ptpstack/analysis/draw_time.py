@@ -118,8 +118,8 @@ def _shown_ns(series: Series) -> tuple[float, float]:
     low, middle, high = (float(q) for q in np.quantile(x, (0.025, 0.5, 0.975)))
     spread = max(high - low, 1e-3)
     # all of it, unless that makes the usual small
-    low = float(x.min()) if middle - x.min() <= _KEPT * spread else low
-    high = float(x.max()) if x.max() - middle <= _KEPT * spread else high
+    low = float(x.min()) if middle - x.min() <= _KEPT * spread else low - 0.5 * spread
+    high = float(x.max()) if x.max() - middle <= _KEPT * spread else high + 0.5 * spread
     if bound is not None and np.isfinite(bound).any():
         # the usual bound belongs into the picture, not the one from before the lock
         centre = 0.0 if series.kind == "time error" else middle

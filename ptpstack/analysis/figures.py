@@ -138,15 +138,18 @@ def low_pass(x: Floats, interval_s: float, corner_hz: float = CORNER_HZ) -> Floa
 
 
 def filtered(series: EvenSeries) -> tuple[EvenSeries, Floats] | None:
-    """(TE_L, dTE_H) without the time the filter takes to settle; None when the samples are too far apart or too few."""
+    """(TE_L, dTE_H of all stretches) without the time the filter takes to settle in each stretch; None when the
+    samples are too far apart or too few."""
     constant_s = 1.0 / (2.0 * math.pi * CORNER_HZ)
     skip = math.ceil(SETTLING * constant_s / series.interval_s)
-    if series.interval_s > constant_s or len(series.value_ns) - skip < 2:
+    whole = [x for x in series.stretches if len(x) - skip >= 2]
+    if series.interval_s > constant_s or not whole:
         return None
-    low = low_pass(series.value_ns, series.interval_s)
-    high = series.value_ns - low
+    lows = [low_pass(x, series.interval_s) for x in whole]
+    highs = [(x - low)[skip:] for x, low in zip(whole, lows, strict=True)]
     start = series.start_s + skip * series.interval_s
-    return EvenSeries(series.name, series.interval_s, start, low[skip:], 0, 0, ()), high[skip:]
+    parts = tuple(low[skip:] for low in lows)
+    return EvenSeries(series.name, series.interval_s, start, parts, 0, 0, ()), np.concatenate(highs)
 
 
 def moving_mean(x: Floats, count: int) -> Floats:
@@ -162,7 +165,7 @@ def dynamic(series: EvenSeries) -> Dynamic:
     x = series.value_ns
     count = round(CTE_S / series.interval_s)
     if 1 <= count <= len(x):
-        means = moving_mean(x, count)
+        means = np.concatenate([moving_mean(part, count) for part in series.stretches if len(part) >= count])
         cte, over = float(means[int(np.argmax(np.abs(means)))]), count * series.interval_s
     else:
         cte, over = float(x.mean()), len(x) * series.interval_s
@@ -193,8 +196,8 @@ def dynamic(series: EvenSeries) -> Dynamic:
         over,
         max(longest, default=None),
         max(times, default=None),
-        float(np.ptp(low.value_ns)),
-        float(np.abs(low.value_ns).max()),
+        float(np.ptp(np.concatenate(low.stretches))),
+        float(max(np.abs(part).max() for part in low.stretches)),
         float(np.ptp(high)),
         tuple(notes),
     )

@@ -238,15 +238,16 @@ def _judge_curve(limit: Limit, series: EvenSeries, known: Sequence[Deviation]) -
         series, known = parts[0], ()
     ready = next((deviation for deviation in known if deviation.kind == kind), None)
     if ready is not None:
-        return judge_deviation(limit, ready, series.span_s)
+        return judge_deviation(limit, ready)
     try:
         (deviation,) = deviations(series, (kind,))
     except MissingPackageError as error:
         return Judged(limit.metric, None, None, None, None, None, None, str(error))
-    return judge_deviation(limit, deviation, series.span_s)
+    return judge_deviation(limit, deviation)
 
 
-def judge_deviation(limit: Limit, deviation: Deviation, span_s: float) -> Judged:
+def judge_deviation(limit: Limit, deviation: Deviation) -> Judged:
+    span_s = deviation.span_s
     longest = span_s / TDEV_SPAN if deviation.kind == "tdev" else span_s
     compared = [
         (p.value / most, p.tau_s, p.value, most)

@@ -5,7 +5,8 @@ pause. ``even`` puts a series on a grid and says what that cost:
 
 * each sample goes to the nearest grid point; its value is not changed, so white noise stays white;
 * a short gap (up to ``bridge`` points) is filled on a straight line between its neighbours, and counted;
-* a longer gap divides the record; the longest stretch without one is used, and the rest is counted as left out.
+* a longer gap divides the record into stretches. No difference is taken across a gap; those within all stretches
+  count alike, so that a deviation is the root of the mean square of all of them, and MTIE the largest of any stretch.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 BRIDGE = 5
 #: above this share of filled points the figures at short intervals are no longer to be trusted
 FILLED_SHARE = 0.02
+#: of more stretches than this the longest are used
+_MOST_STRETCHES = 200
 #: more than this is a mistaken interval rather than a record (400 MB an array)
 _MOST_POINTS = 50_000_000
 
@@ -96,20 +99,30 @@ def usable(series: Series) -> tuple[Series, tuple[str, ...]]:
 
 @dataclass(frozen=True, eq=False)
 class EvenSeries:
-    """Samples ``interval_s`` apart, beginning at ``start_s``."""
+    """Stretches of samples ``interval_s`` apart, the longest first; that one begins at ``start_s``."""
 
     name: str
     interval_s: float
     start_s: float
-    value_ns: Floats
+    stretches: tuple[Floats, ...]
     #: points that were interpolated
     filled: int
-    #: samples of the series that are not in here
+    #: samples of the series that are in no stretch
     left_out: int
     notes: tuple[str, ...]
 
     @property
+    def value_ns(self) -> Floats:
+        """Of the longest stretch."""
+        return self.stretches[0]
+
+    @property
+    def count(self) -> int:
+        return sum(len(stretch) for stretch in self.stretches)
+
+    @property
     def span_s(self) -> float:
+        """How long the longest stretch is: observation intervals go up to that."""
         return (len(self.value_ns) - 1) * self.interval_s
 
 
@@ -147,35 +160,40 @@ def even(series: Series, interval_s: float | None = None, bridge: int = BRIDGE) 
     missing = np.diff(index) - 1
     breaks = np.flatnonzero(missing > bridge)
     starts, ends = np.concatenate(([0], breaks + 1)), np.concatenate((breaks + 1, [len(index)]))
-    # the longest in time
-    chosen = int(np.argmax(index[ends - 1] - index[starts]))
-    start, end = int(starts[chosen]), int(ends[chosen])
-    left_out = len(index) - (end - start)
-    if len(breaks):
-        notes.append(
-            f"{counted(len(breaks), 'gap')} of more than {bridge} missing samples "
-            f"(the longest {(missing.max() + 1) * interval:.6g} s): deviations and MTIE are of the longest stretch "
-            f"without one, {(index[end - 1] - index[start]) * interval:.6g} s; "
-            f"{counted(left_out, 'sample')} ({left_out / len(index):.1%}) left out of them"
-        )
-    points = int(index[end - 1] - index[start]) + 1
+    spans = index[ends - 1] - index[starts]
+    points = int(spans.sum()) + len(spans)
     if points > _MOST_POINTS:
         raise AnalysisError(
-            f"{series.name}: a grid of {interval:g} s over {(points - 1) * interval:g} s has {points} points for "
-            f"{end - start} samples: state a longer interval, or fill shorter gaps"
+            f"{series.name}: a grid of {interval:g} s over {spans.sum() * interval:g} s has {points} points for "
+            f"{len(index)} samples: state a longer interval, or fill shorter gaps"
         )
-    grid = np.arange(index[start], index[end - 1] + 1)
-    values = np.interp(grid, index[start:end], x[start:end])
-    filled = len(grid) - (end - start)
+    # a single sample between two gaps has no difference to any other
+    order = [int(k) for k in np.argsort(-spans, kind="stable")[:_MOST_STRETCHES] if spans[k] > 0]
+    order = order or [int(np.argmax(spans))]
+    stretches = []
+    kept = 0
+    for k in order:
+        start, end = int(starts[k]), int(ends[k])
+        kept += end - start
+        stretches.append(np.interp(np.arange(index[start], index[end - 1] + 1), index[start:end], x[start:end]))
+    left_out = len(index) - kept
+    if len(breaks):
+        gaps = (
+            f"{counted(len(breaks), 'gap')} of more than {bridge} missing samples "
+            f"(the longest {(missing.max() + 1) * interval:.6g} s): deviations and MTIE are of the "
+            f"{counted(len(order), 'stretch')} between, taken together; the longest is {spans.max() * interval:.6g} s"
+        )
+        alone = f"; {counted(left_out, 'sample')} ({left_out / len(index):.1%}) in none of them" if left_out else ""
+        notes.append(gaps + alone)
+    filled = sum(len(stretch) for stretch in stretches) - kept
     if filled:
-        share = filled / len(grid)
+        share = filled / (filled + kept)
         warning = "; figures at short intervals are too small by about as much" if share > FILLED_SHARE else ""
         notes.append(f"{counted(filled, 'missing sample')} ({share:.2%}) filled on a straight line{warning}")
-    return EvenSeries(
-        series.name, interval, float(t[0] + index[start] * interval), values, filled, left_out + shared, tuple(notes)
-    )
+    begin = float(t[0] + index[starts[order[0]]] * interval)
+    return EvenSeries(series.name, interval, begin, tuple(stretches), filled, left_out + shared, tuple(notes))
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 sample``, ``2 samples``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    """``1 sample``, ``2 samples``, ``2 stretches``."""
+    return f"{number} {noun}{'' if number == 1 else 'es' if noun.endswith('h') else 's'}"

@@ -62,6 +62,7 @@ def test_json_says_the_same_and_more(capsys: pytest.CaptureFixture[str], table: 
         "start_s": 0.0,
         "span_s": 2999.0,
         "samples": 3000,
+        "stretches": 1,
         "filled": 0,
         "left_out": 0,
     }
@@ -154,7 +155,7 @@ def test_gaps_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     path.write_text("t_s,error_ns\n" + "".join(f"{t},1.0\n" for t in times))
     _, out, _ = run(capsys, path)
     assert "1 gap of more than 5 missing samples (the longest 201 s)" in out
-    assert "100 samples (33.3%) left out" in out
+    assert "of the 2 stretches between, taken together; the longest is 199 s" in out
     _, out, _ = run(capsys, path, "--max-gap", 300)
     assert "200 missing samples (40.00%) filled" in out
 

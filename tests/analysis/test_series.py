@@ -37,20 +37,32 @@ def test_a_short_gap_is_filled_on_a_line_and_told() -> None:
     assert note.startswith("3 missing samples (3.00%) filled on a straight line; figures at short intervals")
 
 
-def test_a_long_gap_divides_and_the_longest_stretch_is_used() -> None:
+def test_a_long_gap_divides_into_stretches_the_longest_first() -> None:
     t = np.concatenate((np.arange(0.0, 30.0), np.arange(50.0, 120.0), np.arange(200.0, 240.0)))
     found = even(Series("a", t, t))
     assert found.start_s == 50.0
     assert (found.value_ns == np.arange(50.0, 120.0)).all()
-    assert found.left_out == 70
-    assert "2 gaps of more than 5 missing samples (the longest 81 s)" in found.notes[0]
-    assert "70 samples (50.0%) left out" in found.notes[0]
+    assert [len(stretch) for stretch in found.stretches] == [70, 40, 30]
+    assert [stretch[0] for stretch in found.stretches] == [50.0, 200.0, 0.0]
+    assert (found.left_out, found.count, found.span_s) == (0, 140, 69.0)
+    assert found.notes == (
+        "2 gaps of more than 5 missing samples (the longest 81 s): deviations and MTIE are of the 3 stretches between, "
+        "taken together; the longest is 69 s",
+    )
+
+
+def test_a_lone_sample_between_gaps_is_in_no_stretch() -> None:
+    t = np.concatenate((np.arange(0.0, 30.0), [50.0], np.arange(70.0, 80.0)))
+    found = even(Series("a", t, t))
+    assert len(found.stretches) == 2
+    assert found.left_out == 1
+    assert found.notes[0].endswith("1 sample (2.4%) in none of them")
 
 
 def test_what_counts_as_long_can_be_said() -> None:
     t = np.delete(np.arange(40.0), range(10, 18))
-    assert even(Series("a", t, t)).left_out == 10
-    assert even(Series("a", t, t), bridge=8).left_out == 0
+    assert len(even(Series("a", t, t)).stretches) == 2
+    assert len(even(Series("a", t, t), bridge=8).stretches) == 1
     assert even(Series("a", t, t), bridge=0).filled == 0
 
 
