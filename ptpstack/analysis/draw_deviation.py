@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ptpstack.analysis.deviations import Deviation, by_tau, deviations
-from ptpstack.analysis.draw_time import COLOURS, RED, Unit, time_unit
+from ptpstack.analysis.draw_time import COLOURS, RED, Unit, shown, time_unit
 from ptpstack.analysis.figures import filtered
 from ptpstack.analysis.masks import TDEV_SPAN, Judged, Limit, Mask, judge_deviation
 from ptpstack.analysis.report import Analysis
@@ -35,7 +35,7 @@ class Curve:
 
     @property
     def label(self) -> str:
-        return self.name if len(self.name) <= 40 else "..." + self.name[-37:]
+        return shown(self.name if len(self.name) <= 40 else "..." + self.name[-37:])
 
 
 def curves_of(analyses: Sequence[Analysis], kind: str, masks: Sequence[Mask]) -> tuple[list[Curve], list[Named]]:

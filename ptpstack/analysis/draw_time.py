@@ -33,6 +33,12 @@ _EVENT_SHARE = 0.012
 _EVENTS = 14
 
 
+def shown(text: str) -> str:
+    """Text of a file as it is: no formula between two $, no control characters, no label that a legend leaves out."""
+    text = "".join(c if c.isprintable() else "?" for c in text).replace("$", r"\$")
+    return " " + text if text.startswith("_") else text
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     name: str
@@ -73,7 +79,7 @@ def draw_time_error(
     outer = grid(2, 2, width_ratios=(5.0, 1.0), height_ratios=(1.0, max(0.01, 0.05 * rows)))
     axes = figure.add_subplot(outer[0, 0])
     beside = figure.add_subplot(outer[0, 1], sharey=axes)
-    axes.set_title(title, pad=16.0 if listed else 6.0)
+    axes.set_title(shown(title), pad=16.0 if listed else 6.0)
     ranges = [_shown_ns(one) for one in drawn]
     low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
     unit = time_unit(max(abs(low), abs(high)))
@@ -86,7 +92,7 @@ def draw_time_error(
         _histogram(beside, one, colour, unit, low, high)
         outside = _outside(axes, one, colour, across, unit, low, high)
         if outside:
-            beyond.append(outside if len(drawn) == 1 else f"{one.name}: {outside}")
+            beyond.append(outside if len(drawn) == 1 else f"{shown(one.name)}: {outside}")
     axes.set_ylim(low * unit.scale, high * unit.scale)
     margin = 0.01 * (end - begin) or 1.0
     axes.set_xlim((begin - margin) * across.scale, (end + margin) * across.scale)
@@ -138,7 +144,9 @@ def _line(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit) -> 
     t, x = _with_gaps(t, x)
     if len(x) <= _SINGLE:
         style: dict[str, Any] = {"marker": ".", "markersize": 3.0} if len(x) <= 400 else {}
-        axes.plot(t * across.scale, x * unit.scale, color=colour, linewidth=0.8, label=series.name, zorder=3, **style)
+        axes.plot(
+            t * across.scale, x * unit.scale, color=colour, linewidth=0.8, label=shown(series.name), zorder=3, **style
+        )
         return
     known = np.isfinite(x)
     middle, low, mean, high = _slices(t[known], x[known])
@@ -147,7 +155,7 @@ def _line(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit) -> 
     axes.fill_between(
         middle * across.scale, low * unit.scale, high * unit.scale, color=colour, alpha=0.45, linewidth=0.0, zorder=2.5
     )
-    axes.plot(middle * across.scale, mean * unit.scale, color=colour, linewidth=0.9, zorder=3, label=series.name)
+    axes.plot(middle * across.scale, mean * unit.scale, color=colour, linewidth=0.9, zorder=3, label=shown(series.name))
 
 
 def _with_gaps(t: Floats, x: Floats) -> tuple[Floats, Floats]:
@@ -201,7 +209,7 @@ def _band(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit) -> 
         alpha=0.14,
         linewidth=0.0,
         zorder=1.5,
-        label=f"{series.name}: bound",
+        label=f"{shown(series.name)}: bound",
     )
 
 
@@ -289,15 +297,15 @@ def _mark_events(axes: Axes, events: Sequence[Mark], across: Unit) -> None:
 
 def _list_events(axes: Axes, events: Sequence[Mark]) -> None:
     """What the numbers mean, in two columns."""
-    shown = events[:_EVENTS]
-    rows = math.ceil(len(shown) / 2) + (len(events) > _EVENTS)
-    for number, mark in enumerate(shown, 1):
-        column, row = divmod(number - 1, math.ceil(len(shown) / 2))
+    first = events[:_EVENTS]
+    rows = math.ceil(len(first) / 2) + (len(events) > _EVENTS)
+    for number, mark in enumerate(first, 1):
+        column, row = divmod(number - 1, math.ceil(len(first) / 2))
         text = f"{number}   {_moment(mark.t_s)}   {mark.text}"
         axes.text(
             0.01 + 0.5 * column,
             1.0 - (row + 0.5) / rows,
-            text if len(text) < 88 else text[:85] + "...",
+            shown(text if len(text) < 88 else text[:85] + "..."),
             transform=axes.transAxes,
             va="center",
             fontsize=8.0,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ptpstack.analysis.deviations import Deviation
 from ptpstack.analysis.draw_deviation import Curve, curves_of, draw_deviations
-from ptpstack.analysis.draw_time import COLOURS, draw_time_error, events_of
+from ptpstack.analysis.draw_time import COLOURS, draw_time_error, events_of, shown
 from ptpstack.analysis.errors import AnalysisError, MissingPackageError
 from ptpstack.analysis.masks import Mask
 from ptpstack.analysis.report import Analysis
@@ -77,7 +77,7 @@ def plot_deviation(
             limits = [(one.id, limit) for one in masks if (limit := one.limit(kind)) is not None]
             draw_deviations(axes, chosen, limits)
         if title:
-            figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+            figure.suptitle(shown(title), x=0.01, ha="left", fontweight="bold")
         _save(figure, path)
 
 

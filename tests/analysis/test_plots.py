@@ -167,3 +167,14 @@ def test_bins_of_whole_nanoseconds_hold_equally_many() -> None:
     counts, _ = np.histogram(x, bins=_bins(x, -100.0, 100.0))
     assert set(counts[:-1]) == {3}
     assert len(_bins(x + 0.25, -100.0, 100.0)) == 81
+
+
+def test_names_are_text_and_nothing_else(tmp_path: Path) -> None:
+    """A $ begins a formula in matplotlib, and a label that begins with _ is left out of a legend."""
+    path = tmp_path / "p.svg"
+    one = Series("_a $\\frac{$ \x1b[31m", np.arange(100.0), white_pm(100, 1), None, (Mark(50.0, "cost $5 and $6"),))
+    plot_report([analyse(one)], path, title="100 $ of {time}$")
+    words = text(path)
+    assert "_a $\\frac{$ ?[31m" in words
+    assert "cost $5 and $6" in words
+    assert "100 $ of {time}$" in words
