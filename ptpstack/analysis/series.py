@@ -26,6 +26,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 BRIDGE = 5
 #: above this share of filled points the figures at short intervals are no longer to be trusted
 FILLED_SHARE = 0.02
+#: seconds or ns beyond which a number is none: thirty centuries in ns
+_MOST = 1e20
 #: of more stretches than this the longest are used
 _MOST_STRETCHES = 200
 #: more than this is a mistaken interval rather than a record (400 MB an array)
@@ -77,9 +79,13 @@ def usable(series: Series) -> tuple[Series, tuple[str, ...]]:
     """In order of time, finite, one sample to an instant; and what was done to get there."""
     t, x, bound = series.arrays()
     told = []
-    finite = np.isfinite(t) & np.isfinite(x)
+    # NaN compares as False
+    finite = (np.abs(t) <= _MOST) & (np.abs(x) <= _MOST)
     if not finite.all():
         told.append(f"{counted(len(t) - int(finite.sum()), 'sample')} without a finite time or value left out")
+    if bound is not None and (beyond := np.abs(bound) > _MOST).any():
+        told.append(f"{counted(int(beyond.sum()), 'infinite bound')} taken as unknown")
+        bound = np.where(beyond, np.nan, bound)
     t, x = t[finite], x[finite]
     bound = None if bound is None else bound[finite]
     steps = np.diff(t)

@@ -280,3 +280,11 @@ def test_a_header_of_another_width_is_not_used_and_told(path: Path) -> None:
     found = parse(path, "time,offset,bound\n0 1\n1 2\n")
     assert "the line before the data has 3 columns, the data 2: no header" in found.notes
     assert "no header: column 1 taken as time, column 2 as value" in found.notes
+
+
+def test_a_column_without_a_number_is_left_out_and_told(path: Path) -> None:
+    found = parse(path, "t_s,a_offset_ns,b_offset_ns\n0,,1\nnan,,2\n2,,3\n")
+    assert [series.name for series in found.series] == ["b_offset_ns"]
+    assert "column 'a_offset_ns' holds no number: left out" in found.notes
+    with pytest.raises(AnalysisError, match="no number in a_offset_ns"):
+        parse(path, "t_s,a_offset_ns\n0,\n1,\n")

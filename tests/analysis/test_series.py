@@ -129,3 +129,14 @@ def test_an_interval_that_makes_a_monster_of_a_grid_is_refused() -> None:
         even(Series("a", t, t), interval_s=1e-6, bridge=10**12)
     # without filling, what is left is a single sample
     assert len(even(Series("a", t, t), interval_s=1e-6).value_ns) == 1
+
+
+def test_numbers_that_are_none_are_left_out_and_told() -> None:
+    series, told = usable(Series("a", [0.0, 1.0, 2.0], [1.0, 1e300, -1.0], [5.0, 5.0, float("inf")]))
+    assert list(series.value_ns) == [1.0, -1.0]
+    assert series.bound_ns is not None
+    assert np.isnan(series.bound_ns[1])
+    assert [note.split(" ", 1)[1] for note in told] == [
+        "sample without a finite time or value left out",
+        "infinite bound taken as unknown",
+    ]

@@ -7,6 +7,7 @@ values ns. Without a header, two or more columns are time and value (and bound),
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -262,14 +263,19 @@ def _contents(source: str, rows: _Rows, options: ReadOptions, notes: list[str]) 
     interval = 1.0 if options.interval_s is None else options.interval_s
     if rows.time is None and options.interval_s is None:
         notes.append("no times: samples taken as 1 s apart (--interval says otherwise)")
-    start = rows.t[0]
+    start = next((t for t in rows.t if math.isfinite(t)), 0.0)
     times = [t * interval for t in rows.t] if rows.time is None else [t - start for t in rows.t]
     if rows.time is not None and len(rows.values):
         names = ", ".join(column.name for column in rows.values)
         notes.insert(0, f"time {rows.time.name!r}, time error {names}")
     series = []
     for k, column in enumerate(rows.values):
+        if not any(map(math.isfinite, rows.x[k])):
+            notes.append(f"column {column.name!r} holds no number: left out")
+            continue
         bound = rows.b[k] if column.index in rows.bounds else None
         name = column.name if len(rows.values) > 1 else "standard input" if source == STDIN else Path(source).name
         series.append(Series(name, times, rows.x[k], bound))
+    if not series:
+        raise AnalysisError(f"{source}: no number in {', '.join(column.name for column in rows.values)}")
     return Contents(source, "csv", tuple(series), tuple(notes))
