@@ -102,5 +102,9 @@ def analyse(
         found = deviations(grid, [kind for kind in kinds if kind in ("mtie", "tierms")])
     split = dynamic(grid)
     notes += split.notes
+    if masks and series.kind != "time error":
+        notes.append(
+            "a mask is for true time error; these are somebody's own estimates, and the verdict is of these only"
+        )
     verdicts = tuple(judge(mask, grid, plain.max_abs_ns, split, found) for mask in masks)
     return Analysis(series, plain, grid, split, found, verdicts, tuple(notes))

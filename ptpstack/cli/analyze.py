@@ -92,25 +92,16 @@ def _whole(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Carry it out; returns the exit status."""
-    from ptpstack.analysis.errors import AnalysisError, MissingPackageError
+    from ptpstack.analysis.errors import AnalysisError, MissingPackageError, as_missing
 
     try:
         return _run(args)
-    except MissingPackageError as error:
-        print(f"ptpstack analyze: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f"ptpstack analyze: {as_missing(error, 'analysis')}", file=sys.stderr)
         return 3
     except AnalysisError as error:
         print(f"ptpstack analyze: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        return _missing(error)
-
-
-def _missing(error: ModuleNotFoundError) -> int:
-    if error.name is None or error.name.partition(".")[0] not in ("numpy", "allantools", "matplotlib"):
-        raise error
-    print(f"ptpstack analyze: this needs {error.name}: pip install 'ptpstack[analysis]'", file=sys.stderr)
-    return 3
+        return 3 if isinstance(error, MissingPackageError) else 2
 
 
 def _run(args: argparse.Namespace) -> int:

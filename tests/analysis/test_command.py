@@ -209,7 +209,7 @@ def without(names: list[str], *arguments: object) -> subprocess.CompletedProcess
 def test_without_the_extra_a_sentence_says_what_to_install(table: Path, tmp_path: Path) -> None:
     result = without(["numpy", "scipy", "matplotlib", "allantools"], table)
     assert result.returncode == 3
-    assert result.stderr == "ptpstack analyze: this needs numpy: pip install 'ptpstack[analysis]'\n"
+    assert result.stderr == "ptpstack analyze: analysis needs numpy: pip install 'ptpstack[analysis]'\n"
     result = without(["matplotlib"], table, "--plot", tmp_path / "p.png")
     assert result.returncode == 3
     assert "a plot needs matplotlib: pip install 'ptpstack[analysis]'" in result.stderr
@@ -231,3 +231,10 @@ def test_a_start_up_among_the_figures_is_noticed(capsys: pytest.CaptureFixture[s
     table.write_text("\n".join(text))
     assert "a start-up is in these figures (--from leaves it out)" in run(capsys, table)[1]
     assert "start-up" not in run(capsys, table, "--from", 10)[1]
+
+
+def test_a_mask_on_estimates_says_what_it_is_worth(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "ptp4l.log"
+    path.write_text("".join(f"ptp4l[{k}.0]: master offset {k % 3} s2 freq +1 path delay 5\n" for k in range(100)))
+    assert "a mask is for true time error" in run(capsys, path, "--mask", "g8272-prtc-a")[1]
+    assert "a mask is for true time error" not in run(capsys, path)[1]

@@ -33,6 +33,14 @@ _MARKS: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def _words(kind: str, data: dict[str, Any]) -> str:
+    try:
+        return _MARKS[kind](data)
+    except (KeyError, TypeError, ValueError):
+        # what an event carries may change; that it happened is worth a mark still
+        return kind
+
+
 class _Replay:
     def __init__(self, source: str) -> None:
         self.source = source
@@ -97,7 +105,7 @@ class _Replay:
         for name, fields in self._expected:
             if name == "Event" and fields[0] in _MARKS:
                 port = f" port {fields[2]}" if fields[2] else ""
-                self.events.append((fields[1], Mark(t_s, f"{_MARKS[fields[0]](fields[3])}{port}")))
+                self.events.append((fields[1], Mark(t_s, f"{_words(fields[0], fields[3])}{port}")))
         for edge in engine.steering.edges():
             if edge.measurements != self._counted.get(edge.name, 0):
                 self._counted[edge.name] = edge.measurements
