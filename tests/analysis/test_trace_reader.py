@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +26,12 @@ LOST_AT_S = 50
 
 
 class Recorded:
-    """A client of a grandmaster that leaves, its trace, and what ``status`` said of its estimate once a second."""
+    """A client of a grandmaster that leaves, its trace, and what ``status`` said after each input of its estimate."""
 
     def __init__(self, folder: Path, suffix: str) -> None:
         self.path = folder / f"oc.trace{suffix}"
-        self.stated: list[tuple[float, float, float | None]] = []
+        #: (now in ns, value, bound)
+        self.stated: set[tuple[int, float, float | None]] = set()
         world = World()
         segment = Segment(world, default=PathDelay(1000, jitter_ns=50, seed=3))
         gm = make_node(world, "gm", 1, quality=ClockQuality(6, 0x21, 0x4E5D), port_options={"listen_first": False})
@@ -36,18 +40,26 @@ class Recorded:
         )
         self.engine = RecordedEngine(node.engine.plan, open_for_writing(str(self.path)))
         node.engine = self.engine
+        for method, position in (("receive", 4), ("transmitted", 2)):
+            setattr(self.engine, method, self._noting(getattr(self.engine, method), position))
         for member in (gm, node):
             segment.attach(member, "p1/sim")
         gm.start()
         node.start(0.5)
-        for second in range(1, SECONDS):
-            world.run(second + 0.45)
-            estimate = status(self.engine, world.elapsed_ns)["instances"][0]["estimate"]
-            if estimate is not None and second < LOST_AT_S:
-                self.stated.append((world.elapsed_ns / 1e9 - 0.5, estimate["value_ns"], estimate["bound_ns"]))
-            if second == LOST_AT_S:
-                gm.stop()
+        world.run(LOST_AT_S)
+        gm.stop()
+        world.run(SECONDS)
         self.engine.close_trace(world.elapsed_ns)
+
+    def _noting(self, call: Callable[..., Any], position: int) -> Callable[..., Any]:
+        def noting(*arguments: Any) -> Any:
+            effects = call(*arguments)
+            estimate = status(self.engine, arguments[position])["instances"][0]["estimate"]
+            if estimate is not None:
+                self.stated.add((arguments[position], estimate["value_ns"], estimate["bound_ns"]))
+            return effects
+
+        return noting
 
 
 @pytest.fixture(scope="module", params=["", ".gz"])
@@ -64,11 +76,12 @@ def test_the_estimates_are_those_that_the_node_had(recorded: Recorded, contents:
     assert contents.format == "trace"
     (series,) = contents.series
     assert series.kind == "estimated offset"
-    assert len(recorded.stated) > 40
-    values = dict(zip(series.t_s, series.value_ns, strict=True))
-    for at_s, value_ns, _ in recorded.stated:
-        # the last one before the moment at which status was asked
-        assert values[max(t for t in values if t <= at_s)] == value_ns
+    assert len(series) > 40
+    assert series.bound_ns is not None
+    start_ns = 500_000_000
+    for t_s, value_ns, bound_ns in zip(series.t_s, series.value_ns, series.bound_ns, strict=True):
+        expected = None if math.isnan(bound_ns) else bound_ns
+        assert (round(t_s * 1e9) + start_ns, value_ns, expected) in recorded.stated
 
 
 def test_bounds_come_with_them(contents: Contents) -> None:
