@@ -25,6 +25,8 @@ _SLICES = 1500
 _SINGLE = 6000
 #: what reaches no further than so many times the usual spread is drawn in full
 _KEPT = 6.0
+#: a bound larger than so many times the values would flatten them: it is told instead of drawn
+_BOUND_KEPT = 6.0
 #: a line is not drawn over a gap of more than so many intervals
 _BROKEN = 6.0
 #: events closer than this share of the width become one
@@ -87,7 +89,7 @@ def draw_time_error(
     beyond = []
     for index, one in enumerate(drawn):
         colour = COLOURS[index % len(COLOURS)]
-        _band(axes, one, colour, across, unit)
+        _band(axes, one, colour, across, unit, max(abs(low), abs(high)))
         _line(axes, one, colour, across, unit)
         _histogram(beside, one, colour, unit, low, high)
         outside = _outside(axes, one, colour, across, unit, low, high)
@@ -129,8 +131,9 @@ def _shown_ns(series: Series) -> tuple[float, float]:
     if bound is not None and np.isfinite(bound).any():
         # the usual bound belongs into the picture, not the one from before the lock
         centre = 0.0 if series.kind == "time error" else middle
-        usual = min(float(np.nanquantile(bound, 0.9)), 10.0 * max(abs(low), abs(high)))
-        low, high = min(low, centre - usual), max(high, centre + usual)
+        usual = float(np.quantile(bound[np.isfinite(bound)], 0.9))
+        if usual <= _BOUND_KEPT * max(abs(low), abs(high)):
+            low, high = min(low, centre - usual), max(high, centre + usual)
     elif low > 3.0 * spread or -high > 3.0 * spread:
         # far from zero: the picture is of what moves
         return low - 0.15 * spread, high + 0.15 * spread
@@ -186,7 +189,7 @@ def _slices(t: Floats, x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     )
 
 
-def _band(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit) -> None:
+def _band(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit, reach_ns: float) -> None:
     """The bound: around zero for a true error (the clock claims to be that good), around the value for an estimate."""
     t, x, bound = series.arrays()
     if bound is None or not np.isfinite(bound).any():
@@ -201,6 +204,9 @@ def _band(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit) -> 
         bound = np.where(np.isfinite(bound), bound, np.nan)
         t, x = t[starts], x[starts]
     centre = x if series.kind != "time error" else np.zeros_like(x)
+    usual = float(np.median(bound[np.isfinite(bound)]))
+    size = time_unit(usual)
+    beyond = f" (about {usual * size.scale:.4g} {size.name}, beyond the picture)" if usual > reach_ns else ""
     axes.fill_between(
         t * across.scale,
         (centre - bound) * unit.scale,
@@ -209,7 +215,7 @@ def _band(axes: Axes, series: Series, colour: str, across: Unit, unit: Unit) -> 
         alpha=0.14,
         linewidth=0.0,
         zorder=1.5,
-        label=f"{shown(series.name)}: bound",
+        label=f"{shown(series.name)}: bound{beyond}",
     )
 
 

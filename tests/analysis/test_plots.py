@@ -178,3 +178,14 @@ def test_names_are_text_and_nothing_else(tmp_path: Path) -> None:
     assert "_a $\\frac{$ ?[31m" in words
     assert "cost $5 and $6" in words
     assert "100 $ of {time}$" in words
+
+
+def test_a_bound_far_above_the_values_is_told_and_does_not_flatten_them(tmp_path: Path) -> None:
+    path = tmp_path / "p.svg"
+    t = np.arange(1000.0)
+    plot_time_error([Series("a", t, white_pm(1000, 1), np.full(1000, 1100.0))], path)
+    assert "a: bound (about 1100 ns, beyond the picture)" in text(path)
+    assert re.search(r"time error / ns", text(path))
+    assert "1000" not in text(path).split()
+    plot_time_error([Series("a", t, white_pm(1000, 1), np.full(1000, 8.0))], path)
+    assert "beyond" not in text(path)
