@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "profiles": ("profiles", "the PTP profiles that are there"),
     "lab": ("lab", "network-namespace test beds"),
     "replay": ("replay", "replay a recorded trace and compare every decision"),
+    "analyze": ("analyze", "time error statistics, deviations, masks and plots of a log, a trace or a table"),
     "decode": ("decode", "every PTP frame of a capture, as a person reads it"),
     "units": ("units", "systemd units: list, print, install"),
 }
