@@ -267,7 +267,7 @@ class Engine:
                     edge.servo.set_sync_interval(effect.log_interval)
                 self.steering.saw_time(edge.clock, effect.t2_sns, now)
                 t1 = effect.t1_sns + self.arb_offset_s(self.instances[name], effect.t1_sns // SNS_PER_S) * SNS_PER_S
-                observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, now)
+                observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
                 self.steering.measured(edge, observe, now)
             elif isinstance(effect, DelayMeasured):
                 edge = self.edges[name]
