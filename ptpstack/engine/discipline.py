@@ -33,6 +33,8 @@ class Edge:
     log_interval: int | None = None
     again_at_ns: int | None = None
     measurements: int = 0
+    #: since when the present parent is followed
+    followed_ns: int = 0
 
     def silent_at_ns(self) -> int:
         return self.measured_ns + max(SILENT_INTERVALS * self.interval_ns, SILENT_AT_LEAST_NS)

@@ -30,6 +30,10 @@ HOUSEKEEPING_NS = 1_000_000_000
 #: and no divisor of the usual intervals.
 STAGGER_NS = 13_000_000
 
+#: A parent of this clockClass or worse has never had a reference: it may be a boundary clock that has just begun.
+UNVOUCHED_CLASS = 248
+SETTLING_NS = 30_000_000_000
+
 #: servos by the name that a configuration uses
 SERVOS: dict[str, type[ClassicServo] | type[EstimatorServo]] = {
     "estimator": EstimatorServo,
@@ -265,9 +269,10 @@ class Engine:
                     edge.log_interval = effect.log_interval
                     edge.interval_ns = log_interval_ns(effect.log_interval)
                     edge.servo.set_sync_interval(effect.log_interval)
+                edge.servo.master_uncertain(self._uncertain_master(name, edge, now))
                 self.steering.saw_time(edge.clock, effect.t2_sns, now)
                 t1 = effect.t1_sns + self.arb_offset_s(self.instances[name], effect.t1_sns // SNS_PER_S) * SNS_PER_S
-                observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, now)
+                observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
                 self.steering.measured(edge, observe, now)
             elif isinstance(effect, DelayMeasured):
                 edge = self.edges[name]
@@ -287,6 +292,13 @@ class Engine:
                         "decision": None if effect.decision is None else effect.decision.as_dict(),
                     },
                 )
+
+    def _uncertain_master(self, name: str, edge: Edge, now: int) -> bool:
+        """Whether the parent is still settling: it says so, or it vouches for nothing and has been followed briefly."""
+        parent = self.instances[name].data.parent
+        return parent.synchronization_uncertain or (
+            parent.grandmaster_quality.clock_class >= UNVOUCHED_CLASS and now - edge.followed_ns < SETTLING_NS
+        )
 
     def arb_offset_s(self, instance: Instance, utc_s: int) -> int:
         """What to add to the stamps of a grandmaster with an arbitrary time scale that is known to hold UTC (s).
@@ -318,6 +330,7 @@ class Engine:
         if effect.new.port_number == 0:
             self.steering.lost(edge, now)
         else:
+            edge.followed_ns = now
             edge.servo.new_master(now)
             # it may be locked again with the next packet: the port has to hear that it was not
             self.steering.obey(edge, None, now)

@@ -36,6 +36,7 @@ class SyncMeasured(NamedTuple):
     t2_sns: int
     correction_sns: int
     log_interval: int
+    received_ns: int
 
 
 class DelayMeasured(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ptpstack.protocol.sync_receiver import EarlySyncs
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import PortIdentity
 
@@ -23,6 +24,8 @@ class ForeignMaster:
     previous_ns: int | None = None
     received: int = 1
     address: str = ""
+    #: what it has sent beside Announces, while nobody followed it
+    early: EarlySyncs | None = None
 
     def qualified(self, now: int, window_ns: int) -> bool:
         """The newest two Announces both lie inside the window that ends now."""

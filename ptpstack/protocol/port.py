@@ -19,7 +19,7 @@ from ptpstack.protocol.effects import DelayMeasured, Effect, Send, StateChanged,
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMasters
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
-from ptpstack.protocol.sync_receiver import CompleteSync, SyncReceiver
+from ptpstack.protocol.sync_receiver import CompleteSync, EarlySyncs, SyncReceiver
 from ptpstack.timebase.units import TIMESTAMP_END_SNS, float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
@@ -176,7 +176,7 @@ class Port:
 
     def _enter(self, state: PortState, now: int) -> None:
         self.timers.clear()
-        self.flush()
+        self._drop_exchanges()
         if state in (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED):
             self.foreign.clear()
         elif state is PortState.LISTENING:
@@ -198,11 +198,40 @@ class Port:
             # Delay_Req begins with the first complete Sync
             self.ds.log_min_delay_req_interval = self.options.log_min_delay_req_interval
             self.arm_announce_receipt(now)
+            self._take_up_early(now)
 
-    def flush(self) -> None:
-        """Drop half-finished exchanges; they belong to another parent or to the time before a step."""
+    def _drop_exchanges(self) -> None:
+        """Half-finished exchanges belong to another parent."""
         self._receiver.flush()
         self._requester.flush()
+
+    def flush(self) -> None:
+        """The clock was stepped: stamps from before mean nothing after."""
+        self._drop_exchanges()
+        for record in self.foreign:
+            if record.early is not None:
+                record.early.flush()
+
+    def _take_up_early(self, now: int) -> None:
+        """Go on with what the new parent has sent before it was accepted."""
+        record = self.foreign.get(self.instance.data.parent.parent_port_identity)
+        if record is None or record.early is None:
+            return
+        early, record.early = record.early, None
+        self._receiver = early.receiver
+        for complete, received_ns in early.take(now):
+            self._sync_complete(complete, now, received_ns)
+
+    def _early_of(self, message: Message) -> EarlySyncs | None:
+        """Where to keep a Sync or Follow_Up of somebody who may become the parent; None when it is not for keeping."""
+        if self.ds.port_state in FOLLOWING or message.flags & Flag.ALTERNATE_MASTER:
+            return None
+        record = self.foreign.get(message.source)
+        if record is None:
+            return None
+        if record.early is None:
+            record.early = EarlySyncs(self.counters)
+        return record.early
 
     def arm_announce_receipt(self, now: int) -> None:
         spread = self._rng.random() * TIMEOUT_SPREAD
@@ -360,17 +389,23 @@ class Port:
 
     def _on_sync(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, Sync)
-        if self._from_parent(message):
-            if ingress_sns is not None:
-                ingress_sns -= self._ingress_latency_sns
-            self._sync_complete(self._receiver.sync(message, ingress_sns, self.ds.delay_asymmetry_sns), now)
+        if ingress_sns is not None:
+            ingress_sns -= self._ingress_latency_sns
+        early = self._early_of(message)
+        if early is not None:
+            early.keep(early.receiver.sync(message, ingress_sns, self.ds.delay_asymmetry_sns), now)
+        elif self._from_parent(message):
+            self._sync_complete(self._receiver.sync(message, ingress_sns, self.ds.delay_asymmetry_sns), now, now)
 
     def _on_follow_up(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, FollowUp)
-        if self._from_parent(message):
-            self._sync_complete(self._receiver.follow_up(message), now)
+        early = self._early_of(message)
+        if early is not None:
+            early.keep(early.receiver.follow_up(message), now)
+        elif self._from_parent(message):
+            self._sync_complete(self._receiver.follow_up(message), now, now)
 
-    def _sync_complete(self, complete: CompleteSync | None, now: int) -> None:
+    def _sync_complete(self, complete: CompleteSync | None, now: int, received_ns: int) -> None:
         if complete is None:
             return
         if TIMER_DELAY_REQ not in self.timers:
@@ -385,6 +420,7 @@ class Port:
                 complete.t2_sns,
                 complete.correction_sns,
                 complete.log_interval,
+                received_ns,
             )
         )
 

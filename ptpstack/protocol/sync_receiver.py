@@ -5,12 +5,16 @@ Holds at most one Sync and one Follow_Up, whichever came first; anything else re
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from typing import NamedTuple
 
 from ptpstack.timebase.units import INTERVAL_MAX_SNS, INTERVAL_MIN_SNS
 from ptpstack.wire.messages import FollowUp, Sync
 from ptpstack.wire.types import Flag
+
+#: Syncs of a master that is not accepted yet: how many are kept, and for how long.
+EARLY_SYNCS = 4
+EARLY_AGE_NS = 20_000_000_000
 
 
 class CompleteSync(NamedTuple):
@@ -99,6 +103,28 @@ class SyncReceiver:
             waiting.correction_sns + follow_up.correction_sns,
             waiting.log_interval,
         )
+
+
+class EarlySyncs:
+    """What a master has sent before it was accepted: with its Syncs a client can begin the moment it follows."""
+
+    def __init__(self, counters: Counter[str]) -> None:
+        self.receiver = SyncReceiver(counters)
+        self._complete: deque[tuple[CompleteSync, int]] = deque(maxlen=EARLY_SYNCS)
+
+    def keep(self, complete: CompleteSync | None, now: int) -> None:
+        if complete is not None:
+            self._complete.append((complete, now))
+
+    def take(self, now: int) -> list[tuple[CompleteSync, int]]:
+        """The complete ones, oldest first, with when they were received (ns); what is too old is left out."""
+        fresh = [(complete, at) for complete, at in self._complete if now - at <= EARLY_AGE_NS]
+        self._complete.clear()
+        return fresh
+
+    def flush(self) -> None:
+        self.receiver.flush()
+        self._complete.clear()
 
 
 def representable(correction_sns: int) -> bool:

@@ -70,6 +70,9 @@ class Servo(Protocol):
 
     def new_master(self, now_ns: int) -> None: ...
 
+    def master_uncertain(self, uncertain: bool) -> None:
+        """The master says that it is not settled itself: its time may still jump, and nobody relies on this clock."""
+
     def set_sync_interval(self, log_interval: int) -> None: ...
 
     def lost(self, now_ns: int) -> Command | None:

@@ -241,6 +241,9 @@ class ClassicServo:
         if self._state is ServoState.LOCKED:
             self._state = ServoState.TRACKING
 
+    def master_uncertain(self, uncertain: bool) -> None:
+        """Nothing to it here: a PI controller steps once, and follows."""
+
     def set_sync_interval(self, log_interval: int) -> None:
         self._interval_s = 2.0**log_interval
         self._pi.set_interval(self._interval_s)

@@ -92,7 +92,7 @@ def test_a_watcher_measures_and_never_commands() -> None:
         table.answer(wrong, error_ns=-1_000_000, domain=24)
         table.serve(ONE, 1)
     edge = table.engine.edges["b"]
-    assert edge.measurements == 9  # not at the first Announce, which does not qualify
+    assert edge.measurements == 10  # that of before the second Announce was kept
     estimate = edge.servo.estimate(table.now)
     assert estimate is not None
     assert 900_000 < estimate.value_ns < 1_100_000

@@ -67,6 +67,7 @@ class EstimatorServo:
         #: a clock that has not been shown to be right yet may be stepped; one in service never is, without a threshold
         self._may_step = True
         self._stepped = False
+        self._uncertain_master = False
         self._reading_bound_ns = 0.0
         self._bad = 0
         self.samples = 0
@@ -456,7 +457,7 @@ class EstimatorServo:
         else:
             self._bad = 0
             self._state = ServoState.LOCKED if size <= limit else ServoState.TRACKING
-        if self._state is ServoState.LOCKED and self._probation < _IN_SERVICE:
+        if self._state is ServoState.LOCKED and self._probation < _IN_SERVICE and not self._uncertain_master:
             self._may_step = False
         if self._state is ServoState.LOCKED and not self._probation:
             self._record.note(self._panel.t, self._panel.chosen.f - self._base_ppb)
@@ -488,6 +489,9 @@ class EstimatorServo:
         self._startup.clear()
         self._fit = None
         self._base_sns = None
+
+    def master_uncertain(self, uncertain: bool) -> None:
+        self._uncertain_master = uncertain
 
     def set_sync_interval(self, log_interval: int) -> None:
         self._interval_s = 2.0**log_interval
