@@ -35,6 +35,9 @@ from ptpstack.wire.types import ClockQuality, Flag, MessageType, PortIdentity, P
 MAX_AWAITED_STAMPS = 4096
 
 
+#: How long a boundary clock that has never been locked keeps its time to itself when it begins to follow.
+WITHHOLD_NS = 30_000_000_000
+
 _EVENT_OF_CODE = {
     "M1": PortEvent.RECOMMEND_GRANDMASTER,
     "M2": PortEvent.RECOMMEND_GRANDMASTER,
@@ -108,6 +111,9 @@ class Instance:
         self._epoch = 0
         self._election_due: int | None = None
         self._uncertain = True
+        #: the servo has been locked to a master since the start
+        self._ever_locked = False
+        self._followed_ns = 0
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
@@ -221,6 +227,7 @@ class Instance:
     def synchronised(self, locked: bool, now: int, reason: str) -> list[Effect]:
         """The servo's word: MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the following port."""
         self._uncertain = not locked
+        self._ever_locked = self._ever_locked or locked
         for port in self.ports:
             if port.state in FOLLOWING:
                 if locked and port.state is PortState.UNCALIBRATED:
@@ -324,6 +331,8 @@ class Instance:
             record = port.foreign.get(ebest.sender)
             assert record is not None
             new_parent = self.data.parent.parent_port_identity != ebest.sender or port.state not in FOLLOWING
+            if not self.has_parent:
+                self._followed_ns = now
             self._follow(port, record.announce, record.address, slave.decision, anew=new_parent)
         else:
             winner = next((r for r in self.election if r.code in GRANDMASTER_CODES), None)
@@ -421,6 +430,14 @@ class Instance:
         effects = self._effects[:]
         self._effects.clear()
         return effects
+
+    def withholds_sync(self, now: int) -> bool:
+        """Whether our time is not to be handed on yet: we have just begun to follow, and have never been right before.
+
+        Who followed us now would have to follow our first step, too. Not for long: a bad time with its doubts announced
+        (synchronizationUncertain) is better than none.
+        """
+        return self.has_parent and not self._ever_locked and now - self._followed_ns < WITHHOLD_NS
 
     # ---- views ------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,8 @@ class PortOwner(Protocol):
 
     def fill_announce(self, message: Announce) -> None: ...
 
+    def withholds_sync(self, now: int) -> bool: ...
+
 
 class Port:
     def __init__(
@@ -269,6 +271,9 @@ class Port:
 
     def _sync_due(self, now: int, due: int) -> None:
         self._repeat(TIMER_SYNC, now, due, log_interval_ns(self.ds.log_sync_interval))
+        if self.instance.withholds_sync(now):
+            self.counters["sync-withheld"] += 1
+            return
         self._sync_sequence = (self._sync_sequence + 1) & 0xFFFF
         message = self._new(Sync, self._sync_sequence, self.ds.log_sync_interval)
         message.flags = Flag.TWO_STEP

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from math import exp, inf, log, sqrt
 from typing import Any
 
-from ptpstack.servo.estimator.direction import KEPT, Direction, Observed
+from ptpstack.servo.estimator.direction import Direction, Observed
 from ptpstack.servo.estimator.panel import Panel
 from ptpstack.servo.estimator.startup import Startup, second_differences
 
@@ -44,6 +44,9 @@ _ONE_SIDED = 10
 #: Scatter below this share of the level contradicts it, when all packets lie this many widths above the floor.
 _CALM = 0.05
 _FAR = 0.3
+_CALM_PACKETS = 8
+#: Round trips that are remembered.
+_TRIPS = 6
 _RUN_LINE = 5
 _RUN_LATE = 8
 _RUN_OTHER = 4
@@ -69,7 +72,7 @@ class Misfits:
         self._clock_t: float | None = None
         self._open_t: float | None = None
         #: the last round trips, and how far each may be wrong, ns
-        self._trips: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._trips: deque[tuple[float, float]] = deque(maxlen=_TRIPS)
         #: packets of a new master for which short runs are enough
         self.newcomer = 0
 
@@ -143,8 +146,8 @@ class Misfits:
 
     def floor_too_far(self, direction: Direction, grain2: float) -> Verdict | None:
         """Packets that are all late by about the same do not wait: the floor lies elsewhere."""
-        kept = direction.kept
-        if len(kept) < KEPT or any(p.misfit for p in kept):
+        kept = list(direction.kept)[-_CALM_PACKETS:]
+        if len(kept) < _CALM_PACKETS or any(p.misfit for p in kept):
             return None
         least = min(self._panel.residual(p.side, p.t, p.value) for p in kept)
         if least < _FAR * sqrt(direction.level):
@@ -153,7 +156,7 @@ class Misfits:
         if scatter + grain2 + 0.1 > _CALM * direction.level:
             return None
         before = sqrt(direction.level)
-        direction.set_level(2.0 * scatter + grain2, KEPT)
+        direction.set_level(2.0 * scatter + grain2, _CALM_PACKETS)
         floors = {direction.side: least}
         self._moved(kept[-1], floors.get(1, 0.0), floors.get(-1, 0.0), len(kept), scatter + (_FAR * least) ** 2, 0.0)
         self._forget_runs()
@@ -170,32 +173,38 @@ class Misfits:
         the last packets allow.
         """
         panel = self._panel
-        other = self._directions.get(-seen.side)
-        if panel.direct or seen.side == 0 or other is None or not other.kept:
+        own, other = self._directions[seen.side], self._directions.get(-seen.side)
+        if panel.direct or seen.side == 0 or other is None or len(own.kept) < 2 or not other.kept:
             return None
         chosen = panel.chosen
-        there = other.kept[-1]
-        trip = seen.value + there.value - seen.side * chosen.f * (seen.t - there.t)
-        # what the frequency may have done between the two packets
-        drift = abs(seen.t - there.t) * sqrt(chosen.ff) + sqrt(chosen.tt)
-        self._trips.append((trip, drift))
+        before, between = own.kept[-2], other.kept[-1]
+        if before.t < between.t < seen.t:
+            # the other direction's packet against the line between its neighbours: no frequency has to be known
+            gap = seen.t - before.t
+            share = (between.t - before.t) / gap
+            trip = between.value + before.value + share * (seen.value - before.value)
+            self._trips.append((trip, chosen.q * gap * sqrt(gap)))
+        if len(self._trips) < _TRIPS:
+            return None
+        trip = self._trips[-1][0]
         most = max(t + d for t, d in self._trips)
         least = min(t - d for t, d in self._trips)
         for direction in self._directions.values():
             direction.most = max(most, 0.0) ** 2 + 1.0
             direction.level = min(direction.level, direction.most)
-        slack = 4.0 * sqrt(chosen.dd + panel.share * seen_level(self._directions)) + 10.0
-        if min(0.0, least / 2.0) - slack <= chosen.d <= max(most, 0.0) / 2.0 + slack or len(self._trips) < 4:
+        level = max(d.level for d in self._directions.values())
+        slack = 4.0 * sqrt(chosen.dd + panel.share * level) + 10.0
+        if min(0.0, least / 2.0) - slack <= chosen.d <= max(most, 0.0) / 2.0 + slack:
             return None
         size = max(abs(trip), abs(chosen.d))
         verdict = Verdict(
             "physics",
-            f"a delay of {chosen.d:.4g} ns contradicts a round trip of {trip:.4g} ns: back to what packets allow",
+            f"a delay of {chosen.d:.4g} ns contradicts a round trip of {trip:.4g} ns: back to what that allows",
             {"delay_ns": chosen.d, "round_trip_ns": trip},
         )
         phase = seen.side * (seen.value - trip / 2.0)
         panel.adopt(4.0 * panel.q, panel.notch, chosen.x)
-        room = trip * trip + drift * drift
+        room = trip * trip
         panel.begin(
             seen.t,
             (phase, chosen.f, trip / 2.0),
@@ -368,10 +377,6 @@ class Misfits:
             f"{fit.inliers} packets lie on a new line: frequency {change:+.4g} ppb",
             {"frequency_change_ppb": change, "packets": fit.inliers},
         )
-
-
-def seen_level(directions: dict[int, Direction]) -> float:
-    return max(d.level for d in directions.values())
 
 
 def _name(direction: Direction) -> str:

@@ -35,10 +35,10 @@ _RESTART_WANDER = 4.0
 _RESTART_WANDER_MOST = 1e5
 #: A clock that is this far from where the driver's clock says it should be was set by somebody, s.
 _SET_FROM_OUTSIDE_S = 5.0
-#: A second step in a start needs this many packets, and this many standard deviations.
+#: Another step needs this many packets; in a start, this many standard deviations, too.
 _STEP_PACKETS = 5
 _STEP_SIGMAS = 10.0
-_CALM_EVERY = 7
+_CALM_EVERY = 3
 #: A master that jumps by more than this (a day) is another one.
 _ABSURD_NS = 1e14
 _ABSURD_PACKETS = 4
@@ -67,6 +67,7 @@ class EstimatorServo:
         #: a clock that has not been shown to be right yet may be stepped; one in service never is, without a threshold
         self._may_step = True
         self._stepped = False
+        self._stepped_at = -_STEP_PACKETS
         self._uncertain_master = False
         self._reading_bound_ns = 0.0
         self._bad = 0
@@ -247,6 +248,16 @@ class EstimatorServo:
             return Command(self._rest_ppb(), None, None, "far off again: wait until it is sure enough for another step")
         return self._command(phase, fit.frequency, t, now_ns, step=far)
 
+    def _step_while_running(self, offset_ns: float, t: float) -> bool:
+        if not self._far(offset_ns):
+            return False
+        dt = t - self._panel.t
+        sure = abs(offset_ns) > self._statistical_ns(self._panel.state(dt)[2], dt)
+        if not sure or self.samples - self._stepped_at < _STEP_PACKETS:
+            return False
+        self._stepped_at = self.samples
+        return True
+
     def _far(self, offset_ns: float) -> bool:
         """Far enough off to be stepped, where the operator allows it."""
         first, later = self._options.first_step_threshold_ns, self._options.step_threshold_ns
@@ -318,7 +329,7 @@ class EstimatorServo:
         t = self._t(now_ns)
         phase, frequency, _ = panel.state(t - panel.t)
         self._judge(now_ns)
-        return self._command(phase, frequency, t, now_ns, step=self._far(self._offset_ns(phase, t)))
+        return self._command(phase, frequency, t, now_ns, step=self._step_while_running(self._offset_ns(phase, t), t))
 
     def _absurd_packet(self, nu: float) -> Command | None:
         """So far off that it would not fit into the filter's numbers: a few of them, and all begins anew."""
@@ -491,7 +502,16 @@ class EstimatorServo:
         self._base_sns = None
 
     def master_uncertain(self, uncertain: bool) -> None:
+        changed = uncertain is not self._uncertain_master
         self._uncertain_master = uncertain
+        if changed and self._may_step and (self._running or self._fit or self._startup.packets):
+            # what it said before it knew better, or doubted, is of another time
+            self._knowledge = Knowledge()
+            self._base_sns = None
+            self._restart()
+            self.reason = "the master has settled" if not uncertain else "the master is settling"
+            if self._state is not ServoState.UNLOCKED:
+                self._state = ServoState.TRACKING
 
     def set_sync_interval(self, log_interval: int) -> None:
         self._interval_s = 2.0**log_interval

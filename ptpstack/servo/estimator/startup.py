@@ -31,6 +31,7 @@ _READY_OTHER = 3
 _MOVES = 16.0
 #: Fits that are refused for that reason; then it is taken for an oscillator that wanders that much.
 _PATIENCE = 8
+_FORGOTTEN = 3
 #: A frequency that walks by q (ppb per root second) leaves residuals of about this many q span^1.5 about a line.
 _WALK = 0.1
 
@@ -102,8 +103,11 @@ class Startup:
             between = noise_between(packets)
             if between is not None and variance > _MOVES * between + 9.0 * grain2 + 1.0:
                 if self._refused < _PATIENCE:
+                    # perhaps the master was stepped meanwhile: the older packets speak of another time
                     self._refused += 1
                     ready = False
+                    for _ in range(_FORGOTTEN):
+                        self._kept.popleft()
                 else:
                     span = t - min(p.t for p in packets)
                     wander = sqrt(variance) / (_WALK * span**1.5)
