@@ -9,14 +9,15 @@ from __future__ import annotations
 import sys
 import time
 
-from ptpstack.sim.anchors import ANCHORS, build
+from ptpstack.sim.scenario_file import load_scenario
+from ptpstack.sim.scene import build
 
 GOAL = 3000.0
 
 
 def measure(simulated_s: float) -> tuple[float, float]:
     """(simulated seconds per second, events per second), in processor time: other programs do not count."""
-    scene = build(ANCHORS["a1"], seed=1)
+    scene = build(load_scenario("a1"), seed=1)
     began = time.process_time()
     scene.world.run(simulated_s)
     took = time.process_time() - began

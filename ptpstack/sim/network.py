@@ -31,8 +31,10 @@ class SimNode(ClockHands):
         self.events: list[tuple[float, Event]] = []
         #: lost transmit stamps: called for each event message, True = the stamp never comes
         self.lose_stamp: Callable[[], bool] | None = None
-        #: reference readings: noise to add, ns
-        self.reference_noise: Callable[[], float] | None = None
+        #: reference readings: (error, what it may be at most), ns
+        self.reference_error: Callable[[], tuple[float, float]] | None = None
+        #: told after each command to a clock
+        self.on_frequency: Callable[[str], None] | None = None
         self.running = False
         self._clock_of_channel = {
             port.channel: plan.options.clock for plan in engine.plan.instances for port in plan.options.ports
@@ -63,9 +65,15 @@ class SimNode(ClockHands):
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
 
     def read_reference(self, clock: str) -> tuple[int, int, float] | None:
-        noise = self.reference_noise() if self.reference_noise else 0.0
+        error, bound = self.reference_error() if self.reference_error is not None else (0.0, 0.0)
         simulated = self.clocks[clock]
-        return simulated.now_sns(), simulated.truth_sns() + round(noise * 65536), abs(noise)
+        return simulated.now_sns(), simulated.truth_sns() - round(error * 65536), bound
+
+    def set_frequency(self, clock: str, ppb: float) -> float:
+        taken = self.clocks[clock].set_frequency(ppb)
+        if self.on_frequency is not None:
+            self.on_frequency(clock)
+        return taken
 
     def event(self, event: Event, now: int) -> None:
         self.events.append((now / 1e9, event))
@@ -112,6 +120,11 @@ class SimNode(ClockHands):
     def set_link(self, channel: str, up: bool) -> None:
         self.perform(self.engine.link(channel, up, self.world.elapsed_ns))
 
+    def restart(self) -> None:
+        """Power is back: the same plan in a new engine; the clocks have run on."""
+        self.engine = Engine(self.engine.plan)
+        self._begin()
+
     def error_ns(self, clock: str | None = None) -> float:
         """True error of a clock (the first by default), ns."""
         name = clock if clock is not None else next(iter(self.clocks))
@@ -140,10 +153,11 @@ class Segment:
     def carry(self, sender: SimNode, send: Send) -> None:
         if self.tap is not None:
             self.tap(self.world.elapsed_ns, sender.name, send.octets)
+        now_s = self.world.elapsed_ns / 1e9
         for node, channel in self.members:
             if node is sender or (send.destination is not None and send.destination != node.name):
                 continue
-            delay = self.path(sender, node).draw_ns()
+            delay = self.path(sender, node).draw_ns(now_s)
             if delay is not None:
                 self.world.after(delay, _delivery(node, channel, send.octets, sender.name))
 
