@@ -193,12 +193,19 @@ class Engine:
         return self._drain()
 
     def next_deadline(self) -> int | None:
-        deadlines = [i.next_deadline() for i in self.instances.values()]
-        deadlines += self._reading_due.values()
-        deadlines += [e.again_at_ns for e in self.steering.edges()]
-        deadlines += [r.next_deadline() for r in self.references.values()]
-        deadlines.append(self._housekeeping_due)
-        return min((d for d in deadlines if d is not None), default=None)
+        due = self._housekeeping_due
+        for instance in self.instances.values():
+            when = instance.next_deadline()
+            if when is not None and (due is None or when < due):
+                due = when
+        for edge in self.steering.edges():
+            when = edge.again_at_ns
+            if when is not None and (due is None or when < due):
+                due = when
+        if self.references:
+            others = [*self._reading_due.values(), *(r.next_deadline() for r in self.references.values()), due]
+            due = min((d for d in others if d is not None), default=None)
+        return due
 
     def commanded(
         self, clock: str, clock_sns: int, frequency_ppb: float, step_sns: int, now: int

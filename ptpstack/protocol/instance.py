@@ -28,6 +28,7 @@ from ptpstack.protocol.state_decision import (
     describe,
 )
 from ptpstack.protocol.states import PortEvent
+from ptpstack.protocol.timers import NEVER
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import ClockQuality, Flag, MessageType, PortIdentity, PortState
 
@@ -136,18 +137,19 @@ class Instance:
 
     def timer(self, now: int) -> list[Effect]:
         for port in self.ports:
-            port.timer(now)
+            if port.timers.due <= now:
+                port.timer(now)
         if self._election_due is not None and self._election_due <= now:
             self.elect(now)
         return self._drain()
 
     def next_deadline(self) -> int | None:
-        due = self._election_due
+        due = NEVER if self._election_due is None else self._election_due
         for port in self.ports:
-            for when in port.timers.values():
-                if due is None or when < due:
-                    due = when
-        return due
+            when = port.timers.due
+            if when < due:
+                due = when
+        return None if due == NEVER else due
 
     def link(self, port_number: int, up: bool, now: int) -> list[Effect]:
         port = self.ports[port_number - 1]

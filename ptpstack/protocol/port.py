@@ -20,6 +20,7 @@ from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMa
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync, EarlySyncs, SyncReceiver
+from ptpstack.protocol.timers import Timers
 from ptpstack.timebase.units import TIMESTAMP_END_SNS, float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
@@ -108,7 +109,7 @@ class Port:
         self.foreign = ForeignMasters(options.foreign_master_capacity)
         self.decision: Decision | None = None
         self.since_ns = 0
-        self.timers: dict[str, int] = {}
+        self.timers = Timers()
         self._table = CLIENT_ONLY if instance.options.client_only else SERVER_ONLY if options.server_only else FULL
         self._rng = rng
         self._transmit_offset_ns = transmit_offset_ns

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.engine.driver import ClockHands, carry_out
 from ptpstack.engine.effects import EngineEffect, Event
-from ptpstack.engine.engine import Engine
+from ptpstack.engine.engine import Engine, PlainAnswer
 from ptpstack.protocol.effects import Send
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.world import World
@@ -39,6 +39,9 @@ class SimNode(ClockHands):
         self._clock_of_channel = {
             port.channel: plan.options.clock for plan in engine.plan.instances for port in plan.options.ports
         }
+        #: transmit stamps under way: (token, stamp)
+        self._stamps: list[tuple[int, int | None]] = []
+        self._answers: dict[str, dict[bytes, PlainAnswer]] = {}
         self._scheduled: int | None = None
         self._generation = 0
 
@@ -47,12 +50,14 @@ class SimNode(ClockHands):
 
     def _begin(self) -> None:
         self.running = True
+        self._answers = {channel: self.engine.plain_answers(channel) for channel in self.segments}
         frequencies = {name: clock.frequency_ppb() for name, clock in self.clocks.items()}
         self.perform(self.engine.start(self.world.elapsed_ns, frequencies))
 
     def stop(self) -> None:
         """Like a power cut: nothing is sent or received any more."""
         self.running = False
+        self._stamps.clear()
         self._generation += 1
         self._scheduled = None
 
@@ -84,7 +89,9 @@ class SimNode(ClockHands):
             lost = self.lose_stamp is not None and self.lose_stamp()
             clock = self.clocks[self._clock_of_channel[send.channel]]
             stamp = None if lost else clock.stamp_sns(self.world.now_ns)
-            self.world.after(STAMP_LATENCY_NS, lambda: self._stamped(token, stamp))
+            if not self._stamps:
+                self.world.after(STAMP_LATENCY_NS, self._stamped)
+            self._stamps.append((token, stamp))
         segment = self.segments.get(send.channel)
         if segment is not None:
             segment.carry(self, send)
@@ -104,17 +111,28 @@ class SimNode(ClockHands):
         self._scheduled = None
         self.perform(self.engine.timer(self.world.elapsed_ns))
 
-    def _stamped(self, token: int, stamp: int | None) -> None:
+    def _stamped(self) -> None:
+        """The stamps of what was sent together come back together."""
+        stamps, self._stamps = self._stamps, []
         if self.running:
-            self.perform(self.engine.transmitted(token, stamp, self.world.elapsed_ns))
+            now = self.world.elapsed_ns
+            for token, stamp in stamps:
+                carry_out(self.engine, self.engine.transmitted(token, stamp, now), self, now)
+            self._schedule()
 
     def deliver(self, channel: str, octets: bytes, source: str) -> None:
         if not self.running:
             return
-        event_message = octets[0] & 0x0F < 8
         stamp = None
-        if event_message:
+        if octets[0] & 0x0F < 8:
             stamp = self.clocks[self._clock_of_channel[channel]].stamp_sns(self.world.now_ns)
+            answers = self._answers.get(channel)
+            if answers is not None and octets[:6] in answers:
+                answer = answers[octets[:6]](octets, stamp, source)
+                if answer is not None:
+                    # as the node does it: nothing else changes by an answer, so no deadline does
+                    self.segments[channel].carry(self, Send(channel, *answer, None))
+                    return
         self.perform(self.engine.receive(channel, octets, stamp, source, self.world.elapsed_ns))
 
     def set_link(self, channel: str, up: bool) -> None:

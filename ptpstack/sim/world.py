@@ -16,22 +16,16 @@ class World:
         self.base = ManualBase(start_ns)
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._made = 0
+        #: perfect time (UTC-like base of the simulated clocks), ns
+        self.now_ns = start_ns
+        #: ns since the start of the world: the ``now`` that engines are given
+        self.elapsed_ns = 0
         self.events = 0
-
-    @property
-    def now_ns(self) -> int:
-        """Perfect time (UTC-like base of the simulated clocks), ns."""
-        return self.base.now_ns()
-
-    @property
-    def elapsed_ns(self) -> int:
-        """ns since the start of the world: the ``now`` that engines are given."""
-        return self.base.now_ns() - self.start_ns
 
     def at(self, when_ns: int, action: Callable[[], None]) -> None:
         """Run ``action`` at ``when_ns`` (perfect time); a time that has passed means now."""
         self._made += 1
-        heapq.heappush(self._queue, (max(when_ns, self.now_ns), self._made, action))
+        heapq.heappush(self._queue, (when_ns if when_ns > self.now_ns else self.now_ns, self._made, action))
 
     def after(self, delay_ns: int, action: Callable[[], None]) -> None:
         self.at(self.now_ns + delay_ns, action)
@@ -43,10 +37,17 @@ class World:
         """Carry on until ``seconds`` after the start of the world."""
         end = self.start_ns + round(seconds * 1e9)
         queue = self._queue
-        base = self.base
+        move = self.base.set_ns
+        pop = heapq.heappop
+        events = 0
         while queue and queue[0][0] <= end:
-            when, _, action = heapq.heappop(queue)
-            base.set_ns(when)
-            self.events += 1
+            when, _, action = pop(queue)
+            move(when)
+            self.now_ns = when
+            self.elapsed_ns = when - self.start_ns
+            events += 1
             action()
-        base.set_ns(end)
+        move(end)
+        self.now_ns = end
+        self.elapsed_ns = end - self.start_ns
+        self.events += events
