@@ -34,6 +34,7 @@ def make_node(
     port_options: dict[str, Any] | None = None,
     grain_ns: int = 1,
     stamp_noise_ns: float = 0.0,
+    max_adjustment_ppb: float = 1e6,
     **instance_options: Any,
 ) -> SimNode:
     """A node with one instance and one simulated clock called ``clock``; channels are ``p1/sim``, ``p2/sim``...
@@ -49,6 +50,7 @@ def make_node(
         initial_error_ns=initial_error_ns,
         grain_ns=grain_ns,
         noise_ns=stamp_noise_ns,
+        max_adjustment_ppb=max_adjustment_ppb,
     )
     base = PortOptions(channel="", **(port_options or {}))
     options = InstanceOptions(

@@ -220,7 +220,7 @@ class _Watch:
 
     def _holdover(self, at: float) -> None:
         holdover = self.scenario.holdover
-        if holdover is None or not holdover.from_s <= at < holdover.to_s:
+        if holdover is None or not holdover.from_s <= at <= holdover.to_s:
             return
         if self._held_ppb is None or self._last_second is None:
             self._held_ppb = self._clock.oscillator_ppb()
@@ -236,12 +236,8 @@ class _Watch:
         """When the bound will have grown to the limit, by what the servo says of the future now; s from now."""
         servo, now = _servo(self.scene.measured), self.scene.world.elapsed_ns
 
-        def bound(ahead_s: float) -> float | None:
-            estimate = servo.estimate(now + round(ahead_s * 1e9))
-            return None if estimate is None else estimate.statistical_ns
-
         low, high = 0.0, 1.0
-        while (reached := bound(high)) is not None and reached < limit_ns:
+        while (reached := servo.bound_after(high, now)) is not None and reached < limit_ns:
             low, high = high, high * 2.0
             if high > FORECAST_END_S:
                 return None
@@ -249,7 +245,7 @@ class _Watch:
             return None
         while high - low > 1e-3 * high:
             middle = (low + high) / 2.0
-            reached = bound(middle)
+            reached = servo.bound_after(middle, now)
             low, high = (middle, high) if reached is not None and reached < limit_ns else (low, middle)
         return high
 

@@ -59,6 +59,7 @@ class NodeSpec:
     initial_error_ns: float = 0.0
     grain_ns: int = 1
     stamp_noise_ns: float = 0.0
+    max_adjustment_ppb: float = 1e6
     priority1: int = 128
     priority2: int = 128
     clock_accuracy: int = 0x21

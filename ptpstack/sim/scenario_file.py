@@ -99,7 +99,8 @@ class _Reader:
         self.wiring(root, nodes, links)
         measured = root["measured"] or (nodes[-1].name if nodes else "")
         self.known(measured, [n.name for n in nodes], root.at("measured"), "node")
-        length, stats = root["length_s"], root["stats_from_s"]
+        length = root["length_s"]
+        stats = length / 4 if root["stats_from_s"] is None else root["stats_from_s"]
         if stats >= length:
             report.error(
                 root.at("stats_from_s"), f"{stats:g} leaves nothing of length_s = {length:g}", "make it smaller"
@@ -112,6 +113,10 @@ class _Reader:
             )
         events = tuple(self.event(s, nodes, links, length) for s in root.tables["event"])
         rates, domain, sdo_id = self.rates(root)
+        servo = self.servo(root.one("servo"))
+        holdover = self.holdover(root.one("holdover"), length) if "holdover" in document else None
+        expect = tuple(self.expectation(s) for s in root.tables["expect"])
+        published = tuple(self.published(s) for s in root.tables["published"])
         if report.failed:
             return None
         return Scenario(
@@ -128,11 +133,11 @@ class _Reader:
             delay_mechanism=root["delay_mechanism"],
             domain=domain,
             sdo_id=sdo_id,
-            servo=replace(ServoOptions(), **self.servo(root.one("servo"))),
+            servo=replace(ServoOptions(), **servo),
             lock_limit_ns=root["lock_limit_ns"],
-            holdover=self.holdover(root.one("holdover"), length) if "holdover" in document else None,
-            expect=tuple(self.expectation(s) for s in root.tables["expect"]),
-            published=tuple(self.published(s) for s in root.tables["published"]),
+            holdover=holdover,
+            expect=expect,
+            published=published,
             **rates,
         )
 
@@ -189,6 +194,7 @@ class _Reader:
             initial_error_ns=section["initial_error_ns"],
             grain_ns=section["grain_ns"],
             stamp_noise_ns=section["stamp_noise_ns"],
+            max_adjustment_ppb=section["max_adjustment_ppb"],
             priority1=section["priority1"],
             priority2=section["priority2"],
             clock_accuracy=section["clock_accuracy"],
@@ -236,7 +242,7 @@ class _Reader:
     def wiring(self, root: Section, nodes: tuple[NodeSpec, ...], links: tuple[LinkSpec, ...]) -> None:
         for section, node in zip(root.tables["node"], nodes, strict=True):
             count = sum(node.name in link.nodes for link in links)
-            if node.role == "ordinary" and count != 1:
+            if node.role == "ordinary" and count > 1:
                 self.report.error(
                     section.at("role"),
                     f"{node.name} is on {count} links; an ordinary clock has one port",
@@ -248,7 +254,7 @@ class _Reader:
                     f"{node.name} is on a link, but takes no part in PTP",
                     "use ordinary or boundary",
                 )
-            elif node.role in ("grandmaster", "boundary") and not count:
+            elif node.role in ("grandmaster", "boundary", "ordinary") and not count:
                 self.report.error(section.at("role"), f"{node.name} is on no link", "add a [[link]] with it")
             if node.readings is not None and node.role in ("ordinary", "boundary"):
                 self.report.error(
@@ -272,7 +278,11 @@ class _Reader:
                 report.error(section.path, f"{key} is missing", f"an event of kind {kind} needs {' and '.join(needed)}")
         allowed = {"at_s", "kind", "for_s", "every_s", *needed, *(("direction",) if "link" in needed else ())}
         for key in sorted(section.given - allowed):
-            report.error(section.at(key), f"an event of kind {kind} has no {key}", f"leave it out; it needs {needed}")
+            report.error(
+                section.at(key),
+                f"an event of kind {kind} has no {key}",
+                f"leave it out; it needs {' and '.join(needed)}",
+            )
         if section["node"] is not None:
             self.known(section["node"], [n.name for n in nodes], section.at("node"), "node")
         if section["link"] is not None:

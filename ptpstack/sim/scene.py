@@ -103,6 +103,7 @@ def _node(scene: Scene, spec: NodeSpec, number: int, ports: int, servo: str | No
         port_options=port,
         grain_ns=spec.grain_ns,
         stamp_noise_ns=spec.stamp_noise_ns,
+        max_adjustment_ppb=spec.max_adjustment_ppb,
         **instance,
     )
     if spec.readings is not None:

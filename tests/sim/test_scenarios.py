@@ -37,7 +37,7 @@ def test_every_built_in_scenario_can_be_built(name: str) -> None:
     scenario = load_scenario(name)
     assert scenario.name == name
     scene = build(scenario, 1)
-    scene.world.run(12)
+    scene.world.run(20)
     # all are at work, and time has begun to spread
     assert all(node.running for node in scene.nodes.values())
     edges = [edge for node in scene.nodes.values() for edge in node.engine.clocks["clock"].edges]
