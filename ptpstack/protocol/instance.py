@@ -102,6 +102,9 @@ class Instance:
             for number, (port, offset) in enumerate(zip(options.ports, offsets, strict=True), 1)
         ]
         self.election: list[Recommendation] = []
+        #: what the newest election was held over, and the best master it found
+        self._judged: tuple[Candidate, list[PortView]] | None = None
+        self._ebest: Candidate | None = None
         self._effects: list[Effect] = []
         self.emit = self._effects.append
         self._new_token = new_token or itertools.count(1).__next__
@@ -316,7 +319,11 @@ class Instance:
             port.foreign.expire(now, port.foreign_window_ns, parent if following else port.identity)
             candidates = self._candidates(port, now)
             views.append(PortView(port.number, port.state, best_of(candidates), tuple(candidates)))
-        ebest, self.election = decide(own, views)
+        if (own, views) != self._judged:
+            # what follows from the same data sets is the same; most turns of the timer find nothing new
+            self._ebest, self.election = decide(own, views)
+            self._judged = (own, views)
+        ebest = self._ebest
         bests = {view.number: view.best for view in views}
         new_parent = False
         slave = next((r for r in self.election if r.code == "S1"), None)

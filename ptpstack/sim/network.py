@@ -102,8 +102,7 @@ class SimNode(ClockHands):
             return
         self._scheduled = deadline
         self._generation += 1
-        generation = self._generation
-        self.world.at(self.world.start_ns + deadline, lambda: self._wake(generation))
+        self.world.at(self.world.start_ns + deadline, self._wake, self._generation)
 
     def _wake(self, generation: int) -> None:
         if generation != self._generation or not self.running:
@@ -177,8 +176,4 @@ class Segment:
                 continue
             delay = self.path(sender, node).draw_ns(now_s)
             if delay is not None:
-                self.world.after(delay, _delivery(node, channel, send.octets, sender.name))
-
-
-def _delivery(node: SimNode, channel: str, octets: bytes, source: str) -> Callable[[], None]:
-    return lambda: node.deliver(channel, octets, source)
+                self.world.after(delay, node.deliver, channel, send.octets, sender.name)
