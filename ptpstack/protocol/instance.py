@@ -315,6 +315,9 @@ class Instance:
         views = []
         parent = self.data.parent.parent_port_identity
         for port in self.ports:
+            if not port.foreign:
+                views.append(PortView(port.number, port.state, None, ()))
+                continue
             following = port.state in FOLLOWING
             port.foreign.expire(now, port.foreign_window_ns, parent if following else port.identity)
             candidates = self._candidates(port, now)

@@ -2,6 +2,10 @@
 
 Three grandmasters and the core switches share one segment; every core switch has its edge switches, every edge switch
 its clients, each on a wire of its own. Core and edge switches are boundary clocks, clients ordinary clocks with TCXOs.
+
+**Parts.** What is below a switch never changes what is above it: a boundary clock answers Delay_Req and remembers
+nothing of it. So the edge switches with their clients can be shared out among processes, each of which has the
+grandmasters and the core to itself; every node does exactly what it does in the whole.
 """
 
 from __future__ import annotations
@@ -37,57 +41,72 @@ class Campus:
         return [*self.grandmasters, *self.cores, *self.edges, *self.clients]
 
 
-def build_campus(nodes: int = 500, seed: int = 1) -> Campus:
-    """``nodes`` in all; ValueError when that leaves no client for each edge switch."""
+def build_campus(nodes: int = 500, seed: int = 1, *, part: int = 0, parts: int = 1) -> Campus:
+    """``nodes`` in all; of ``parts`` the one with the edge switches ``part``, ``part + parts``...
+
+    ValueError when ``nodes`` leaves no client for each edge switch, or there is no such part.
+    """
     count = nodes - GRANDMASTERS - CORES - EDGES
     if count < EDGES:
         raise ValueError(f"{nodes} nodes leave {count} clients for {EDGES} edge switches: use {2 * EDGES + 6} or more")
+    if not 0 <= part < parts <= EDGES:
+        raise ValueError(f"there is no part {part} of {parts}; {EDGES} edge switches make up to {EDGES} parts")
     world = World()
-    numbers = itertools.count(1)
-    clients_of = [count // EDGES + (n < count % EDGES) for n in range(EDGES)]
-    edges_of = [EDGES // CORES + (n < EDGES % CORES) for n in range(CORES)]
     quality = ClockQuality(CLASS_LOCKED, 0x21, GOOD_VARIANCE)
-    grandmasters = [
-        make_node(world, f"gm{n}", next(numbers), priority2=n, quality=quality, port_options={"listen_first": n > 1})
-        for n in range(1, GRANDMASTERS + 1)
-    ]
+    campus = Campus(world, [], [], [], [])
+    numbers = itertools.count(1)
 
-    def switch(name: str, ports: int) -> SimNode:
+    def ready(layer: list[SimNode], node: SimNode, rank: int, index: int, of: int) -> SimNode:
+        layer.append(node)
+        node.start(rank * _SPREAD_S + _SPREAD_S * index / of)
+        return node
+
+    def switch(layer: list[SimNode], name: str, ports: int, rank: int, index: int, of: int) -> SimNode:
         oscillator = OscillatorModel.preset("ocxo")
-        return make_node(world, name, next(numbers), ports, seed=seed_for(seed, name), oscillator=oscillator)
+        node = make_node(world, name, next(numbers), ports, seed=seed_for(seed, name), oscillator=oscillator)
+        return ready(layer, node, rank, index, of)
 
-    cores = [switch(f"core{n}", 1 + edges) for n, edges in enumerate(edges_of, 1)]
-    edges = [switch(f"edge{n}", 1 + clients) for n, clients in enumerate(clients_of, 1)]
-    clients = [
-        make_node(
-            world,
-            name := f"client{n}",
-            next(numbers),
-            seed=seed_for(seed, name),
-            oscillator=OscillatorModel.preset("tcxo"),
-            initial_error_ns=1e6,
-            client_only=True,
-        )
-        for n in range(1, count + 1)
-    ]
-    core = Segment(world, "core", default=PathDelay(2_000, jitter_ns=50, seed=f"{seed}/core"))
-    for node in (*grandmasters, *cores):
+    core = Segment(world, "core")
+    for n in range(GRANDMASTERS):
+        options = {"listen_first": n > 0}
+        node = make_node(world, f"gm{n + 1}", next(numbers), priority2=n + 1, quality=quality, port_options=options)
+        core.attach(ready(campus.grandmasters, node, 0, n, GRANDMASTERS), "p1/sim")
+    for n in range(CORES):
+        node = switch(campus.cores, f"core{n + 1}", 1 + len(range(n, EDGES, CORES)), 1, n, CORES)
         core.attach(node, "p1/sim")
-    _wire(world, seed, cores, edges, edges_of)
-    _wire(world, seed, edges, clients, clients_of)
-    for rank, layer in enumerate((grandmasters, cores, edges, clients)):
-        for n, node in enumerate(layer):
-            node.start(rank * _SPREAD_S + _SPREAD_S * n / len(layer))
-    return Campus(world, grandmasters, cores, edges, clients)
+    for sender, receiver in itertools.permutations((*campus.grandmasters, *campus.cores), 2):
+        pair = (sender.name, receiver.name)
+        core.paths[pair] = PathDelay(2_000, jitter_ns=50, seed=f"{seed}/core/{pair}")
+    first = 0
+    for n in range(EDGES):
+        below = count // EDGES + (n < count % EDGES)
+        # the numbers of nodes do not depend on who is here
+        numbers = itertools.count(1 + GRANDMASTERS + CORES + n + first)
+        if n % parts == part:
+            edge = switch(campus.edges, f"edge{n + 1}", 1 + below, 2, n, EDGES)
+            _wire(seed, campus.cores[n % CORES], 2 + n // CORES, edge)
+            for k in range(below):
+                name = f"client{first + k + 1}"
+                client = make_node(
+                    world,
+                    name,
+                    next(numbers),
+                    seed=seed_for(seed, name),
+                    oscillator=OscillatorModel.preset("tcxo"),
+                    initial_error_ns=1e6,
+                    client_only=True,
+                )
+                _wire(seed, edge, 2 + k, ready(campus.clients, client, 3, first + k, count))
+        first += below
+    return campus
 
 
-def _wire(world: World, seed: int, uppers: list[SimNode], lowers: list[SimNode], counts: list[int]) -> None:
-    """Each upper's ports from the second on, one wire to each of its lowers."""
-    below = iter(lowers)
-    for upper, count in zip(uppers, counts, strict=True):
-        for port in range(2, count + 2):
-            lower = next(below)
-            name = f"{upper.name}-{lower.name}"
-            wire = Segment(world, name, default=PathDelay(1_000, jitter_ns=20, seed=f"{seed}/{name}"))
-            wire.attach(upper, f"p{port}/sim")
-            wire.attach(lower, "p1/sim")
+def _wire(seed: int, upper: SimNode, port: int, lower: SimNode) -> None:
+    """A wire from a port of ``upper`` to the first of ``lower``."""
+    name = f"{upper.name}-{lower.name}"
+    wire = Segment(upper.world, name)
+    for sender, receiver in ((upper, lower), (lower, upper)):
+        path = PathDelay(1_000, jitter_ns=20, seed=f"{seed}/{sender.name}/{receiver.name}")
+        wire.paths[(sender.name, receiver.name)] = path
+    wire.attach(upper, f"p{port}/sim")
+    wire.attach(lower, "p1/sim")

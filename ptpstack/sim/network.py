@@ -39,8 +39,10 @@ class SimNode(ClockHands):
         self._clock_of_channel = {
             port.channel: plan.options.clock for plan in engine.plan.instances for port in plan.options.ports
         }
-        #: transmit stamps under way: (token, stamp)
+        #: transmit stamps of what was just sent: (token, stamp)
         self._stamps: list[tuple[int, int | None]] = []
+        #: what is sent now leaves this much later
+        self.late_ns = 0
         self._answers: dict[str, dict[bytes, PlainAnswer]] = {}
         self._scheduled: int | None = None
         self._generation = 0
@@ -57,14 +59,25 @@ class SimNode(ClockHands):
     def stop(self) -> None:
         """Like a power cut: nothing is sent or received any more."""
         self.running = False
-        self._stamps.clear()
         self._generation += 1
         self._scheduled = None
 
     def perform(self, effects: list[EngineEffect]) -> None:
-        """Carry out effects in order, then look when the engine wants to be woken."""
+        """Carry out effects in order, hand over the stamps of what was sent, look when the engine wants to be woken.
+
+        A stamp comes at once, for an event saved; what is sent because of it leaves as much later as the stamp would.
+        """
         if effects:
-            carry_out(self.engine, effects, self, self.world.elapsed_ns)
+            now = self.world.elapsed_ns
+            carry_out(self.engine, effects, self, now)
+            while self._stamps:
+                stamps, self._stamps = self._stamps, []
+                self.late_ns = STAMP_LATENCY_NS
+                for token, stamp in stamps:
+                    more = self.engine.transmitted(token, stamp, now)
+                    if more:
+                        carry_out(self.engine, more, self, now)
+                self.late_ns = 0
         self._schedule()
 
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
@@ -89,8 +102,6 @@ class SimNode(ClockHands):
             lost = self.lose_stamp is not None and self.lose_stamp()
             clock = self.clocks[self._clock_of_channel[send.channel]]
             stamp = None if lost else clock.stamp_sns(self.world.now_ns)
-            if not self._stamps:
-                self.world.after(STAMP_LATENCY_NS, self._stamped)
             self._stamps.append((token, stamp))
         segment = self.segments.get(send.channel)
         if segment is not None:
@@ -109,15 +120,6 @@ class SimNode(ClockHands):
             return
         self._scheduled = None
         self.perform(self.engine.timer(self.world.elapsed_ns))
-
-    def _stamped(self) -> None:
-        """The stamps of what was sent together come back together."""
-        stamps, self._stamps = self._stamps, []
-        if self.running:
-            now = self.world.elapsed_ns
-            for token, stamp in stamps:
-                carry_out(self.engine, self.engine.transmitted(token, stamp, now), self, now)
-            self._schedule()
 
     def deliver(self, channel: str, octets: bytes, source: str) -> None:
         if not self.running:
@@ -176,4 +178,4 @@ class Segment:
                 continue
             delay = self.path(sender, node).draw_ns(now_s)
             if delay is not None:
-                self.world.after(delay, node.deliver, channel, send.octets, sender.name)
+                self.world.after(delay + sender.late_ns, node.deliver, channel, send.octets, sender.name)
