@@ -39,7 +39,7 @@ def run(scenario: Scenario, seed: int, servo: str | None = None, *, keep_series:
     figures |= watch.holdover_figures()
     outcome = Outcome(
         scenario.name,
-        _servo(scene.measured).name,
+        servo or scenario.servo.type,
         seed,
         figures,
         sum(t > scenario.stats_from_s for t in watch.series.t_s),
