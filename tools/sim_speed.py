@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 
+from ptpstack.servo.options import ServoOptions
 from ptpstack.sim.batch import usable_cores
 from ptpstack.sim.campus import build_campus
 from ptpstack.sim.scenario_file import load_scenario
@@ -52,19 +53,20 @@ def two_nodes(servo: str | None, rounds: int = 3) -> Speed:
     return Speed("two nodes, 1/s", 1, scenario.length_s / seconds, events / seconds, 3000.0, rounds)
 
 
-def _part(nodes: int, part: int, parts: int) -> tuple[float, int]:
-    world = build_campus(nodes, part=part, parts=parts).world
+def _part(nodes: int, servo: str | None, part: int, parts: int) -> tuple[float, int]:
+    options = ServoOptions() if servo is None else ServoOptions(type=servo)
+    world = build_campus(nodes, servo=options, part=part, parts=parts).world
     # what has been built stays: the collector need not look through it again and again
     gc.collect()
     gc.freeze()
     return took(world, FROM_S, TO_S)
 
 
-def campus(nodes: int, jobs: int, goal: float | None, rounds: int = 3) -> Speed:
+def campus(nodes: int, servo: str | None, jobs: int, goal: float | None, rounds: int = 3) -> Speed:
     best = (float("inf"), 0)
     with ProcessPoolExecutor(jobs) as pool:
         for _ in range(rounds):
-            parts = [pool.submit(_part, nodes, part, jobs) for part in range(jobs)]
+            parts = [pool.submit(_part, nodes, servo, part, jobs) for part in range(jobs)]
             measured = [part.result() for part in parts]
             best = min(best, (max(seconds for seconds, _ in measured), sum(events for _, events in measured)))
     seconds, events = best
@@ -74,14 +76,14 @@ def campus(nodes: int, jobs: int, goal: float | None, rounds: int = 3) -> Speed:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--servo", help="servo type of the two nodes (default: the engine's)")
+    parser.add_argument("--servo", help="servo type (default: what a node uses)")
     parser.add_argument("--nodes", type=int, default=500, help="of the campus (default 500)")
     parser.add_argument("--jobs", type=int, default=usable_cores(), help="processes for the campus (default: cores)")
     options = parser.parse_args(arguments)
     speeds = [two_nodes(options.servo)]
     if options.jobs > 1:
-        speeds.append(campus(options.nodes, 1, None))
-    speeds.append(campus(options.nodes, options.jobs, 20.0))
+        speeds.append(campus(options.nodes, options.servo, 1, None))
+    speeds.append(campus(options.nodes, options.servo, options.jobs, 20.0))
     if options.json:
         print(json.dumps([asdict(speed) for speed in speeds], indent=2))
     else:

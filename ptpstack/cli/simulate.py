@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptpstack.config.findings import ConfigError
@@ -29,6 +30,7 @@ examples:
   ptpstack simulate a1 --servo pi --seeds 3           with a servo of your choice
   ptpstack simulate anchors --jobs 2                  all scenarios with published figures of other programs
   ptpstack simulate anchors --servo pi                whether this simulator agrees with theirs: see the (x1.00)
+  ptpstack simulate c1 --seeds 1 --plot error.svg     true error, estimate and bound of the first seed
   ptpstack simulate c1 c2 --servo all --json          every servo there is, for programs
 
 (x1.03) beside a figure: 1.03 times the published one that this servo has to reproduce.
@@ -54,6 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes to use (default 1)")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument("--plot", metavar="FILE", help="true error, estimate and bound of the first seed: .png or .svg")
     parser.set_defaults(func=run)
 
 
@@ -75,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         servos = _servos(args.servo)
         if args.show:
             return _show(args.scenario)
+        if args.plot:
+            _plottable(args.plot, scenarios)
     except ConfigError as error:
         for finding in error.findings:
             print(f"ptpstack simulate: {error.source + ': ' if error.source else ''}{finding}", file=sys.stderr)
@@ -85,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     found = run_all(scenarios, servos, seeds, jobs=args.jobs, progress=_Progress())
     reports = make_report(scenarios, found)
+    unwritten = _plot(args.plot, scenarios[0], args.first_seed, servos) if args.plot else ""
     if args.json:
         from ptpstack.sim.report import as_dict
 
@@ -92,6 +98,9 @@ def run(args: argparse.Namespace) -> int:
         print()
     else:
         _print(reports, args.seeds, args.first_seed)
+    if unwritten:
+        print(f"ptpstack simulate: {unwritten}", file=sys.stderr)
+        return EXIT_UNUSABLE
     return EXIT_MET if all(column.must for report in reports for column in report.columns) else EXIT_MISSED
 
 
@@ -197,3 +206,55 @@ def _show(names: list[str]) -> int:
     for name in names:
         print(scenario_text(name), end="")
     return EXIT_MET
+
+
+# ---- plot -----------------------------------------------------------------------------------------------------------
+
+
+def _plottable(path: str, scenarios: list[Scenario]) -> None:
+    """_Refused for what can be known to fail before anything has run."""
+    if len(scenarios) != 1:
+        raise _Refused(f"--plot draws one scenario, not {len(scenarios)}: name one")
+    if Path(path).suffix not in (".png", ".svg"):
+        raise _Refused(f"--plot {path}: give a name that ends in .png or .svg")
+    if not Path(path).absolute().parent.is_dir():
+        raise _Refused(f"--plot {path}: there is no such directory")
+    from ptpstack.analysis.errors import AnalysisError, as_missing
+
+    try:
+        import matplotlib  # noqa: F401
+
+        import ptpstack.analysis.plots  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise _Refused(str(as_missing(error, "a plot"))) from None
+    except AnalysisError as error:
+        raise _Refused(str(error)) from None
+
+
+def _plot(path: str, scenario: Scenario, seed: int, servos: list[str | None]) -> str:
+    """Draw the first seed with each servo, from the start of the statistics; what went wrong, or nothing."""
+    from ptpstack.analysis.errors import AnalysisError
+    from ptpstack.analysis.plots import plot_time_error
+    from ptpstack.analysis.series import Mark, Series
+    from ptpstack.sim.runner import run as run_one
+
+    drawn = []
+    marks: dict[Mark, None] = {}
+    for servo in servos:
+        outcome = run_one(scenario, seed, servo)
+        s = outcome.series
+        drawn.append(Series(f"{outcome.servo}: true error", s.t_s, s.error_ns))
+        # an estimate is about the followed clock; beside the true error it is shown about perfect time
+        values = [
+            float("nan") if value is None else value + error - relative
+            for value, error, relative in zip(s.estimate_ns, s.error_ns, s.relative_ns, strict=True)
+        ]
+        bounds = [float("nan") if bound is None else bound for bound in s.statistical_ns]
+        drawn.append(Series(f"{outcome.servo}: estimate", s.t_s, values, bounds, kind="estimated offset"))
+        marks |= dict.fromkeys(Mark(at, text) for at, text in outcome.events if at >= scenario.stats_from_s)
+    try:
+        chosen = [series.between(scenario.stats_from_s, scenario.length_s) for series in drawn]
+        plot_time_error(chosen, path, sorted(marks), f"{scenario.name}: {scenario.title} (seed {seed})")
+    except (AnalysisError, OSError) as error:
+        return f"the plot could not be written: {error}"
+    return ""

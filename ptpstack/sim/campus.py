@@ -14,6 +14,7 @@ import itertools
 from dataclasses import dataclass
 
 from ptpstack.clocks.oscillator import OscillatorModel
+from ptpstack.servo.options import ServoOptions
 from ptpstack.sim.build import make_node
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.network import Segment, SimNode
@@ -41,7 +42,9 @@ class Campus:
         return [*self.grandmasters, *self.cores, *self.edges, *self.clients]
 
 
-def build_campus(nodes: int = 500, seed: int = 1, *, part: int = 0, parts: int = 1) -> Campus:
+def build_campus(
+    nodes: int = 500, seed: int = 1, *, servo: ServoOptions | None = None, part: int = 0, parts: int = 1
+) -> Campus:
     """``nodes`` in all; of ``parts`` the one with the edge switches ``part``, ``part + parts``...
 
     ValueError when ``nodes`` leaves no client for each edge switch, or there is no such part.
@@ -63,7 +66,9 @@ def build_campus(nodes: int = 500, seed: int = 1, *, part: int = 0, parts: int =
 
     def switch(layer: list[SimNode], name: str, ports: int, rank: int, index: int, of: int) -> SimNode:
         oscillator = OscillatorModel.preset("ocxo")
-        node = make_node(world, name, next(numbers), ports, seed=seed_for(seed, name), oscillator=oscillator)
+        node = make_node(
+            world, name, next(numbers), ports, seed=seed_for(seed, name), oscillator=oscillator, servo=servo
+        )
         return ready(layer, node, rank, index, of)
 
     core = Segment(world, "core")
@@ -94,6 +99,7 @@ def build_campus(nodes: int = 500, seed: int = 1, *, part: int = 0, parts: int =
                     seed=seed_for(seed, name),
                     oscillator=OscillatorModel.preset("tcxo"),
                     initial_error_ns=1e6,
+                    servo=servo,
                     client_only=True,
                 )
                 _wire(seed, edge, 2 + k, ready(campus.clients, client, 3, first + k, count))

@@ -61,6 +61,28 @@ def test_json_and_the_seeds_it_was_told(tmp_path: Path, capsys: pytest.CaptureFi
     assert servo["figures"]["rms_ns"] == pytest.approx(sum(s["figures"]["rms_ns"] for s in servo["seeds"]) / 2)
 
 
+def test_plot_shows_error_estimate_and_events(tmp_path: Path) -> None:
+    event = '[[event]]\nat_s = 80\nkind = "noise"\nlink = "gm-client"\nfactor = 10\n'
+    path, plot = short(tmp_path, tail=EASY + event), tmp_path / "error.svg"
+    assert main(["simulate", path, "--servo", "pi,estimator", "--seeds", "1", "--plot", str(plot)]) == 0
+    text = plot.read_text(encoding="utf-8")
+    for words in ("pi: true error", "estimator: true error", "estimator: estimate", "noise of gm-client x 10"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a1", "a2", "--plot", "x.png"], "not 2"),
+        (["a1", "--plot", "x.gif"], ".png or .svg"),
+        (["a1", "--plot", "nowhere/x.png"], "no such directory"),
+    ],
+)
+def test_a_plot_that_cannot_be(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_more_processes_give_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = short(tmp_path, tail=EASY)
     answers = []
