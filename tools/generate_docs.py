@@ -1,11 +1,17 @@
-"""Write the documents that are drawn from the code: docs/state-machines.md. ``--check`` only compares (exit 1)."""
+"""Write the documents that are drawn from code and data: port state machines, scenarios. ``--check`` only compares."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from ptpstack.config.reference import rows, tables
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, StateTable, diagram
+from ptpstack.sim.figures import FIGURES
+from ptpstack.sim.report import show, words
+from ptpstack.sim.scenario import Expectation
+from ptpstack.sim.scenario_file import ANCHORS, builtin_scenarios, load_scenario
+from ptpstack.sim.schema import SCENARIO
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,13 +42,45 @@ def state_machines() -> str:
         "P1 or P2. An event that is not in the\nrow of a state changes nothing; the port counts it as "
         "`event-ignored-<event>`.\n"
     ]
-    for title, words, table in MACHINES:
-        parts.append(f"\n## {title}\n\n{words}\n\n```mermaid\n{diagram(table)}```\n\n{_table(table)}")
+    for title, about, table in MACHINES:
+        parts.append(f"\n## {title}\n\n{about}\n\n```mermaid\n{diagram(table)}```\n\n{_table(table)}")
     return "".join(parts)
 
 
+_SCENARIOS = """\
+# Scenarios: keys, figures, and what there is
+
+Made from `ptpstack/sim/schema.py` and `ptpstack/sim/scenarios/` by `tools/generate_docs.py`; do not edit by hand.
+[simulator.md](simulator.md) explains how to use them.
+
+## Built-in scenarios
+
+`ptpstack simulate NAME` runs one, `ptpstack simulate NAME --show` prints its file.
+
+"""
+
+
+def scenarios() -> str:
+    """docs/scenarios.md."""
+    names = [*ANCHORS, *(name for name in builtin_scenarios() if name not in ANCHORS)]
+    lines = ["| Name | What | Length | Must |", "| --- | --- | --- | --- |"]
+    for scenario in map(load_scenario, names):
+        must = "; ".join(f"{words(e.figure, e.over)} {_limit(e)}" for e in scenario.expect if e.must is not None)
+        lines.append(f"| `{scenario.name}` | {scenario.title} | {scenario.length_s:g} s | {must} |")
+    lines += ["", "## Figures", "", "| Figure | Unit | Over seeds | What |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{name}` | {f.unit} | {f.over} | {f.doc} |" for name, f in FIGURES.items()]
+    lines += ["", "## Top level of a file", "", *rows(SCENARIO), *tables(SCENARIO)]
+    return _SCENARIOS + "\n".join(lines) + "\n"
+
+
+def _limit(expect: Expectation) -> str:
+    if expect.near is not None:
+        return f"{show(expect.figure, expect.near)} ± {show(expect.figure, expect.must)}"
+    return f"{'≥' if FIGURES[expect.figure].large else '≤'} {show(expect.figure, expect.must)}"
+
+
 #: path below the repository's root, and what belongs there
-DOCUMENTS = {"docs/state-machines.md": state_machines}
+DOCUMENTS = {"docs/state-machines.md": state_machines, "docs/scenarios.md": scenarios}
 
 
 def main(arguments: list[str]) -> int:

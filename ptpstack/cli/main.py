@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "interfaces": ("interfaces", "network interfaces, their time stamping abilities, and what would be used"),
     "profiles": ("profiles", "the PTP profiles that are there"),
     "lab": ("lab", "network-namespace test beds"),
+    "simulate": ("simulate", "run scenarios in simulated time and hold the servos against their limits"),
     "replay": ("replay", "replay a recorded trace and compare every decision"),
     "analyze": ("analyze", "time error statistics, deviations, masks and plots of a log, a trace or a table"),
     "decode": ("decode", "every PTP frame of a capture, as a person reads it"),

@@ -97,6 +97,14 @@ class Oscillator:
         self.rate = self._sum()
         return self.rate
 
+    def change(self, *, jump_ppb: float = 0.0, wander_ppb: float | None = None) -> int:
+        """The frequency jumps now; the random walk's steps are of ``wander_ppb`` from now on. Returns the new rate."""
+        if wander_ppb is not None:
+            self.model = replace(self.model, wander_ppb=wander_ppb)
+        self._base_ppb += jump_ppb
+        self.rate += round(jump_ppb * UNITS_PER_PPB)
+        return self.rate
+
     def _sum(self) -> int:
         model = self.model
         ppb = self._base_ppb + self._walk_ppb

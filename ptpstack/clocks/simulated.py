@@ -220,6 +220,21 @@ class SimulatedClock:
         self._error_at(self._base.now_ns())
         return self._rate / UNITS_PER_PPB
 
+    def change_oscillator(self, *, jump_ppb: float = 0.0, wander_ppb: float | None = None) -> None:
+        """Something happens to the oscillator: its frequency jumps now, or wanders otherwise from the next second on.
+
+        For simulated bases only: ValueError when seconds ahead of the base have been drawn already.
+        """
+        base_ns = self._base.now_ns()
+        error = self._error_at(base_ns)
+        if self._start_ns > base_ns:
+            raise ValueError(f"{self._name}: the oscillator has been read ahead of its base and cannot change now")
+        self._append(base_ns, error, self._oscillator.change(jump_ppb=jump_ppb, wander_ppb=wander_ppb))
+        if self._oscillator.model.constant:
+            self._boundary_ns = _NEVER
+        elif self._boundary_ns == _NEVER:
+            self._boundary_ns = (base_ns // NS_PER_S + 1) * NS_PER_S
+
     # -- segments -----------------------------------------------------------------------------------------------------
 
     def _error_at(self, base_ns: int) -> int:

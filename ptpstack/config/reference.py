@@ -6,7 +6,19 @@ import sys
 from collections.abc import Iterator
 
 from ptpstack.config.dump import dump_document
-from ptpstack.config.schema import ACCURACY, BOOLEAN, CHOICE, IDENTITY, INTEGER, NUMBER, SITE, TIME_SOURCE, Field, Table
+from ptpstack.config.schema import (
+    ACCURACY,
+    BOOLEAN,
+    CHOICE,
+    IDENTITY,
+    INTEGER,
+    NAMES,
+    NUMBER,
+    SITE,
+    TIME_SOURCE,
+    Field,
+    Table,
+)
 from ptpstack.config.validate import describe_range
 
 _HEAD = """\
@@ -34,6 +46,7 @@ _TYPES = {
     ACCURACY: "text or code",
     TIME_SOURCE: "text or code",
     IDENTITY: "16 hex digits",
+    NAMES: "list of names",
 }
 
 
@@ -56,26 +69,28 @@ def _default(spec: Field) -> str:
     return text
 
 
-def _rows(table: Table) -> Iterator[str]:
+def rows(table: Table) -> Iterator[str]:
+    """The keys of one table, as a Markdown table."""
     yield "| Key | Values | Unit | Default | Meaning |"
     yield "| --- | --- | --- | --- | --- |"
     for spec in table.fields:
         yield f"| `{spec.name}` | {_values(spec)} | {spec.unit} | {_default(spec)} | {spec.doc} |"
 
 
-def _tables(table: Table, prefix: str = "") -> Iterator[str]:
+def tables(table: Table, prefix: str = "") -> Iterator[str]:
+    """A section for each table within ``table``: its keys, and those of the tables within it."""
     for child in table.tables:
         name = f"{prefix}{child.name}"
         header = f"[[{name}]]" if child.array else f"[{name}]"
         yield f"\n## `{header}`\n"
         yield f"{child.doc}\n"
-        yield from _rows(child)
-        yield from _tables(child, f"{name}.")
+        yield from rows(child)
+        yield from tables(child, f"{name}.")
 
 
 def reference() -> str:
     """The whole of docs/configuration.md."""
-    return _HEAD + "\n".join(_tables(SITE)) + "\n"
+    return _HEAD + "\n".join(tables(SITE)) + "\n"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 #: kinds that are checked by more than type and range; see validate.py
 TEXT, INTEGER, NUMBER, BOOLEAN, CHOICE = "text", "integer", "number", "boolean", "choice"
 ACCURACY, TIME_SOURCE, IDENTITY, INTERFACE = "accuracy", "time source", "clock identity", "interface"
+NAMES = "names"
 
 #: Bounded everything: more than any machine has, few enough to check at once.
 MAX_TABLES = 64

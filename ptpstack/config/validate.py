@@ -17,6 +17,7 @@ from ptpstack.config.schema import (
     INTEGER,
     INTERFACE,
     MAX_TABLES,
+    NAMES,
     NUMBER,
     TEXT,
     TIME_SOURCE,
@@ -125,6 +126,14 @@ def _interface(value: Any, spec: Field) -> str:
     return name
 
 
+def _names(value: Any, spec: Field) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise _BadError(f"{show(value)} is not a list of names", 'write names in brackets, such as ["gm", "client"]')
+    if len(value) > MAX_TABLES:
+        raise _BadError(f"{len(value)} names are too many", f"use at most {MAX_TABLES}")
+    return tuple(_text(name, spec) for name in value)
+
+
 def _quantity(parse: Callable[[int | str], int]) -> Callable[[Any, Field], int]:
     def check(value: Any, spec: Field) -> int:
         if isinstance(value, bool) or not isinstance(value, (int, str)):
@@ -162,6 +171,7 @@ _CHECKS: dict[str, Callable[[Any, Field], Any]] = {
     BOOLEAN: _boolean,
     CHOICE: _text,
     INTERFACE: _interface,
+    NAMES: _names,
     ACCURACY: _quantity(parse_accuracy),
     TIME_SOURCE: _quantity(parse_time_source),
     IDENTITY: _identity,

@@ -173,9 +173,9 @@ class Engine:
 
     def timer(self, now: int) -> list[EngineEffect]:
         for name, instance in self.instances.items():
-            deadline = instance.next_deadline()
-            if deadline is not None and deadline <= now:
-                self._take(name, instance.timer(now), now)
+            effects = instance.timer(now)
+            if effects:
+                self._take(name, effects, now)
         for clock, due in list(self._reading_due.items()):
             if due <= now:
                 interval = self.reference_edges[clock].interval_ns
@@ -193,12 +193,20 @@ class Engine:
         return self._drain()
 
     def next_deadline(self) -> int | None:
-        deadlines = [i.next_deadline() for i in self.instances.values()]
-        deadlines += self._reading_due.values()
-        deadlines += [e.again_at_ns for e in self.steering.edges()]
-        deadlines += [r.next_deadline() for r in self.references.values()]
-        deadlines.append(self._housekeeping_due)
-        return min((d for d in deadlines if d is not None), default=None)
+        due = self._housekeeping_due
+        for instance in self.instances.values():
+            when = instance.next_deadline()
+            if when is not None and (due is None or when < due):
+                due = when
+        for clock in self.clocks.values():
+            for edge in clock.edges:
+                when = edge.again_at_ns
+                if when is not None and (due is None or when < due):
+                    due = when
+        if self.references:
+            others = [*self._reading_due.values(), *(r.next_deadline() for r in self.references.values()), due]
+            due = min((d for d in others if d is not None), default=None)
+        return due
 
     def commanded(
         self, clock: str, clock_sns: int, frequency_ppb: float, step_sns: int, now: int

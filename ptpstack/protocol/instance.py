@@ -28,6 +28,7 @@ from ptpstack.protocol.state_decision import (
     describe,
 )
 from ptpstack.protocol.states import PortEvent
+from ptpstack.protocol.timers import NEVER
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import ClockQuality, Flag, MessageType, PortIdentity, PortState
 
@@ -104,6 +105,9 @@ class Instance:
             for number, (port, offset) in enumerate(zip(options.ports, offsets, strict=True), 1)
         ]
         self.election: list[Recommendation] = []
+        #: what the newest election was held over, and the best master it found
+        self._judged: tuple[Candidate, list[PortView]] | None = None
+        self._ebest: Candidate | None = None
         self._effects: list[Effect] = []
         self.emit = self._effects.append
         self._new_token = new_token or itertools.count(1).__next__
@@ -142,18 +146,19 @@ class Instance:
 
     def timer(self, now: int) -> list[Effect]:
         for port in self.ports:
-            port.timer(now)
+            if port.timers.due <= now:
+                port.timer(now)
         if self._election_due is not None and self._election_due <= now:
             self.elect(now)
         return self._drain()
 
     def next_deadline(self) -> int | None:
-        due = self._election_due
+        due = NEVER if self._election_due is None else self._election_due
         for port in self.ports:
-            for when in port.timers.values():
-                if due is None or when < due:
-                    due = when
-        return due
+            when = port.timers.due
+            if when < due:
+                due = when
+        return None if due == NEVER else due
 
     def link(self, port_number: int, up: bool, now: int) -> list[Effect]:
         port = self.ports[port_number - 1]
@@ -317,11 +322,18 @@ class Instance:
         views = []
         parent = self.data.parent.parent_port_identity
         for port in self.ports:
+            if not port.foreign:
+                views.append(PortView(port.number, port.state, None, ()))
+                continue
             following = port.state in FOLLOWING
             port.foreign.expire(now, port.foreign_window_ns, parent if following else port.identity)
             candidates = self._candidates(port, now)
             views.append(PortView(port.number, port.state, best_of(candidates), tuple(candidates)))
-        ebest, self.election = decide(own, views)
+        if (own, views) != self._judged:
+            # what follows from the same data sets is the same; most turns of the timer find nothing new
+            self._ebest, self.election = decide(own, views)
+            self._judged = (own, views)
+        ebest = self._ebest
         bests = {view.number: view.best for view in views}
         new_parent = False
         slave = next((r for r in self.election if r.code == "S1"), None)

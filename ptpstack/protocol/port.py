@@ -20,6 +20,7 @@ from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMa
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync, EarlySyncs, SyncReceiver
+from ptpstack.protocol.timers import Timers
 from ptpstack.timebase.units import TIMESTAMP_END_SNS, float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
@@ -52,6 +53,12 @@ TIMEOUT_SPREAD = 0.75
 SECOND_ANNOUNCE = 0.125
 
 M = TypeVar("M", bound=Message)
+
+#: names of counters; a member's name in small letters costs more than the counting
+_SENT = {kind: f"tx-{kind.name.lower()}" for kind in MessageType}
+_RECEIVED = {kind: f"rx-{kind.name.lower()}" for kind in MessageType}
+#: sequenceId in the header (13.3.1)
+_SEQUENCE_AT = 30
 
 TIMER_ANNOUNCE = "announce"
 TIMER_SYNC = "sync"
@@ -110,7 +117,7 @@ class Port:
         self.foreign = ForeignMasters(options.foreign_master_capacity)
         self.decision: Decision | None = None
         self.since_ns = 0
-        self.timers: dict[str, int] = {}
+        self.timers = Timers()
         self._table = CLIENT_ONLY if instance.options.client_only else SERVER_ONLY if options.server_only else FULL
         self._rng = rng
         self._transmit_offset_ns = transmit_offset_ns
@@ -121,6 +128,8 @@ class Port:
         self.responder = DelayResponder(instance.options, self.ds, self._ingress_latency_sns, self.counters)
         self._announce_sequence = rng.randrange(0x10000)
         self._sync_sequence = rng.randrange(0x10000)
+        #: messages of which only the sequenceId changes, encoded once: by class and logMessageInterval
+        self._templates: dict[tuple[type[Message], int], bytes] = {}
         self._announces_sent_as_master = 0
         self._announced_ns = -(1 << 62)
         #: whose Announce the receipt timeout waits for
@@ -275,9 +284,13 @@ class Port:
             self.counters["sync-withheld"] += 1
             return
         self._sync_sequence = (self._sync_sequence + 1) & 0xFFFF
-        message = self._new(Sync, self._sync_sequence, self.ds.log_sync_interval)
-        message.flags = Flag.TWO_STEP
-        self._send_event(message, MessageType.SYNC)
+        interval = self.ds.log_sync_interval
+        template = self._templates.get((Sync, interval))
+        if template is None:
+            message = self._new(Sync, 0, interval)
+            message.flags = Flag.TWO_STEP
+            template = self._templates[(Sync, interval)] = encode(message)
+        self._send_event(template, self._sync_sequence, MessageType.SYNC)
 
     def _announce_receipt_expired(self, now: int, due: int) -> None:
         self.counters["announce-receipt-timeout"] += 1
@@ -291,9 +304,12 @@ class Port:
 
     def _delay_req_due(self, now: int, due: int) -> None:
         self._arm_delay_req(now)
-        message = self._new(DelayReq, self._requester.begin(now), 0x7F)
-        message.correction_sns = -self.ds.delay_asymmetry_sns
-        self._send_event(message, MessageType.DELAY_REQ)
+        template = self._templates.get((DelayReq, 0x7F))
+        if template is None:
+            message = self._new(DelayReq, 0, 0x7F)
+            message.correction_sns = -self.ds.delay_asymmetry_sns
+            template = self._templates[(DelayReq, 0x7F)] = encode(message)
+        self._send_event(template, self._requester.begin(now), MessageType.DELAY_REQ)
 
     # ---- sending ----------------------------------------------------------------------------------------------
 
@@ -309,13 +325,15 @@ class Port:
             minor_version=options.minor_version,
         )
 
-    def _send_event(self, message: Message, kind: MessageType) -> None:
-        token = self.instance.expect_stamp(self, kind, message.sequence_id)
-        self.counters[f"tx-{kind.name.lower()}"] += 1
-        self.instance.emit(Send(self.channel, encode(message), None, token))
+    def _send_event(self, template: bytes, sequence_id: int, kind: MessageType) -> None:
+        """An event message: what its port always sends, with this sequenceId."""
+        token = self.instance.expect_stamp(self, kind, sequence_id)
+        self.counters[_SENT[kind]] += 1
+        octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
+        self.instance.emit(Send(self.channel, octets, None, token))
 
     def _send_general(self, message: Message, destination: str | None = None) -> None:
-        self.counters[f"tx-{message.type.name.lower()}"] += 1
+        self.counters[_SENT[message.type]] += 1
         self.instance.emit(Send(self.channel, encode(message), destination, None))
 
     def _send_announce(self) -> None:
@@ -366,7 +384,7 @@ class Port:
         if source.port_number == 0 or source.port_number == 0xFFFF:
             self.counters["drop-source-port-number"] += 1
             return
-        self.counters[f"rx-{message.type.name.lower()}"] += 1
+        self.counters[_RECEIVED[message.type]] += 1
         handler = self._handlers.get(type(message))
         if handler is None:
             self.counters["drop-not-used"] += 1

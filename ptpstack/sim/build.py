@@ -28,17 +28,29 @@ def make_node(
     *,
     seed: int = 0,
     oscillator: OscillatorModel | None = None,
-    initial_error_ns: int = 0,
+    initial_error_ns: float = 0.0,
     servo: ServoOptions | None = None,
     reference: ReferencePlan | None = None,
     port_options: dict[str, Any] | None = None,
     grain_ns: int = 1,
+    stamp_noise_ns: float = 0.0,
+    max_adjustment_ppb: float = 1e6,
     **instance_options: Any,
 ) -> SimNode:
-    """A node with one instance and one simulated clock called ``clock``; channels are ``p1/sim``, ``p2/sim``..."""
+    """A node with one instance and one simulated clock called ``clock``; channels are ``p1/sim``, ``p2/sim``...
+
+    ``ports`` 0: no instance, only the clock and its reference.
+    """
     model = oscillator if oscillator is not None else OscillatorModel()
     clock = SimulatedClock(
-        world.base, model, seed=seed, name="clock", initial_error_ns=initial_error_ns, grain_ns=grain_ns
+        world.base,
+        model,
+        seed=seed,
+        name="clock",
+        initial_error_ns=initial_error_ns,
+        grain_ns=grain_ns,
+        noise_ns=stamp_noise_ns,
+        max_adjustment_ppb=max_adjustment_ppb,
     )
     base = PortOptions(channel="", **(port_options or {}))
     options = InstanceOptions(
@@ -48,7 +60,7 @@ def make_node(
         **instance_options,
     )
     plan = EnginePlan(
-        instances=(InstancePlan(options, servo or ServoOptions()),),
+        instances=(InstancePlan(options, servo or ServoOptions()),) if ports else (),
         clocks=(ClockPlan("clock", max_frequency_ppb=clock.capabilities.max_adjustment_ppb),),
         references=(reference,) if reference is not None else (),
         seed=seed,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.engine.driver import ClockHands, carry_out
 from ptpstack.engine.effects import EngineEffect, Event
-from ptpstack.engine.engine import Engine
+from ptpstack.engine.engine import Engine, PlainAnswer
 from ptpstack.protocol.effects import Send
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.world import World
@@ -31,12 +31,19 @@ class SimNode(ClockHands):
         self.events: list[tuple[float, Event]] = []
         #: lost transmit stamps: called for each event message, True = the stamp never comes
         self.lose_stamp: Callable[[], bool] | None = None
-        #: reference readings: noise to add, ns
-        self.reference_noise: Callable[[], float] | None = None
+        #: reference readings: (error, what it may be at most), ns
+        self.reference_error: Callable[[], tuple[float, float]] | None = None
+        #: told after each command to a clock
+        self.on_frequency: Callable[[str], None] | None = None
         self.running = False
         self._clock_of_channel = {
             port.channel: plan.options.clock for plan in engine.plan.instances for port in plan.options.ports
         }
+        #: transmit stamps of what was just sent: (token, stamp)
+        self._stamps: list[tuple[int, int | None]] = []
+        #: what is sent now leaves this much later
+        self.late_ns = 0
+        self._answers: dict[str, dict[bytes, PlainAnswer]] = {}
         self._scheduled: int | None = None
         self._generation = 0
 
@@ -45,6 +52,7 @@ class SimNode(ClockHands):
 
     def _begin(self) -> None:
         self.running = True
+        self._answers = {channel: self.engine.plain_answers(channel) for channel in self.segments}
         frequencies = {name: clock.frequency_ppb() for name, clock in self.clocks.items()}
         self.perform(self.engine.start(self.world.elapsed_ns, frequencies))
 
@@ -55,17 +63,35 @@ class SimNode(ClockHands):
         self._scheduled = None
 
     def perform(self, effects: list[EngineEffect]) -> None:
-        """Carry out effects in order, then look when the engine wants to be woken."""
+        """Carry out effects in order, hand over the stamps of what was sent, look when the engine wants to be woken.
+
+        A stamp comes at once, for an event saved; what is sent because of it leaves as much later as the stamp would.
+        """
         if effects:
-            carry_out(self.engine, effects, self, self.world.elapsed_ns)
+            now = self.world.elapsed_ns
+            carry_out(self.engine, effects, self, now)
+            while self._stamps:
+                stamps, self._stamps = self._stamps, []
+                self.late_ns = STAMP_LATENCY_NS
+                for token, stamp in stamps:
+                    more = self.engine.transmitted(token, stamp, now)
+                    if more:
+                        carry_out(self.engine, more, self, now)
+                self.late_ns = 0
         self._schedule()
 
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
 
     def read_reference(self, clock: str) -> tuple[int, int, float] | None:
-        noise = self.reference_noise() if self.reference_noise else 0.0
+        error, bound = self.reference_error() if self.reference_error is not None else (0.0, 0.0)
         simulated = self.clocks[clock]
-        return simulated.now_sns(), simulated.truth_sns() + round(noise * 65536), abs(noise)
+        return simulated.now_sns(), simulated.truth_sns() - round(error * 65536), bound
+
+    def set_frequency(self, clock: str, ppb: float) -> float:
+        taken = self.clocks[clock].set_frequency(ppb)
+        if self.on_frequency is not None:
+            self.on_frequency(clock)
+        return taken
 
     def event(self, event: Event, now: int) -> None:
         self.events.append((now / 1e9, event))
@@ -76,7 +102,7 @@ class SimNode(ClockHands):
             lost = self.lose_stamp is not None and self.lose_stamp()
             clock = self.clocks[self._clock_of_channel[send.channel]]
             stamp = None if lost else clock.stamp_sns(self.world.now_ns)
-            self.world.after(STAMP_LATENCY_NS, lambda: self._stamped(token, stamp))
+            self._stamps.append((token, stamp))
         segment = self.segments.get(send.channel)
         if segment is not None:
             segment.carry(self, send)
@@ -87,8 +113,7 @@ class SimNode(ClockHands):
             return
         self._scheduled = deadline
         self._generation += 1
-        generation = self._generation
-        self.world.at(self.world.start_ns + deadline, lambda: self._wake(generation))
+        self.world.at(self.world.start_ns + deadline, self._wake, self._generation)
 
     def _wake(self, generation: int) -> None:
         if generation != self._generation or not self.running:
@@ -96,21 +121,28 @@ class SimNode(ClockHands):
         self._scheduled = None
         self.perform(self.engine.timer(self.world.elapsed_ns))
 
-    def _stamped(self, token: int, stamp: int | None) -> None:
-        if self.running:
-            self.perform(self.engine.transmitted(token, stamp, self.world.elapsed_ns))
-
     def deliver(self, channel: str, octets: bytes, source: str) -> None:
         if not self.running:
             return
-        event_message = octets[0] & 0x0F < 8
         stamp = None
-        if event_message:
+        if octets[0] & 0x0F < 8:
             stamp = self.clocks[self._clock_of_channel[channel]].stamp_sns(self.world.now_ns)
+            answers = self._answers.get(channel)
+            if answers is not None and octets[:6] in answers:
+                answer = answers[octets[:6]](octets, stamp, source)
+                if answer is not None:
+                    # as the node does it: nothing else changes by an answer, so no deadline does
+                    self.segments[channel].carry(self, Send(channel, *answer, None))
+                    return
         self.perform(self.engine.receive(channel, octets, stamp, source, self.world.elapsed_ns))
 
     def set_link(self, channel: str, up: bool) -> None:
         self.perform(self.engine.link(channel, up, self.world.elapsed_ns))
+
+    def restart(self) -> None:
+        """Power is back: the same plan in a new engine; the clocks have run on."""
+        self.engine = Engine(self.engine.plan)
+        self._begin()
 
     def error_ns(self, clock: str | None = None) -> float:
         """True error of a clock (the first by default), ns."""
@@ -140,13 +172,10 @@ class Segment:
     def carry(self, sender: SimNode, send: Send) -> None:
         if self.tap is not None:
             self.tap(self.world.elapsed_ns, sender.name, send.octets)
+        now_s = self.world.elapsed_ns / 1e9
         for node, channel in self.members:
             if node is sender or (send.destination is not None and send.destination != node.name):
                 continue
-            delay = self.path(sender, node).draw_ns()
+            delay = self.path(sender, node).draw_ns(now_s)
             if delay is not None:
-                self.world.after(delay, _delivery(node, channel, send.octets, sender.name))
-
-
-def _delivery(node: SimNode, channel: str, octets: bytes, source: str) -> Callable[[], None]:
-    return lambda: node.deliver(channel, octets, source)
+                self.world.after(delay + sender.late_ns, node.deliver, channel, send.octets, sender.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from typing import Any
 
 from ptpstack.clocks.simulated import ManualBase
 
@@ -14,39 +15,41 @@ class World:
     def __init__(self, start_ns: int = 1_767_225_600_000_000_000) -> None:
         self.start_ns = start_ns
         self.base = ManualBase(start_ns)
-        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._made = 0
+        #: perfect time (UTC-like base of the simulated clocks), ns
+        self.now_ns = start_ns
+        #: ns since the start of the world: the ``now`` that engines are given
+        self.elapsed_ns = 0
         self.events = 0
 
-    @property
-    def now_ns(self) -> int:
-        """Perfect time (UTC-like base of the simulated clocks), ns."""
-        return self.base.now_ns()
-
-    @property
-    def elapsed_ns(self) -> int:
-        """ns since the start of the world: the ``now`` that engines are given."""
-        return self.base.now_ns() - self.start_ns
-
-    def at(self, when_ns: int, action: Callable[[], None]) -> None:
-        """Run ``action`` at ``when_ns`` (perfect time); a time that has passed means now."""
+    def at(self, when_ns: int, action: Callable[..., None], *arguments: Any) -> None:
+        """Run ``action(*arguments)`` at ``when_ns`` (perfect time); a time that has passed means now."""
         self._made += 1
-        heapq.heappush(self._queue, (max(when_ns, self.now_ns), self._made, action))
+        now = self.now_ns
+        heapq.heappush(self._queue, (when_ns if when_ns > now else now, self._made, action, arguments))
 
-    def after(self, delay_ns: int, action: Callable[[], None]) -> None:
-        self.at(self.now_ns + delay_ns, action)
+    def after(self, delay_ns: int, action: Callable[..., None], *arguments: Any) -> None:
+        self.at(self.now_ns + delay_ns, action, *arguments)
 
-    def after_start(self, seconds: float, action: Callable[[], None]) -> None:
-        self.at(self.start_ns + round(seconds * 1e9), action)
+    def after_start(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
+        self.at(self.start_ns + round(seconds * 1e9), action, *arguments)
 
     def run(self, seconds: float) -> None:
         """Carry on until ``seconds`` after the start of the world."""
         end = self.start_ns + round(seconds * 1e9)
         queue = self._queue
-        base = self.base
+        move = self.base.set_ns
+        pop = heapq.heappop
+        events = 0
         while queue and queue[0][0] <= end:
-            when, _, action = heapq.heappop(queue)
-            base.set_ns(when)
-            self.events += 1
-            action()
-        base.set_ns(end)
+            when, _, action, arguments = pop(queue)
+            move(when)
+            self.now_ns = when
+            self.elapsed_ns = when - self.start_ns
+            events += 1
+            action(*arguments)
+        move(end)
+        self.now_ns = end
+        self.elapsed_ns = end - self.start_ns
+        self.events += events

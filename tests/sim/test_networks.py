@@ -9,14 +9,15 @@ import pytest
 from ptpstack.clocks.oscillator import OscillatorModel
 from ptpstack.engine.plan import ReferencePlan
 from ptpstack.protocol.instance import Instance
-from ptpstack.sim.anchors import BEST
 from ptpstack.sim.build import identity, make_node
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.network import Segment, SimNode
 from ptpstack.sim.world import World
 from ptpstack.wire.codec import decode
 from ptpstack.wire.messages import Announce, FollowUp
+from ptpstack.wire.types import ClockQuality
 
+BEST = ClockQuality(6, 0x21, 0x4E5D)
 S = 1_000_000_000
 
 

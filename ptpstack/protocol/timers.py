@@ -1,0 +1,33 @@
+"""The timers of one port: a dictionary of due times (ns) that knows the earliest without looking.
+
+A boundary clock with two dozen ports is asked for its next deadline after every frame; a timer is set far less often.
+"""
+
+from __future__ import annotations
+
+#: due when nothing is: later than any time
+NEVER = 1 << 100
+
+
+class Timers(dict[str, int]):
+    """Changed by ``[name] = due``, ``del`` and ``clear`` only."""
+
+    __slots__ = ("due",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: the earliest due time, ``NEVER`` when there is none
+        self.due = NEVER
+
+    def __setitem__(self, name: str, due: int) -> None:
+        super().__setitem__(name, due)
+        # lowering it is the common case; a timer that is put off may have been the earliest
+        self.due = due if due <= self.due else min(self.values())
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        self.due = min(self.values(), default=NEVER)
+
+    def clear(self) -> None:
+        super().clear()
+        self.due = NEVER
