@@ -42,9 +42,9 @@ _LEVEL_WAITS = 5.0
 #: A floor that rises in one direction only might be a spell of load there: it takes more to be believed.
 _ONE_SIDED = 10
 #: Scatter below this share of the level contradicts it, when all packets lie this many widths above the floor.
-_CALM = 0.05
+_CALM = 0.02
 _FAR = 0.3
-_CALM_PACKETS = 8
+_CALM_PACKETS = 10
 #: Round trips that are remembered.
 _TRIPS = 6
 _RUN_LINE = 5
