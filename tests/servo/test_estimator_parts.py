@@ -255,29 +255,37 @@ def test_a_swing_that_was_seen_takes_the_place_of_the_allowance() -> None:
     before = record.swing_ppb(1.0)
     t = 0.0
     while t < 2 * DAY:
-        record.note(t, 5.0 * math.sin(2 * pi * t / DAY))
+        record.note(t, 5.0 * math.sin(2 * pi * t / DAY), 0.01)
         t += SPACING_S / 3
     assert before > 2_000.0
     assert record.swing_ppb(0.001) == pytest.approx(15.0, rel=0.02)
     assert abs(record.ageing_ppb_per_s()) * DAY < 0.1
 
 
+def test_a_frequency_that_was_not_well_known_is_no_swing() -> None:
+    record = OscillatorRecord()
+    record.note(0.0, 40.0, 20.0)
+    record.note(SPACING_S, 1.0, 0.1)
+    record.note(2 * SPACING_S, 1.3, 0.01)
+    assert record.swing_ppb(0.0) < 1.0
+
+
 def test_ageing_is_found_under_a_daily_swing() -> None:
     record = OscillatorRecord()
     for n in range(4 * 144):
         t = n * SPACING_S
-        record.note(t, 0.5 * t / DAY + 3.0 * math.sin(2 * pi * t / DAY))
+        record.note(t, 0.5 * t / DAY + 3.0 * math.sin(2 * pi * t / DAY), 0.01)
     assert record.ageing_ppb_per_s() * DAY == pytest.approx(0.5, rel=0.1)
 
 
 def test_notes_survive_a_restart_with_their_age() -> None:
     record, again = OscillatorRecord(), OscillatorRecord()
     for n in range(200):
-        record.note(n * SPACING_S, float(n))
+        record.note(n * SPACING_S, float(n), 0.5)
     again.resume(record.keep(200 * SPACING_S), 1000.0)
     assert again.span_s == record.span_s
     assert again.swing_ppb(0.0) == record.swing_ppb(0.0)
-    again.note(0.0, 200.0)
+    again.note(0.0, 200.0, 0.5)
     assert again.span_s == pytest.approx(200 * SPACING_S + 1000.0)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from math import pi, sqrt
+from math import isfinite, pi, sqrt
 
 _DAY_S = 86_400.0
 #: One frequency is noted every so often, s, and a week of them is kept.
@@ -27,23 +27,24 @@ _NOTES = 1008
 _SWING = 10.0
 #: Of a swing that was seen: margin.
 _SEEN = 1.5
+_DOUBT = 2.0
 #: Ageing is fitted when the notes span this many days.
 _AGEING_DAYS = 2
 
 
 class OscillatorRecord:
-    """Frequencies of the free oscillator, ppb, noted at clock times (s) while they were well known."""
+    """Frequencies of the free oscillator, ppb, noted at clock times (s) with their standard deviation."""
 
     def __init__(self) -> None:
-        self._notes: deque[tuple[float, float]] = deque(maxlen=_NOTES)
+        self._notes: deque[tuple[float, float, float]] = deque(maxlen=_NOTES)
 
-    def note(self, t: float, frequency_ppb: float) -> None:
+    def note(self, t: float, frequency_ppb: float, sigma_ppb: float) -> None:
         """Called as often as one likes; kept every ``SPACING_S``."""
         notes = self._notes
         if notes and t < notes[-1][0]:
             notes.clear()
         if not notes or t - notes[-1][0] >= SPACING_S:
-            notes.append((t, frequency_ppb))
+            notes.append((t, frequency_ppb, sigma_ppb))
 
     @property
     def span_s(self) -> float:
@@ -54,8 +55,10 @@ class OscillatorRecord:
         allowance = _SWING * q * sqrt(_DAY_S)
         if len(self._notes) < 2:
             return allowance
-        frequencies = [f for _, f in self._notes]
-        seen = _SEEN * (max(frequencies) - min(frequencies))
+        # only what lies beyond doubt: frequencies of the first minutes were not well known
+        highest = max(f - _DOUBT * sigma for _, f, sigma in self._notes)
+        lowest = min(f + _DOUBT * sigma for _, f, sigma in self._notes)
+        seen = _SEEN * max(0.0, highest - lowest)
         if self.span_s >= _DAY_S:
             # of the allowance only the walk itself stays
             return max(seen, 3.0 * q * sqrt(_DAY_S))
@@ -68,8 +71,8 @@ class OscillatorRecord:
         notes = self._notes
         if self.span_s < _AGEING_DAYS * _DAY_S:
             return 0.0
-        first = [f for t, f in notes if t < notes[0][0] + _DAY_S]
-        last = [f for t, f in notes if t > notes[-1][0] - _DAY_S]
+        first = [f for t, f, _ in notes if t < notes[0][0] + _DAY_S]
+        last = [f for t, f, _ in notes if t > notes[-1][0] - _DAY_S]
         return (sum(last) / len(last) - sum(first) / len(first)) / (self.span_s - _DAY_S)
 
     def allowance_ns(self, dt: float, q: float) -> float:
@@ -86,13 +89,15 @@ class OscillatorRecord:
     # ---- across a restart -------------------------------------------------------------------------------------
 
     def keep(self, t: float) -> list[list[float]]:
-        """Notes as (age in s, ppb), oldest first."""
-        return [[t - at, frequency] for at, frequency in self._notes]
+        """Notes as (age in s, ppb, standard deviation), oldest first."""
+        return [[t - at, frequency, sigma] for at, frequency, sigma in self._notes]
 
     def resume(self, kept: Iterable[Iterable[float]], age_s: float) -> None:
         """Notes that ``keep`` gave ``age_s`` ago; the clock's time begins at 0 now. ValueError, TypeError: not
         notes.
         """
         for note in kept:
-            age, frequency = (float(x) for x in note)
-            self._notes.append((-age - age_s, frequency))
+            age, frequency, sigma = (float(x) for x in note)
+            if not all(isfinite(x) for x in (age, frequency, sigma)):
+                raise ValueError(f"a note is {age}, {frequency}, {sigma}")
+            self._notes.append((-age - age_s, frequency, sigma))

@@ -20,7 +20,7 @@ BLUR = (1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.025, 0.0125, 0.006, 0.003, 
 _FIRST_NOTCH = 7
 FIRST_WANDER = 3.0
 #: Limits of what may be voted for, ppb per root second.
-_WANDER = (1e-3, 2e5)
+_WANDER = (1e-6, 2e5)
 _PATH_WANDER = (0.2, 10.0)
 _PATH_STEP = 3.1622776601683795
 _EVIDENCE_MEMORY = 1.0 - 1.0 / 3000.0

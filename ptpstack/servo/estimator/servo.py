@@ -46,7 +46,7 @@ _INTERVALS = 8
 _OUT_OF_LOCK = 3
 #: A frequency taken over from another servo that was locked: standard deviation, ppb.
 _SETTLED_PPB = 20.0
-#: In holdover the command follows the ageing this often.
+#: In holdover the command is made anew this often.
 _HOLDOVER_NS = 60_000_000_000
 
 
@@ -411,9 +411,15 @@ class EstimatorServo:
         return Command(self._rest_ppb(), None, None, "slewed")
 
     def _hold(self, now_ns: int) -> Command:
-        frequency = self._rest_ppb(self._t(now_ns) - self._panel.t)
-        again = now_ns + _HOLDOVER_NS if self._record.ageing_ppb_per_s() else None
-        return Command(frequency, None, again, f"no master: hold {frequency:+.1f} ppb")
+        """What the clock would be told if it were seen: ageing, and the rounding of the last command, go on."""
+        t = self._t(now_ns)
+        dt = t - self._panel.t
+        frequency = self._rest_ppb(dt)
+        phase = self._panel.state(dt)[0]
+        slew = -self._offset_ns(phase, t) / (_HOLDOVER_NS / 1e9)
+        slew = max(-self._options.max_slew_ppb, min(self._options.max_slew_ppb, slew))
+        taken = max(-self._limit, min(self._limit, frequency + slew))
+        return Command(taken, None, now_ns + _HOLDOVER_NS, f"no master: hold {frequency:+.1f} ppb")
 
     def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None:
         if step_sns:
@@ -471,7 +477,8 @@ class EstimatorServo:
         if self._state is ServoState.LOCKED and self._probation < _IN_SERVICE and not self._uncertain_master:
             self._may_step = False
         if self._state is ServoState.LOCKED and not self._probation:
-            self._record.note(self._panel.t, self._panel.chosen.f - self._base_ppb)
+            chosen = self._panel.chosen
+            self._record.note(self._panel.t, chosen.f - self._base_ppb, sqrt(chosen.ff))
 
     def step_refused(self) -> None:
         self._stepped = False
@@ -535,9 +542,8 @@ class EstimatorServo:
         self._state = ServoState.HOLDOVER if held else ServoState.UNLOCKED
         if not self._running:
             return None
-        command = self._hold(now_ns)
-        self.reason = command.reason
-        return command
+        self.reason = f"no master: hold {self._rest_ppb():+.1f} ppb"
+        return self._hold(now_ns) if held else Command(self._rest_ppb(), None, None, self.reason)
 
     # ---- time -------------------------------------------------------------------------------------------------
 
