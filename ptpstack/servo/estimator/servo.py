@@ -46,7 +46,8 @@ _INTERVALS = 8
 _OUT_OF_LOCK = 3
 #: A frequency taken over from another servo that was locked: standard deviation, ppb.
 _SETTLED_PPB = 20.0
-#: In holdover the command is made anew this often.
+#: In holdover the command is made anew this often, and no more than this is slewed.
+_HOLDOVER_SLEW_PPB = 100.0
 _HOLDOVER_NS = 60_000_000_000
 
 
@@ -417,7 +418,7 @@ class EstimatorServo:
         frequency = self._rest_ppb(dt)
         phase = self._panel.state(dt)[0]
         slew = -self._offset_ns(phase, t) / (_HOLDOVER_NS / 1e9)
-        slew = max(-self._options.max_slew_ppb, min(self._options.max_slew_ppb, slew))
+        slew = max(-_HOLDOVER_SLEW_PPB, min(_HOLDOVER_SLEW_PPB, slew))
         taken = max(-self._limit, min(self._limit, frequency + slew))
         return Command(taken, None, now_ns + _HOLDOVER_NS, f"no master: hold {frequency:+.1f} ppb")
 
