@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ def _outcomes(todo: list[Job], jobs: int) -> Iterator[tuple[Job, Outcome]]:
         for job in todo:
             yield job, _one(job)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    # who interrupts us interrupts the workers too: they are to go at once, without a word
+    with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)) as pool:
         pending: dict[Future[Outcome], Job] = {pool.submit(_one, job): job for job in todo}
         try:
             while pending:

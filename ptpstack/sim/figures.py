@@ -16,12 +16,16 @@ OVER = ("mean", "rms", "worst", "best", "ratio")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``over``: the usual way of putting seeds together. ``large``: the larger the better."""
+    """``over``: the usual way of putting seeds together. ``large``: the larger the better.
+
+    ``some``: seeds in which there is no such figure are left out; otherwise it is missing when it is missing in one.
+    """
 
     doc: str
     unit: str
     over: str = "mean"
     large: bool = False
+    some: bool = False
 
 
 FIGURES: dict[str, Figure] = {
@@ -35,11 +39,12 @@ FIGURES: dict[str, Figure] = {
     "coverage_sum_percent": Figure("samples with the truth inside the whole bound", "%", large=True),
     "bound_ratio": Figure("mean statistical bound / rms", ""),
     "holdover_ns": Figure("true error at the end of the holdover", "ns", "rms"),
+    "holdover_bound_ns": Figure("statistical bound at the end of the holdover", "ns"),
     "predictor_ns": Figure("the same for a perfect predictor: frequency known at the loss, held", "ns", "rms"),
     "holdover_ratio": Figure("rms of holdover_ns over the seeds / rms of predictor_ns", "", "ratio"),
     "holdover_coverage_percent": Figure("samples of the holdover inside the bound", "%", "worst", large=True),
     "forecast_ratio": Figure("forecast time to the limit / time when the bound reached it", "", "worst"),
-    "reached_ratio": Figure("forecast time to the limit / time when the true error reached it", "", "mean"),
+    "reached_ratio": Figure("forecast time to the limit / time when the true error reached it", "", some=True),
 }
 
 
@@ -129,7 +134,7 @@ def together(name: str, outcomes: Iterable[Outcome], over: str = "") -> float | 
         achieved, perfect = together("holdover_ns", every), together("predictor_ns", every)
         return achieved / perfect if achieved is not None and perfect else None
     values = [v for outcome in every if (v := outcome.figures.get(name)) is not None]
-    if not values or len(values) < len(every):
+    if not values or (len(values) < len(every) and not figure.some):
         return None
     return _WAYS[way](values, figure.large)
 

@@ -256,6 +256,7 @@ class _Watch:
         chosen = [i for i, t in enumerate(series.t_s) if holdover.from_s <= t <= holdover.to_s]
         figures: dict[str, float | None] = {
             "holdover_ns": series.error_ns[chosen[-1]],
+            "holdover_bound_ns": series.statistical_ns[chosen[-1]],
             "predictor_ns": self._predictor_ns,
             "holdover_coverage_percent": coverage_percent(series, chosen, whole=False),
         }

@@ -45,6 +45,7 @@ def test_profiles_labs_and_units_travel_along(installed: Path, tmp_path: Path) -
     assert "default-e2e" in profiles
     assert "hospital-theatre" in profiles
     assert "hospital" in _run(installed, "lab", "list", cwd=tmp_path)
+    assert "holdover-ocxo" in _run(installed, "simulate", "--list", cwd=tmp_path)
     assert "gm-a" in _run(installed, "lab", "show", "hospital", cwd=tmp_path)
     assert "Type=notify" in _run(installed, "units", "--print", "ptpstack.service", cwd=tmp_path)
 

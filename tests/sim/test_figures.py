@@ -60,6 +60,8 @@ def test_seeds_are_put_together_each_figure_in_its_way() -> None:
     assert together("rms_ns", both, "best") == 3.0
     assert together("holdover_ns", both) == pytest.approx(math.sqrt(12.5))
     assert together("holdover_ratio", both) == pytest.approx(math.sqrt(12.5 / 2.5))
+    # an error that reached its limit in one seed only: that one counts
+    assert together("reached_ratio", [outcome(1, reached_ratio=0.5), outcome(2)]) == 0.5
     # one seed that never locked: nothing can be said of the worst
     assert together("lock_s", [outcome(1, lock_s=3.0), outcome(2)]) is None
 
