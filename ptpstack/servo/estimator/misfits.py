@@ -71,8 +71,9 @@ class Misfits:
         self._step_t: float | None = None
         self._clock_t: float | None = None
         self._open_t: float | None = None
-        #: the last round trips, and how far each may be wrong, ns
-        self._trips: deque[tuple[float, float]] = deque(maxlen=_TRIPS)
+        #: the last round trips, each with what the clock may have done meanwhile added and taken off, ns
+        self._longest: deque[float] = deque(maxlen=_TRIPS)
+        self._shortest: deque[float] = deque(maxlen=_TRIPS)
         #: packets of a new master for which short runs are enough
         self.newcomer = 0
 
@@ -183,19 +184,22 @@ class Misfits:
             gap = seen.t - before.t
             share = (between.t - before.t) / gap
             trip = between.value + before.value + share * (seen.value - before.value)
-            self._trips.append((trip, chosen.q * gap * sqrt(gap)))
-        if len(self._trips) < _TRIPS:
+            drift = chosen.q * gap * sqrt(gap)
+            self._longest.append(trip + drift)
+            self._shortest.append(trip - drift)
+        if len(self._longest) < _TRIPS:
             return None
-        trip = self._trips[-1][0]
-        most = max(t + d for t, d in self._trips)
-        least = min(t - d for t, d in self._trips)
-        for direction in self._directions.values():
-            direction.most = max(most, 0.0) ** 2 + 1.0
-            direction.level = min(direction.level, direction.most)
-        level = max(d.level for d in self._directions.values())
+        most, least = max(self._longest), min(self._shortest)
+        cap = most * most + 1.0 if most > 0.0 else 1.0
+        for direction in (own, other):
+            direction.most = cap
+            if direction.level > cap:
+                direction.level = cap
+        level = own.level if own.level > other.level else other.level
         slack = 4.0 * sqrt(chosen.dd + panel.share * level) + 10.0
         if min(0.0, least / 2.0) - slack <= chosen.d <= max(most, 0.0) / 2.0 + slack:
             return None
+        trip = (self._longest[-1] + self._shortest[-1]) / 2.0
         size = max(abs(trip), abs(chosen.d))
         verdict = Verdict(
             "physics",
@@ -211,7 +215,8 @@ class Misfits:
             (room, 0.0, 0.0, chosen.ff + (size / interval_s) ** 2, 0.0, room),
         )
         self._event_t = seen.t
-        self._trips.clear()
+        self._longest.clear()
+        self._shortest.clear()
         self._forget_runs()
         return verdict
 

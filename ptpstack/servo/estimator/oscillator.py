@@ -37,6 +37,7 @@ class OscillatorRecord:
 
     def __init__(self) -> None:
         self._notes: deque[tuple[float, float, float]] = deque(maxlen=_NOTES)
+        self._seen = 0.0
 
     def note(self, t: float, frequency_ppb: float, sigma_ppb: float) -> None:
         """Called as often as one likes; kept every ``SPACING_S``."""
@@ -45,6 +46,7 @@ class OscillatorRecord:
             notes.clear()
         if not notes or t - notes[-1][0] >= SPACING_S:
             notes.append((t, frequency_ppb, sigma_ppb))
+            self._seen = self._seen_swing()
 
     @property
     def span_s(self) -> float:
@@ -55,14 +57,16 @@ class OscillatorRecord:
         allowance = _SWING * q * sqrt(_DAY_S)
         if len(self._notes) < 2:
             return allowance
-        # only what lies beyond doubt: frequencies of the first minutes were not well known
-        highest = max(f - _DOUBT * sigma for _, f, sigma in self._notes)
-        lowest = min(f + _DOUBT * sigma for _, f, sigma in self._notes)
-        seen = _SEEN * max(0.0, highest - lowest)
         if self.span_s >= _DAY_S:
             # of the allowance only the walk itself stays
-            return max(seen, 3.0 * q * sqrt(_DAY_S))
-        return max(seen, allowance)
+            return max(self._seen, 3.0 * q * sqrt(_DAY_S))
+        return max(self._seen, allowance)
+
+    def _seen_swing(self) -> float:
+        """With its margin, ppb. Only what lies beyond doubt: the first minutes' frequencies were not well known."""
+        highest = max(f - _DOUBT * sigma for _, f, sigma in self._notes)
+        lowest = min(f + _DOUBT * sigma for _, f, sigma in self._notes)
+        return _SEEN * max(0.0, highest - lowest)
 
     def ageing_ppb_per_s(self) -> float:
         """Drift that days of notes agree on; 0 before: the mean of the last whole day less that of the first, by
@@ -101,3 +105,4 @@ class OscillatorRecord:
             if not all(isfinite(x) for x in (age, frequency, sigma)):
                 raise ValueError(f"a note is {age}, {frequency}, {sigma}")
             self._notes.append((-age - age_s, frequency, sigma))
+        self._seen = self._seen_swing() if self._notes else 0.0

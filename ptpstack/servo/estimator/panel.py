@@ -11,6 +11,7 @@ one on the way has to earn its lead anew.
 from __future__ import annotations
 
 from math import exp, sqrt
+from typing import NamedTuple
 
 from ptpstack.servo.estimator.direction import Direction
 from ptpstack.servo.estimator.hypothesis import Hypothesis
@@ -34,6 +35,21 @@ LEAST_NOISE = 0.1
 _OPPOSITE = (0, 2, 1, 4, 3, 6, 5)
 
 
+class Belief(NamedTuple):
+    """The mean over hypotheses by weight, and the variance about it as a polynomial of the time ahead."""
+
+    phase: float
+    frequency: float
+    tt: float
+    tf: float
+    ff: float
+    cube: float
+
+    def variance(self, dt: float) -> float:
+        """Of the phase ``dt`` s ahead, ns^2."""
+        return self.tt + dt * (2.0 * self.tf + dt * (self.ff + dt * self.cube))
+
+
 class Panel:
     def __init__(self, direct: bool) -> None:
         #: direct readings: no path, symmetric noise
@@ -44,6 +60,7 @@ class Panel:
         self.chosen.share = BLUR[self.notch]
         self.others: list[Hypothesis] = []
         self.t = 0.0
+        self._belief: Belief | None = None
         self._surround()
 
     @property
@@ -67,6 +84,7 @@ class Panel:
     ) -> None:
         """All hypotheses from this state; ``covariance``: tt, tf, td, ff, fd, dd."""
         self.t = t
+        self._belief = None
         for hypothesis in (self.chosen, *self.others):
             hypothesis.phase, hypothesis.f, hypothesis.d = state
             hypothesis.tt, hypothesis.tf, hypothesis.td = covariance[:3]
@@ -84,6 +102,7 @@ class Panel:
         if dt <= 0.0:
             return
         self.t = t
+        self._belief = None
         qd2 = 0.0
         if not self.direct:
             qd = _PATH_OF_NOISE * sqrt(noise)
@@ -99,6 +118,7 @@ class Panel:
 
     def take(self, direction: Direction, t: float, value: float, grain2: float) -> float:
         """An accepted packet, by all hypotheses; teaches the direction's level. Returns how far the phase went, ns."""
+        self._belief = None
         side = direction.side
         level = direction.level
         tail = max(direction.tail_share, 0.02)
@@ -168,6 +188,7 @@ class Panel:
 
     def _surround(self) -> None:
         """New neighbours round the chosen hypothesis, from its state."""
+        self._belief = None
         chosen = self.chosen
         self.others = []
         for kind in range(4 if self.direct else 6):
@@ -192,33 +213,56 @@ class Panel:
 
     def open(self, phase: float = 0.0, frequency: float = 0.0, delay: float = 0.0) -> None:
         """Add to the variances of all hypotheses, ns^2, ppb^2, ns^2: something has happened."""
+        self._belief = None
         for hypothesis in self.all():
             hypothesis.tt += phase
             hypothesis.ff += frequency
             hypothesis.dd += delay
 
     def shift(self, phase: float = 0.0, frequency: float = 0.0, delay: float = 0.0) -> None:
+        self._belief = None
         for hypothesis in self.all():
             hypothesis.phase += phase
             hypothesis.f += frequency
             hypothesis.d += delay
 
-    def weights(self) -> list[tuple[float, Hypothesis]]:
-        """Hypotheses with their share of belief; the shares add up to 1."""
-        hypotheses = self.all()
-        best = max(h.evidence for h in hypotheses)
-        shares = [exp(max(-60.0, h.evidence - best)) for h in hypotheses]
-        total = sum(shares)
-        return [(share / total, h) for share, h in zip(shares, hypotheses, strict=True)]
+    def belief(self) -> Belief:
+        """All hypotheses together, at the time of the last packet."""
+        if self._belief is None:
+            self._belief = self._mix()
+        return self._belief
 
     def state(self, dt: float) -> tuple[float, float, float]:
         """(phase ns, frequency ppb, variance of the phase ns^2) ``dt`` s after the last packet, over all hypotheses."""
-        phase = frequency = square = 0.0
+        belief = self.belief()
+        return belief.phase + belief.frequency * dt, belief.frequency, belief.variance(dt)
+
+    def _mix(self) -> Belief:
         chosen = self.chosen
-        base = chosen.phase + chosen.f * dt
-        for weight, h in self.weights():
-            error = h.phase + h.f * dt - base
-            phase += weight * error
-            frequency += weight * h.f
-            square += weight * (h.phase_variance(dt) + error * error)
-        return base + phase, frequency, square - phase * phase
+        hypotheses = [chosen, *self.others]
+        best = max([h.evidence for h in hypotheses])
+        weights = [exp(h.evidence - best) if h.evidence > best - 40.0 else 0.0 for h in hypotheses]
+        total = sum(weights)
+        phase = frequency = tt = tf = ff = qq = e0 = e1 = e2 = 0.0
+        for weight, h in zip(weights, hypotheses, strict=True):
+            if weight == 0.0:
+                continue
+            weight /= total
+            e, g = h.phase - chosen.phase, h.f - chosen.f
+            phase += weight * e
+            frequency += weight * g
+            e0 += weight * e * e
+            e1 += weight * e * g
+            e2 += weight * g * g
+            tt += weight * h.tt
+            tf += weight * h.tf
+            ff += weight * h.ff
+            qq += weight * h.q * h.q
+        return Belief(
+            chosen.phase + phase,
+            chosen.f + frequency,
+            tt + e0 - phase * phase,
+            tf + e1 - phase * frequency,
+            ff + e2 - frequency * frequency,
+            qq / 3.0,
+        )

@@ -242,7 +242,7 @@ class EstimatorServo:
             self._hand_over(fit)
         t = self._t(now_ns)
         phase = fit.phase + fit.frequency * (t - fit.t)
-        self._judge(now_ns)
+        self._judge(t, phase)
         far = self._far(self._offset_ns(phase, t))
         sure = fit.inliers >= _STEP_PACKETS and abs(self._offset_ns(phase, t)) > _STEP_SIGMAS * sqrt(fit.covariance[0])
         if far and self._stepped and not sure and self._steering:
@@ -290,7 +290,7 @@ class EstimatorServo:
         panel = self._panel
         direction = self._directions[seen.side]
         grain2 = self._grain2()
-        panel.predict(seen.t, min(d.level for d in self._directions.values()))
+        panel.predict(seen.t, self._quietest())
         seen.nu = nu = panel.residual(seen.side, seen.t, seen.value)
         variance = panel.chosen.expected(seen.side)[1] + panel.share * direction.level + LEAST_NOISE + grain2
         beta = sqrt((1.0 - panel.share) * direction.level)
@@ -328,8 +328,10 @@ class EstimatorServo:
                 self._start_again(verdict)
                 return None
         t = self._t(now_ns)
-        phase, frequency, _ = panel.state(t - panel.t)
-        self._judge(now_ns)
+        belief = panel.belief()
+        frequency = belief.frequency
+        phase = belief.phase + frequency * (t - panel.t)
+        self._judge(t, phase)
         return self._command(phase, frequency, t, now_ns, step=self._step_while_running(self._offset_ns(phase, t), t))
 
     def _absurd_packet(self, nu: float) -> Command | None:
@@ -340,6 +342,12 @@ class EstimatorServo:
             self._learn()
             self._begin(direct=self._direct)
         return None
+
+    def _quietest(self) -> float:
+        """The least noise level of the directions, ns^2."""
+        forward = self._directions[1].level
+        other = self._directions.get(-1)
+        return forward if other is None or forward < other.level else other.level
 
     def _explained(self, verdict: Verdict) -> None:
         self.reason = verdict.reason
@@ -386,7 +394,7 @@ class EstimatorServo:
     def _rest_ppb(self, dt: float = 0.0) -> float:
         """The command with which the clock neither gains nor loses, ``dt`` s after the last packet."""
         if self._running:
-            frequency = self._panel.state(0.0)[1] + self._record.ageing_ppb_per_s() * dt
+            frequency = self._panel.belief().frequency + self._record.ageing_ppb_per_s() * dt
         else:
             frequency = self._fit.frequency if self._fit is not None else 0.0
         return max(-self._limit, min(self._limit, self._base_ppb - frequency))
@@ -457,18 +465,22 @@ class EstimatorServo:
             self._state = ServoState.UNLOCKED
         return self._rest_ppb() if settled else None
 
-    def _judge(self, now_ns: int) -> None:
-        estimate = self.estimate(now_ns)
-        if estimate is None or estimate.statistical_ns is None:
+    def _judge(self, t: float, phase: float) -> None:
+        """Locked or not, from the ``phase`` (ns, freed of commands) believed in at ``t`` (s)."""
+        if not self._running or self._step_under_way:
             self._state = ServoState.TRACKING
             return
-        if self._state is not ServoState.LOCKED and any(d.run for d in self._directions.values()):
+        locked = self._state is ServoState.LOCKED
+        if not locked and any(d.run for d in self._directions.values()):
             # what it coasts on is being contradicted
             self._state = ServoState.TRACKING
             return
-        limit = max(self._options.lock_threshold_ns, estimate.statistical_ns)
-        size = abs(estimate.value_ns)
-        if self._state is ServoState.LOCKED:
+        size = abs(self._offset_ns(phase, t))
+        limit = self._options.lock_threshold_ns
+        if size > limit:
+            dt = t - self._panel.t
+            limit = max(limit, self._statistical_ns(self._panel.belief().variance(dt), dt))
+        if locked:
             self._bad = self._bad + 1 if size > limit * self._options.unlock_factor else 0
             if self._bad >= _OUT_OF_LOCK:
                 self._state = ServoState.TRACKING
