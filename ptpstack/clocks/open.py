@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,10 @@ class ClockDescription:
     periodic_outputs: int
     pins: int
     pps: bool
-    virtual_clocks: int
+    #: indices of the virtual clocks that run on it
+    virtual_clocks: tuple[int, ...]
+    #: a virtual clock: the index of the clock that it runs on
+    physical: int | None
     #: network interfaces whose device owns this clock (most PCI NICs; PHYs and switches do not show here)
     interfaces: tuple[str, ...]
     #: what to know before using it as a PTP clock, or ""
@@ -46,7 +50,9 @@ def describe_clocks(sysfs: str = "/sys") -> list[ClockDescription]:
 def _describe(folder: Path, interfaces: tuple[str, ...]) -> ClockDescription:
     name = (folder / "clock_name").read_text().strip()
     max_adjustment = _number(folder, "max_adjustment")
-    virtual_clocks = _number(folder, "n_vclocks")
+    virtual_clocks = tuple(sorted(_index(path) for path in folder.glob("ptp*")))
+    parent = (folder / "device").resolve().name
+    physical = int(parent.removeprefix("ptp")) if re.fullmatch(r"ptp\d+", parent) else None
     warning = ""
     if name.lower().startswith(_GUEST_CLOCKS):
         warning = "a hypervisor's clock: read-only, shows the host's UTC and not TAI"
@@ -54,8 +60,10 @@ def _describe(folder: Path, interfaces: tuple[str, ...]) -> ClockDescription:
         warning = "cannot be steered"
     elif virtual_clocks:
         warning = "virtual clocks run on it: stepping and steering may be refused"
+    elif physical is not None:
+        warning = f"a virtual clock on ptp{physical}: no inputs, no outputs"
     return ClockDescription(
-        index=int(folder.name.removeprefix("ptp")),
+        index=_index(folder),
         path=f"/dev/{folder.name}",
         name=name,
         max_adjustment_ppb=max_adjustment,
@@ -64,9 +72,14 @@ def _describe(folder: Path, interfaces: tuple[str, ...]) -> ClockDescription:
         pins=_number(folder, "n_programmable_pins"),
         pps=bool(_number(folder, "pps_available")),
         virtual_clocks=virtual_clocks,
+        physical=physical,
         interfaces=interfaces,
         warning=warning,
     )
+
+
+def _index(folder: Path) -> int:
+    return int(folder.name.removeprefix("ptp"))
 
 
 def _number(folder: Path, attribute: str) -> int:

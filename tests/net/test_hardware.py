@@ -1,7 +1,4 @@
-"""Hardware stamps, where a PHC is: a Linux guest whose module hilptp makes ports hil0 <-> hil1 with clocks and knobs.
-
-Skipped everywhere else. The guest's clocks are virtual: a second there may be much longer here.
-"""
+"""Hardware stamps, in the guest of the hardware rig: ports hil0 <-> hil1 with clocks and knobs."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import select
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,20 +13,19 @@ import pytest
 from ptpstack.net import abilities
 from ptpstack.net.interfaces import report
 from ptpstack.net.open import open_channel
+from tests.hil import rig as hil
 from tests.net.beds import FOLLOW_UP, SYNC, now, stamps, take
 from tests.netns import Namespace, namespaces
 
-KNOBS = Path("/sys/kernel/debug/hilptp/port0")
+KNOBS = hil.FOLDER / "port0"
 
-pytestmark = [
-    pytest.mark.hardware,
-    pytest.mark.skipif(not KNOBS.exists(), reason="no hardware stamps here (needs a guest with the hilptp module)"),
-]
+pytestmark = hil.marks
 
 
 @pytest.fixture(scope="module")
 def far() -> Iterator[Namespace]:
     """hil0 stays here; hil1 goes into a namespace, else the two addresses would be one host's."""
+    hil.load()
     with namespaces("far") as ns:
         far = ns["far"]
         subprocess.run(["ip", "link", "set", "hil1", "netns", far.path], check=True)
