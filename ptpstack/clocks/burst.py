@@ -113,6 +113,31 @@ class Burst:
         self._noise2 = max(r2_narrow - self._share2 * e2_narrow, LEAST_NOISE_NS**2)
 
 
+def mean_of_pairs(pairs: Sequence[tuple[int, int]]) -> CrossReading:
+    """Of hardware cross time stamps (clock, CLOCK_REALTIME; ns).
+
+    The bound is a ns of grain and how far the farthest is from a straight line through them: what the bus adds to all
+    of them alike, the kernel does not say.
+    """
+    phc_ns, realtime_ns = pairs[0]
+    count = len(pairs)
+    times = [float(realtime - realtime_ns) for _, realtime in pairs]
+    offsets = [float((phc - phc_ns) - (realtime - realtime_ns)) for phc, realtime in pairs]
+    time, offset = sum(times) / count, sum(offsets) / count
+    spread = sum((t - time) ** 2 for t in times)
+    slope = sum((t - time) * o for t, o in zip(times, offsets, strict=True)) / spread if spread else 0.0
+    residuals = [o - offset - slope * (t - time) for t, o in zip(times, offsets, strict=True)]
+    whole = round(time)  # the clocks' rates differ by too little to matter over the fraction of a ns
+    return CrossReading(
+        (phc_ns << 16) + round((whole + offset) * 65536.0),
+        realtime_ns + whole,
+        GRAIN_NS + max(map(abs, residuals)),
+        "precise",
+        count,
+        math.sqrt(sum(r * r for r in residuals)) / count,
+    )
+
+
 def _towards(
     old: tuple[float, float], members: Sequence[int], residuals: Sequence[float], excess2: Sequence[float], gain: float
 ) -> tuple[float, float]:

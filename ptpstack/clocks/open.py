@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from ptpstack.clocks.base import ClockError
+from ptpstack.clocks.errors import clock_error
 
 #: Clocks of hypervisors: read-only, and they show the host's UTC, not TAI (linux driver names).
 _GUEST_CLOCKS = ("kvm virtual ptp", "hyperv", "ptp_vmw", "vmclock", "ena-ptp")
@@ -45,6 +49,19 @@ def describe_clocks(sysfs: str = "/sys") -> list[ClockDescription]:
         except (OSError, ValueError):
             continue
     return sorted(found, key=lambda clock: clock.index)
+
+
+def set_virtual_clocks(path: str, number: int, sysfs: str = "/sys") -> None:
+    """Make or remove virtual clocks on a PHC until there are ``number``. ClockError. The PHC itself then runs free."""
+    file = Path(sysfs) / "class/ptp" / Path(path).name / "n_vclocks"
+    operation = f"set the number of virtual clocks to {number}"
+    try:
+        file.write_text(f"{number}\n")
+    except FileNotFoundError as error:
+        text = f"{path}: {operation} failed: it offers none (no such clock, or a kernel before 5.14)"
+        raise ClockError(errno.ENOENT, text) from error
+    except OSError as error:
+        raise clock_error(path, operation, error) from error
 
 
 def _describe(folder: Path, interfaces: tuple[str, ...]) -> ClockDescription:

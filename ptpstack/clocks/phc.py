@@ -11,14 +11,13 @@
 from __future__ import annotations
 
 import errno
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from ptpstack.clocks import phc_abi as abi
 from ptpstack.clocks.base import Capabilities, ClockError, CrossReading, ExternalTimestamp
-from ptpstack.clocks.burst import Burst
+from ptpstack.clocks.burst import Burst, mean_of_pairs
 from ptpstack.clocks.kernel import CLOCK_REALTIME, ClockKernel
 from ptpstack.clocks.phc_pins import PhcPins
 from ptpstack.clocks.timex import ADJ_FREQUENCY, ADJ_NANO, ADJ_OFFSET, SCALED_PER_PPB, Timex, scaled_ppm, set_offset
@@ -31,8 +30,6 @@ METHODS = ("precise", "extended", "offset", "sandwich")
 #: a method that failed this often in a row, for a reason that might pass, is given up
 _FAILURES_LIMIT = 3
 _CANNOT = (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-#: Both halves of a hardware cross time stamp are whole ns. What the bus adds to it, the kernel does not say.
-_PRECISE_BOUND_NS = 1.0
 
 
 class LinuxPhc(PhcPins):
@@ -189,15 +186,7 @@ class LinuxPhc(PhcPins):
         for _ in range(samples):
             argument = self._ioctl(abi.SYS_OFFSET_PRECISE2, abi.SYS_OFFSET_PRECISE, bytearray(abi.PRECISE_OCTETS))
             pairs.append(abi.unpack_precise(argument))
-        phc_ns, realtime_ns = pairs[0]
-        offsets = [(phc - phc_ns) - (realtime - realtime_ns) for phc, realtime in pairs]
-        mean = sum(offsets) / samples
-        farthest = max(abs(offset - mean) for offset in offsets)
-        noise = math.sqrt(sum((offset - mean) ** 2 for offset in offsets)) / samples
-        # the middle of the burst, so that a difference of frequency adds nothing
-        middle_ns = sum(realtime - realtime_ns for _, realtime in pairs) // samples
-        clock_sns = (phc_ns + middle_ns << 16) + round(mean * 65536.0)
-        return CrossReading(clock_sns, realtime_ns + middle_ns, _PRECISE_BOUND_NS + farthest, "precise", samples, noise)
+        return mean_of_pairs(pairs)
 
     def _extended(self, samples: int) -> CrossReading:
         argument = abi.request_with_samples(samples, abi.EXTENDED_OCTETS)

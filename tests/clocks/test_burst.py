@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ptpstack.clocks.burst import Burst
+from ptpstack.clocks.burst import Burst, mean_of_pairs
 from ptpstack.clocks.phc_abi import Sandwich
 
 NS = 1 << 16
@@ -111,3 +111,14 @@ def test_no_usable_sandwich() -> None:
     with pytest.raises(OSError, match="stepped") as caught:
         Burst().combine([Sandwich(START, START, START - 1)], "offset")
     assert caught.value.errno == errno.EAGAIN
+
+
+def test_hardware_cross_time_stamps_are_averaged_at_one_instant() -> None:
+    """A clock 400 ppm fast: 20 us of burst are 8 ns of drift, which is no scatter."""
+    pairs = [(START + OFFSET + k * 5000 + 2 * k, START + k * 5000) for k in range(5)]
+    reading = mean_of_pairs(pairs)
+    assert (reading.realtime_ns, reading.clock_sns) == (START + 10_000, (START + OFFSET + 10_004) * NS)
+    assert reading.bound_ns == pytest.approx(1.0)
+    pairs[2] = (pairs[2][0] + 10, pairs[2][1])
+    assert 7.0 <= mean_of_pairs(pairs).bound_ns <= 11.0
+    assert mean_of_pairs(pairs[:1]).bound_ns == 1.0
