@@ -87,6 +87,19 @@ def test_a_lost_stamp_shifts_no_other(channels: tuple[Any, Any]) -> None:
     assert answers[21].stamp_ns < answers[22].stamp_ns
 
 
+def test_stamps_in_the_wrong_order_go_to_their_own_frames(channels: tuple[Any, Any]) -> None:
+    """As from a NIC with several queues."""
+    a, _ = channels
+    KNOBS.joinpath("swap_txts").write_text("2")
+    for token in (60, 61, 62, 63):
+        a.send_event(SYNC, None, token, now())
+        time.sleep(0.002)
+    answers = {s.token: s.stamp_ns for s in stamps(a, 4)}
+    assert sorted(answers.values()) == [answers[token] for token in (60, 61, 62, 63)]
+    assert all(answers[t + 1] - answers[t] > 1_500_000 for t in (60, 61, 62))
+    assert a.counters()["tx_stamp_missing"] == 0
+
+
 def test_a_late_stamp_is_missing_and_the_next_is_right(channels: tuple[Any, Any]) -> None:
     a, _ = channels
     KNOBS.joinpath("txts_delay_us").write_text("150000")
