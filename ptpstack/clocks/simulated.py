@@ -19,14 +19,13 @@ import math
 import random
 import time
 from bisect import bisect_right
-from collections import deque
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from ptpstack.clocks.base import Capabilities, ClockError, CrossReading, ExternalTimestamp, ExttsGrant, OutputGrant
+from ptpstack.clocks.base import Capabilities, ClockError, CrossReading
 from ptpstack.clocks.oscillator import UNITS_PER_PPB, Oscillator, OscillatorModel
-from ptpstack.clocks.pulses import QUEUE, Pulse, PulseInput
+from ptpstack.clocks.pulses import INPUTS, OUTPUTS, SimulatedPins
 from ptpstack.clocks.timex import SCALED_PER_PPB, scaled_ppm
 from ptpstack.timebase.units import NS_PER_S
 
@@ -40,10 +39,6 @@ _HISTORY_LIMIT = 16_384
 #: A base that jumps further than this ahead (116 days) was set, not run: the oscillator would be drawn for minutes.
 MAX_GAP_S = 10_000_000
 _NEVER = 1 << 100
-INPUTS = 2
-OUTPUTS = 2
-#: edges of an output that are remembered, as on the hardware rig
-EDGES = 64
 
 
 @cache
@@ -88,7 +83,7 @@ class ManualBase:
         self.set_ns(self._ns + ns)
 
 
-class SimulatedClock:
+class SimulatedClock(SimulatedPins):
     """See ``clocks.base.PinClock``. ``connect`` wires a pulse to an input; ``output_edges`` shows what an output did.
 
     ``initial_error_ns``: the clock starts that far from truth. ``initial_frequency_ppb`` replaces the model's.
@@ -127,10 +122,7 @@ class SimulatedClock:
         self._capabilities = Capabilities(
             max_adjustment_ppb, cross_method="exact", external_timestamps=INPUTS, periodic_outputs=OUTPUTS
         )
-        self._pulses: dict[int, Pulse] = {}
-        self._inputs: dict[int, PulseInput] = {}
-        self._events: deque[ExternalTimestamp] = deque(maxlen=QUEUE)
-        self._outputs: dict[int, OutputGrant] = {}
+        self._no_pins()
         self._scaled = 0  # command in force, scaled ppm
         self._written: int | None = None  # the last one that came by set_frequency
         self._command = 0  # the same in 2**-64
@@ -225,76 +217,7 @@ class SimulatedClock:
     def close(self) -> None:
         self._closed = True
 
-    # -- PinClock -----------------------------------------------------------------------------------------------------
-
-    def fileno(self) -> int:
-        text = f"{self._name}: a simulated clock has no descriptor to wait on; ask it when next_edge_ns says"
-        raise ClockError(errno.EOPNOTSUPP, text)
-
-    def request_external_timestamps(
-        self, channel: int, *, pin: int | None = None, edge: str = "rising", enable: bool = True
-    ) -> ExttsGrant:
-        """An input without a pulse (``connect``) can be switched on too; nothing comes."""
-        self._must_have(channel, INPUTS, f"stamp edges at input {channel}")
-        self._collect()
-        self._inputs.pop(channel, None)
-        self._events = deque((e for e in self._events if e.channel != channel), QUEUE)
-        if enable:
-            pulse = self._pulses.setdefault(channel, Pulse(connected=False))
-            self._inputs[channel] = PulseInput(pulse, self._truth_ns())
-        return ExttsGrant(channel, None, edge, enable, True, True)
-
-    def read_external_timestamps(self) -> list[ExternalTimestamp]:
-        if self._closed:
-            raise self._gone("read external time stamps")
-        self._collect()
-        found = list(self._events)
-        self._events.clear()
-        return found
-
-    def set_periodic_output(
-        self,
-        channel: int,
-        *,
-        period_ns: int,
-        start_sns: int | None = None,
-        pin: int | None = None,
-        pulse_ns: int | None = None,
-    ) -> OutputGrant:
-        self._must_have(channel, OUTPUTS, f"output {channel}")
-        self._outputs.pop(channel, None)
-        if not period_ns:
-            return OutputGrant(channel, None, 0, 0, None)
-        if start_sns is None:
-            start_sns = ((self.now_sns() >> 16) // NS_PER_S + 2) * NS_PER_S << 16
-        grant = self._outputs[channel] = OutputGrant(channel, None, period_ns, start_sns, pulse_ns)
-        return grant
-
     # -- what only a simulation knows ---------------------------------------------------------------------------------
-
-    def connect(self, channel: int, pulse: Pulse) -> Pulse:
-        """Wire a pulse train to an input. Edges come from now on, if the input is being stamped."""
-        self._must_have(channel, INPUTS, f"connect a pulse to input {channel}")
-        self._collect()
-        self._pulses[channel] = pulse
-        if channel in self._inputs:
-            self._inputs[channel] = PulseInput(pulse, self._truth_ns())
-        return pulse
-
-    def next_edge_ns(self) -> int | None:
-        """Base time, ns, at which the next edge at an input that is being stamped is due; None: none is."""
-        times = [t for i in self._inputs.values() if (t := i.next_ns()) is not None]
-        return min(times) - self._tai_ns if times else None
-
-    def output_edges(self, channel: int) -> list[tuple[int, int]]:
-        """(clock time, truth), sns, of the edges of an output so far: at most 64, within the history (30 s)."""
-        grant = self._outputs.get(channel)
-        if grant is None:
-            return []
-        start_ns, now_ns = grant.start_sns >> 16, self.now_sns() >> 16
-        count = (now_ns - start_ns) // grant.period_ns + 1
-        edges = [start_ns + n * grant.period_ns << 16 for n in range(max(0, count - EDGES), max(0, count))]
-        return [(clock_sns, self._truth_when(clock_sns)) for clock_sns in edges]
 
     def intrude(self, ppb: float) -> None:
         """Another program sets the frequency, behind the back of whoever steers this clock."""
@@ -335,31 +258,25 @@ class SimulatedClock:
 
     # -- plumbing -----------------------------------------------------------------------------------------------------
 
-    def _steer(self, ppb: float) -> None:
-        self._scaled = scaled_ppm(ppb, self._capabilities.max_adjustment_ppb)
-        self._cut(0, round((self._scaled << 64) / 65_536_000_000))
-
-    def _must_have(self, channel: int, count: int, operation: str) -> None:
-        if self._closed:
-            raise self._gone(operation)
-        if not 0 <= channel < count:
-            text = f"{self._name}: {operation} failed: it has {count} (0 to {count - 1}): choose another"
-            raise ClockError(errno.EINVAL, text)
-
     def _truth_ns(self) -> int:
         return self._base.now_ns() + self._tai_ns
 
-    def _collect(self) -> None:
-        now_ns = self._truth_ns()
-        for channel, wired in self._inputs.items():
-            wired.collect(now_ns, channel, lambda truth_ns: self.stamp_sns(truth_ns - self._tai_ns), self._events)
+    def _stamp_truth(self, truth_ns: int) -> int:
+        return self.stamp_sns(truth_ns - self._tai_ns)
 
     def _truth_when(self, clock_sns: int) -> int:
-        """Truth at the moment at which the clock showed ``clock_sns``, to the resolution of the base (ns)."""
         truth_sns = clock_sns
         for _ in range(4):  # each round leaves a frequency error's worth of the last correction
             truth_sns = clock_sns - self.error_sns((truth_sns >> 16) - self._tai_ns)
         return truth_sns
+
+    def _must_be_open(self, operation: str) -> None:
+        if self._closed:
+            raise self._gone(operation)
+
+    def _steer(self, ppb: float) -> None:
+        self._scaled = scaled_ppm(ppb, self._capabilities.max_adjustment_ppb)
+        self._cut(0, round((self._scaled << 64) / 65_536_000_000))
 
     # -- segments -----------------------------------------------------------------------------------------------------
 
