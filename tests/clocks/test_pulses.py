@@ -36,7 +36,6 @@ def test_a_pulse_is_stamped_by_the_clock_where_it_is(base: ManualBase) -> None:
     for number, event in enumerate(events):
         after_s = 0.75 + number
         second = (START // S + 37 + 1 + number) * S
-        assert event.clock_sns / NS - second == pytest.approx(40 + 500 + after_s * 10_000, abs=300)
         assert (event.clock_sns - second * NS) / NS == pytest.approx(540 + after_s * 10_000, abs=1.5)
     assert clock.read_external_timestamps() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import subprocess
 import time
@@ -58,6 +59,16 @@ def test_hardware_is_chosen_and_switched_on(channels: tuple[Any, Any]) -> None:
     setting = abilities.current("hil0")
     assert setting is not None
     assert (setting.tx_type, setting.rx_filter) == (abilities.TX_ON, abilities.FILTER_PTP_V2_EVENT)
+
+
+def test_what_the_driver_granted_is_said(far: Namespace) -> None:
+    """Set by somebody else to stamp everything: that is kept, and told."""
+    subprocess.run(["hwstamp_ctl", "-i", "hil0", "-t", "1", "-r", "1"], check=True, capture_output=True)
+    assert abilities.current("hil0") == abilities.HardwareConfig(abilities.TX_ON, abilities.FILTER_ALL)
+    channel = open_channel("hil0", "l2")
+    assert "what it is set to, all, covers that" in channel.stamping_reason
+    channel.close()
+    subprocess.run(["hwstamp_ctl", "-i", "hil0", "-t", "0", "-r", "0"], check=True, capture_output=True)
 
 
 def test_stamps_of_both_ends(channels: tuple[Any, Any]) -> None:
@@ -132,3 +143,21 @@ def test_a_delayed_stamp_wakes_the_poller(channels: tuple[Any, Any]) -> None:
         assert poll.poll(0) == []
     finally:
         KNOBS.joinpath("txts_delay_us").write_text("0")
+
+
+def test_a_driver_without_the_filter_refuses_and_the_sentence_says_so(far: Namespace) -> None:
+    """The last test here: it loads the ports anew."""
+    far.ip("link set hil1 netns 1")
+    hil.load(only_event=1)
+    able = abilities.query("hil0")
+    assert "all" not in able.filter_names()
+    assert abilities.choose(able, "l2").rx_filter == abilities.FILTER_PTP_V2_EVENT
+    everything = abilities.Choice("hardware", "", 0, abilities.FILTER_ALL)
+    with pytest.raises(OSError, match="range") as caught:
+        abilities.apply("hil0", "l2", everything)
+    assert caught.value.errno == errno.ERANGE
+    hil.knob("phc0/present", 0)
+    gone = abilities.query("hil0")
+    assert not gone.hardware
+    assert "no PTP hardware clock" in abilities.choose(gone, "l2").reason
+    subprocess.run(["ip", "link", "set", "hil1", "netns", far.path], check=True)

@@ -103,16 +103,6 @@ def test_the_table() -> None:
     }
     found = {"versions": {"ptp4l": "4.2", "linux": "6.12"}, "scenarios": [{"name": "clean-l2", "outcomes": [row]}]}
     lines = compare.table(found).splitlines()
-    assert lines[1].split() == [
-        "clean-l2",
-        "ptp4l",
-        "ptpstack",
-        "never",
-        "1.3",
-        "-0.5",
-        "2.0",
-        "3.0",
-        "12",
-        "99.9%",
-    ] + ["estimator"]
+    words = "clean-l2 ptp4l ptpstack never 1.3 -0.5 2.0 3.0 12 99.9% estimator"
+    assert " ".join(lines[1].split()) == words
     assert "ptp4l 4.2" in lines[-1]
