@@ -36,7 +36,10 @@ class PhcDevice:
 
     def fileno(self) -> int:
         """Readable (POLLIN) when external time stamps wait; POLLERR when the clock was removed."""
-        self._id()
+        try:
+            self._id()
+        except OSError as error:
+            raise clock_error(self._name, "wait for external time stamps", error) from error
         return self._fd
 
     def close(self) -> None:

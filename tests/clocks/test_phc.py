@@ -205,5 +205,33 @@ def test_closing_closes_the_device(phc: LinuxPhc, kernel: FakeKernel) -> None:
     assert phc.fileno() == 7
     phc.close()
     assert not kernel.is_open
-    with pytest.raises(ClockError, match="closed"):
-        phc.step(NS)
+    for operation in (lambda: phc.step(NS), phc.fileno, phc.read_external_timestamps):
+        with pytest.raises(ClockError, match="closed"):
+            operation()
+
+
+def test_a_clock_is_opened_again(phc: LinuxPhc, kernel: FakeKernel) -> None:
+    """After it was gone, perhaps under another number: nothing is known of it."""
+    phc.set_frequency(55.0)
+    kernel.errors = {PRECISE: errno.EOPNOTSUPP}
+    assert phc.cross_reading().method == "extended"
+    kernel.errors = {"open": errno.ENOENT}
+    with pytest.raises(ClockError) as caught:
+        phc.reopen()
+    assert not caught.value.gone, "not there yet is not the same as gone while open"
+    kernel.errors, kernel.phc_freq = {}, 0
+    phc.reopen("/dev/ptp5")
+    assert (phc.name, phc.path, phc.cross_reading().method) == ("/dev/ptp5", "/dev/ptp5", "precise")
+    assert phc.foreign_frequency() is None
+    named = LinuxPhc("/dev/ptp0", name="nic", kernel=FakeKernel())
+    named.reopen("/dev/ptp1")
+    assert named.name == "nic"
+
+
+def test_a_foreign_frequency(phc: LinuxPhc, kernel: FakeKernel) -> None:
+    kernel.phc_freq = 65_536
+    assert phc.foreign_frequency() is None, "nothing set here yet"
+    phc.set_frequency(-5.0)
+    assert phc.foreign_frequency() is None
+    kernel.phc_freq = 65_536
+    assert phc.foreign_frequency() == 1000.0
