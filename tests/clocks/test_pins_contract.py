@@ -85,9 +85,10 @@ def test_each_pulse_is_stamped_once_and_where_it_is(bench: Bench) -> None:
     assert (grant.channel, grant.edge, grant.enabled, grant.strict, grant.note) == (0, "rising", True, True, "")
     bench.wait_s(3.2)
     events = bench.clock.read_external_timestamps()
-    assert len(events) == 3
+    assert len(events) in (3, 4)
     stamps = [event.clock_sns >> 16 for event in events]
-    assert stamps == sorted(stamps)
+    seconds = [(stamp_ns + S // 2) // S for stamp_ns in stamps]
+    assert seconds == list(range(seconds[0], seconds[0] + len(seconds)))
     for event, stamp_ns in zip(events, stamps, strict=True):
         second = (stamp_ns + S // 2) // S * S
         assert event.channel == 0
@@ -102,8 +103,8 @@ def test_off_is_off_and_old_pulses_do_not_come_back(bench: Bench) -> None:
     bench.wait_s(2)
     assert bench.clock.read_external_timestamps() == []
     bench.clock.request_external_timestamps(0)
-    bench.wait_s(1)
-    assert len(bench.clock.read_external_timestamps()) == 1
+    bench.wait_s(1.1)
+    assert len(bench.clock.read_external_timestamps()) in (1, 2)
 
 
 def test_an_input_without_a_signal_is_silent(bench: Bench) -> None:
@@ -114,12 +115,14 @@ def test_an_input_without_a_signal_is_silent(bench: Bench) -> None:
 
 def test_stamps_follow_a_step_of_the_clock(bench: Bench) -> None:
     bench.clock.request_external_timestamps(0)
-    bench.wait_s(1)
+    bench.wait_s(1.1)
     before = bench.clock.read_external_timestamps()[-1].clock_sns
     bench.clock.step(-(10 * S + 500) * NS)
-    bench.wait_s(1)
+    bench.wait_s(1.1)
     after = bench.clock.read_external_timestamps()[-1].clock_sns
-    assert (after - before) / NS == pytest.approx(S - 10 * S - 500, abs=RATE * S + 5)
+    seconds = round((after - before) / NS / S) + 10  # one, or two when a pulse came just after the first look
+    assert seconds in (1, 2)
+    assert (after - before) / NS - (seconds - 10) * S == pytest.approx(-500 + seconds * RATE * S, abs=5)
 
 
 @pytest.mark.parametrize("period_ns", [S, S // 4])

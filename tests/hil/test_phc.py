@@ -272,13 +272,13 @@ def test_an_output_is_set_again_after_a_step(phc: LinuxPhc) -> None:
 def test_the_pps_of_the_clock(phc: LinuxPhc) -> None:
     phc.enable_pps(True)
     time.sleep(3.2)
-    assert len(hil.edges("phc0/pps")) == 3
     seconds, sequence = Path("/sys/class/pps/pps0/assert").read_text().strip().split("#")
-    assert int(sequence) == 3
+    assert int(sequence) == len(hil.edges("phc0/pps")) in (3, 4)
     assert float(seconds) > 1e9
     phc.enable_pps(False)
+    count = len(hil.edges("phc0/pps"))
     time.sleep(2)
-    assert len(hil.edges("phc0/pps")) <= 3
+    assert len(hil.edges("phc0/pps")) <= count
 
 
 def test_pins_can_be_moved(phc: LinuxPhc) -> None:
