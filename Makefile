@@ -6,14 +6,17 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 PYTEST_ARGS ?=
+HIL_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_COUNT ?= 10000000
 
-.PHONY: demo test lint bench fuzz conformance docs clean help
+.PHONY: demo test hil hil-setup lint bench fuzz conformance docs clean help
 
 help:
 	@echo "make demo         a hospital's time network in a box, about a minute"
 	@echo "make test         all tests (installs linuxptp and tshark through apt when root and missing)"
+	@echo "make hil          the tests that need PTP hardware, in an emulated guest (a part of make test)"
+	@echo "make hil-setup    only fetch and build that guest (once: 1 GB in ~/.cache/ptpstack/hil)"
 	@echo "make lint         ruff, mypy --strict, import layers"
 	@echo "make bench        cost and timing beside ptp4l, in one run (about five minutes; BENCH_ARGS=--quick)"
 	@echo "make fuzz         $(FUZZ_COUNT) mutated and random frames through the codec (FUZZ_COUNT=...)"
@@ -26,8 +29,18 @@ demo: $(RUN_STAMP)
 
 test: $(DEV_STAMP)
 	@tools/system-packages test
-	$(BIN)/python -m pytest -n 2 -m "not namespaces and not interop" $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m "namespaces or interop" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not namespaces and not interop and not hardware" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "(namespaces or interop) and not hardware" $(PYTEST_ARGS)
+	@tools/system-packages hil
+	tools/hil/tests $(BIN)/python
+
+hil: $(DEV_STAMP)
+	@tools/system-packages hil
+	tools/hil/tests $(BIN)/python $(HIL_ARGS)
+
+hil-setup:
+	@tools/system-packages hil
+	tools/hil/setup
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -23,12 +23,15 @@ def test_data() -> Path:
 
 #: Set in CI: a test that builds namespaces or runs a foreign daemon may not be skipped there.
 NO_SKIPS = bool(os.environ.get("PTPSTACK_NO_SKIPS"))
+#: In the hardware rig's guest (tools/hil) everything is there that a hardware test needs.
+IN_THE_GUEST = bool(os.environ.get("HIL"))
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     outcome = yield
     report = outcome.get_result()
-    if NO_SKIPS and report.skipped and any(item.get_closest_marker(m) for m in ("interop", "namespaces")):
+    kinds = (("interop", "namespaces") if NO_SKIPS else ()) + (("hardware",) if IN_THE_GUEST else ())
+    if report.skipped and any(item.get_closest_marker(m) for m in kinds):
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, which PTPSTACK_NO_SKIPS forbids: {report.longrepr}"
+        report.longrepr = f"{item.nodeid} was skipped, which may not be here: {report.longrepr}"

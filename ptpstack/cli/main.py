@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "why ports are in their states, who is grandmaster and why, what is in the way"),
     "reference": ("reference", "tell a running grandmaster how its reference is"),
     "interfaces": ("interfaces", "network interfaces, their time stamping abilities, and what would be used"),
+    "clocks": ("clocks", "the clocks of this machine, what they can do and what they show"),
+    "clock": ("clock", "read, set, steer and compare one clock; its inputs, outputs and pins"),
     "profiles": ("profiles", "the PTP profiles that are there"),
     "lab": ("lab", "network-namespace test beds"),
     "simulate": ("simulate", "run scenarios in simulated time and hold the servos against their limits"),

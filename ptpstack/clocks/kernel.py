@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import select
 import time
 from typing import Protocol
 
@@ -28,6 +29,14 @@ class ClockKernel(Protocol):
 
     def ioctl(self, fd: int, request: int, argument: bytearray) -> None:
         """``argument`` is changed in place."""
+
+    def ioctl_value(self, fd: int, request: int, value: int) -> None:
+        """A request whose argument is a number, not a pointer."""
+
+    def readable(self, fd: int) -> bool:
+        """Whether a read would find something, without waiting."""
+
+    def read(self, fd: int, octets: int) -> bytes: ...
 
     def clock_gettime_ns(self, clock_id: int) -> int: ...
 
@@ -50,6 +59,18 @@ class LinuxKernel:
     def ioctl(self, fd: int, request: int, argument: bytearray) -> None:
         # A mutable buffer: bytes are limited to 1024 octets, and SYS_OFFSET writes back although declared _IOW.
         fcntl.ioctl(fd, request, argument, True)
+
+    def ioctl_value(self, fd: int, request: int, value: int) -> None:
+        fcntl.ioctl(fd, request, value)
+
+    def readable(self, fd: int) -> bool:
+        # A removed PTP clock polls as POLLERR without POLLIN (its read then says ENODEV, at once).
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def read(self, fd: int, octets: int) -> bytes:
+        return os.read(fd, octets)
 
     def clock_gettime_ns(self, clock_id: int) -> int:
         return time.clock_gettime_ns(clock_id)

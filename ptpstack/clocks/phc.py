@@ -11,31 +11,34 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from ptpstack.clocks import phc_abi as abi
-from ptpstack.clocks.base import Capabilities, ClockError, CrossReading
-from ptpstack.clocks.errors import clock_error
-from ptpstack.clocks.kernel import CLOCK_REALTIME, ClockKernel, LinuxKernel
-from ptpstack.clocks.timex import ADJ_FREQUENCY, SCALED_PER_PPB, Timex, scaled_ppm, set_offset
+from ptpstack.clocks.base import Capabilities, ClockError, CrossReading, ExternalTimestamp
+from ptpstack.clocks.burst import Burst, mean_of_pairs
+from ptpstack.clocks.kernel import CLOCK_REALTIME, ClockKernel
+from ptpstack.clocks.phc_pins import PhcPins
+from ptpstack.clocks.timex import ADJ_FREQUENCY, ADJ_NANO, ADJ_OFFSET, SCALED_PER_PPB, Timex, scaled_ppm, set_offset
 from ptpstack.timebase.units import format_ns
 
-_T = TypeVar("_T")
 _Method = Callable[[int], CrossReading]
 
-EBUSY_RETRIES = 3
+#: best first
+METHODS = ("precise", "extended", "offset", "sandwich")
 #: a method that failed this often in a row, for a reason that might pass, is given up
 _FAILURES_LIMIT = 3
 _CANNOT = (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-#: Both halves of a hardware cross time stamp are whole ns. What the bus adds to it, the kernel does not say.
-_PRECISE_BOUND_NS = 1.0
 
 
-class LinuxPhc:
-    """See ``clocks.base.Clock``. ``writable=False`` opens for reading only. Raises ClockError."""
+class LinuxPhc(PhcPins):
+    """See ``clocks.base.PinClock``. ``writable=False`` opens for reading only. Raises ClockError.
+
+    A clock that is removed while it is open answers everything with a ClockError whose ``gone`` is true. ``close`` it
+    soon (until then its number stays taken), wait until it is back (``open.describe_clocks``; the number may be another
+    one then), and ``reopen`` it. What was set on it, frequency, inputs, outputs, is to be set again.
+    """
 
     def __init__(
         self,
@@ -45,29 +48,37 @@ class LinuxPhc:
         name: str | None = None,
         kernel: ClockKernel | None = None,
     ) -> None:
-        self._kernel: ClockKernel = LinuxKernel() if kernel is None else kernel
-        self.path = path
-        self._name = name or path
-        self._writable = writable
-        try:
-            self._fd = self._kernel.open(path, writable)
-        except OSError as error:
-            raise clock_error(self._name, f"open for {'steering' if writable else 'reading'}", error) from error
-        self._clock_id = abi.clock_id_of_fd(self._fd)
+        super().__init__(path, writable=writable, name=name, kernel=kernel)
+        self._named = name is not None
+        self._begin()
+
+    def reopen(self, path: str | None = None) -> None:
+        """Open the device anew, under ``path`` when it has come back as another. ClockError: not yet."""
+        self.close()
+        if path is not None:
+            self.path = path
+            if not self._named:
+                self._name = path
+        self._open()
+        self._begin()
+
+    def _begin(self) -> None:
+        """What is to be known of a freshly opened device."""
         #: why a better method of cross reading is not in use, by method
         self.method_notes: dict[str, str] = {}
         self._failures: dict[str, int] = {}
+        #: scaled ppm as last set here
+        self._written: int | None = None
+        self._inputs: set[int] = set()
+        self._kept: list[ExternalTimestamp] = []
+        reads: tuple[_Method, ...] = (self._precise, self._extended, self._offset, self._sandwich)
+        self._methods = dict(zip(METHODS, reads, strict=True))
+        self._bursts = {method: Burst() for method in METHODS}
         try:
-            caps = self._read_caps()
-            self._methods: dict[str, _Method] = {
-                "precise": self._precise,
-                "extended": self._extended,
-                "offset": self._offset,
-                "sandwich": self._sandwich,
-            }
+            caps = self._caps = self._read_caps()
             if not caps.cross_timestamping:
                 self._give_up("precise", "the driver has no hardware cross time stamps")
-            can_adjust = writable and caps.max_adj_ppb > 0
+            can_adjust = self._writable and caps.max_adj_ppb > 0
             self._capabilities = Capabilities(
                 max_adjustment_ppb=float(caps.max_adj_ppb),
                 can_step=can_adjust,
@@ -76,6 +87,8 @@ class LinuxPhc:
                 periodic_outputs=caps.n_per_out,
                 pins=caps.n_pins,
                 pps=bool(caps.pps),
+                adjust_phase=bool(caps.adjust_phase),
+                max_phase_ns=caps.max_phase_adj_ns,
             )
             self.cross_reading(1)
         except BaseException:
@@ -83,10 +96,6 @@ class LinuxPhc:
             raise
 
     # -- Clock --------------------------------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     @property
     def kind(self) -> str:
@@ -113,7 +122,15 @@ class LinuxPhc:
         self._must_steer("set the frequency")
         scaled = scaled_ppm(ppb, self._capabilities.max_adjustment_ppb)
         self._adjust(f"set the frequency to {ppb:+.3f} ppb", Timex(modes=ADJ_FREQUENCY, freq=scaled))
+        self._written = scaled
         return scaled / SCALED_PER_PPB
+
+    def foreign_frequency(self) -> float | None:
+        """See ``clocks.base.Clock``. The kernel remembers the last value that anybody set."""
+        if self._written is None:
+            return None
+        found = self._adjust("read the frequency", Timex()).freq
+        return None if found == self._written else found / SCALED_PER_PPB
 
     def step(self, delta_sns: int) -> None:
         """By whole ns, rounded to nearest. Drivers that read, add and write err by microseconds: measure again."""
@@ -121,13 +138,30 @@ class LinuxPhc:
         delta_ns = (delta_sns + (1 << 15)) >> 16
         self._adjust(f"step by {format_ns(delta_ns)}", set_offset(delta_ns))
 
-    def cross_reading(self, samples: int = 5) -> CrossReading:
-        """Of ``samples`` (1..25) the one with the shortest system interval; ClockError when no method works."""
+    def adjust_phase(self, ns: int) -> None:
+        """Hand a phase offset to the hardware's own PLL (``capabilities.adjust_phase``). Not a slew by the kernel."""
+        operation = f"adjust the phase by {format_ns(ns)}"
+        self._must_write(operation)
+        if not self._caps.adjust_phase:
+            text = f"{self._name}: {operation} failed: the clock has no phase input; step it, or steer its frequency"
+            raise ClockError(errno.EOPNOTSUPP, text)
+        limit = self._caps.max_phase_adj_ns
+        if limit and abs(ns) > limit:
+            text = f"{self._name}: {operation} failed: at most {format_ns(limit)} at a time; step the clock first"
+            raise ClockError(errno.ERANGE, text)
+        self._adjust(operation, Timex(modes=ADJ_OFFSET | ADJ_NANO, offset=ns))
+
+    def cross_reading(self, samples: int = 5, method: str | None = None) -> CrossReading:
+        """Made of ``samples`` (1..25) readings, see ``burst``. ClockError when no method works.
+
+        ``method``: this one and no other (``METHODS``), for comparing them.
+        """
+        if method is not None:
+            return self._read_by(method, self._by_name(method), samples)
         last: ClockError | None = None
         for method, read in tuple(self._methods.items()):
             try:
-                operation = f"reading against the system clock ({method})"
-                reading = self._call(operation, partial(read, samples))
+                reading = self._read_by(method, read, samples)
             except ClockError as error:
                 last = error
                 self._failed(method, error)
@@ -137,41 +171,37 @@ class LinuxPhc:
         assert last is not None  # "sandwich" is never given up
         raise last
 
-    def close(self) -> None:
-        """May be called twice."""
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            self._kernel.close(fd)
-
-    def fileno(self) -> int:
-        """For event reading elsewhere."""
-        self._id()
-        return self._fd
-
     # -- methods of cross reading -------------------------------------------------------------------------------------
 
+    def _by_name(self, method: str) -> _Method:
+        reads = (self._precise, self._extended, self._offset, self._sandwich)
+        return dict(zip(METHODS, reads, strict=True))[method]
+
+    def _read_by(self, method: str, read: _Method, samples: int) -> CrossReading:
+        count = max(1, min(abi.MAX_SAMPLES, samples))
+        return self._call(f"reading against the system clock ({method})", partial(read, count))
+
     def _precise(self, samples: int) -> CrossReading:
-        argument = self._ioctl(abi.SYS_OFFSET_PRECISE2, abi.SYS_OFFSET_PRECISE, bytearray(abi.PRECISE_OCTETS))
-        phc_ns, realtime_ns = abi.unpack_precise(argument)
-        return CrossReading(phc_ns << 16, realtime_ns, _PRECISE_BOUND_NS, "precise")
+        pairs = []
+        for _ in range(samples):
+            argument = self._ioctl(abi.SYS_OFFSET_PRECISE2, abi.SYS_OFFSET_PRECISE, bytearray(abi.PRECISE_OCTETS))
+            pairs.append(abi.unpack_precise(argument))
+        return mean_of_pairs(pairs)
 
     def _extended(self, samples: int) -> CrossReading:
         argument = abi.request_with_samples(samples, abi.EXTENDED_OCTETS)
         octets = self._ioctl(abi.SYS_OFFSET_EXTENDED2, abi.SYS_OFFSET_EXTENDED, argument)
-        return _shortest(abi.unpack_extended(octets), "extended")
+        return self._bursts["extended"].combine(abi.unpack_extended(octets), "extended")
 
     def _offset(self, samples: int) -> CrossReading:
         argument = abi.request_with_samples(samples, abi.SYS_OFFSET_OCTETS)
         octets = self._ioctl(abi.SYS_OFFSET2, abi.SYS_OFFSET, argument)
-        return _shortest(abi.unpack_sys_offset(octets), "offset")
+        return self._bursts["offset"].combine(abi.unpack_sys_offset(octets), "offset")
 
     def _sandwich(self, samples: int) -> CrossReading:
         read, clock_id = self._kernel.clock_gettime_ns, self._id()
-        sandwiches = [
-            abi.Sandwich(read(CLOCK_REALTIME), read(clock_id), read(CLOCK_REALTIME))
-            for _ in range(max(1, min(abi.MAX_SAMPLES, samples)))
-        ]
-        return _shortest(sandwiches, "sandwich")
+        sandwiches = [abi.Sandwich(read(CLOCK_REALTIME), read(clock_id), read(CLOCK_REALTIME)) for _ in range(samples)]
+        return self._bursts["sandwich"].combine(sandwiches, "sandwich")
 
     def _failed(self, method: str, error: ClockError) -> None:
         if method == "sandwich":
@@ -186,51 +216,11 @@ class LinuxPhc:
 
     # -- plumbing -----------------------------------------------------------------------------------------------------
 
-    def _id(self) -> int:
-        if self._fd < 0:
-            raise OSError(errno.EBADF, "closed")
-        return self._clock_id
-
     def _must_steer(self, operation: str) -> None:
-        if not self._writable:
-            text = (
-                f"{self._name}: {operation} failed: the clock was opened for reading only; open it with writable=True"
-            )
-            raise ClockError(errno.EACCES, text)
+        self._must_write(operation)
         if not self._capabilities.can_adjust:
             text = f"{self._name}: {operation} failed: the driver offers no adjustment (max_adj 0); use another clock"
             raise ClockError(errno.EOPNOTSUPP, text)
-
-    def _call(self, operation: str, call: Callable[[], _T]) -> _T:
-        """Errors become ClockError; EBUSY (another reader on a slow bus) gets three more attempts."""
-        for attempt in range(EBUSY_RETRIES + 1):
-            try:
-                return call()
-            except OSError as error:
-                if error.errno != errno.EBUSY or attempt == EBUSY_RETRIES:
-                    raise clock_error(self._name, operation, error) from error
-        raise AssertionError("unreachable")
-
-    def _adjust(self, operation: str, request: Timex) -> Timex:
-        def adjtime() -> Timex:
-            buffer = request.pack()
-            self._kernel.clock_adjtime(self._id(), buffer)
-            return Timex.unpack(buffer)
-
-        return self._call(operation, adjtime)
-
-    def _ioctl(self, request: int, old_request: int, argument: bytearray) -> bytearray:
-        """Kernels before 5.4 know only the first numbers."""
-        self._id()
-        fresh = bytes(argument)
-        try:
-            self._kernel.ioctl(self._fd, request, argument)
-        except OSError as error:
-            if error.errno != errno.ENOTTY:
-                raise
-            argument[:] = fresh
-            self._kernel.ioctl(self._fd, old_request, argument)
-        return argument
 
     def _read_caps(self) -> abi.Caps:
         def read() -> abi.Caps:
@@ -238,13 +228,3 @@ class LinuxPhc:
             return abi.unpack_caps(octets)
 
         return self._call("read the capabilities", read)
-
-
-def _shortest(sandwiches: Sequence[abi.Sandwich], method: str) -> CrossReading:
-    # A negative interval means that somebody stepped the system clock between the two reads.
-    good = [s for s in sandwiches if s.after_ns >= s.before_ns]
-    if not good:
-        raise OSError(errno.EAGAIN, "the system clock was stepped during every sample")
-    best = min(good, key=lambda s: s.after_ns - s.before_ns)
-    middle_ns = (best.before_ns + best.after_ns) // 2
-    return CrossReading(best.phc_ns << 16, middle_ns, (best.after_ns - best.before_ns) / 2, method)

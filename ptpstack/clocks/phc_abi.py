@@ -33,6 +33,23 @@ EXTENDED_OCTETS = 1216
 
 CLOCK_GETCAPS = ioc(_READ, 1, CAPS_OCTETS)
 CLOCK_GETCAPS2 = ioc(_READ, 10, CAPS_OCTETS)
+EXTTS_OCTETS = 16
+PEROUT_OCTETS = 56
+PIN_OCTETS = 96
+EVENT_OCTETS = 32
+#: the kernel hands out at most this many events at a time
+MAX_EVENTS = 30
+
+EXTTS_REQUEST = ioc(_WRITE, 2, EXTTS_OCTETS)
+EXTTS_REQUEST2 = ioc(_WRITE, 11, EXTTS_OCTETS)
+PEROUT_REQUEST = ioc(_WRITE, 3, PEROUT_OCTETS)
+PEROUT_REQUEST2 = ioc(_WRITE, 12, PEROUT_OCTETS)
+#: its argument is a number, not a pointer
+ENABLE_PPS = ioc(_WRITE, 4, 4)
+PIN_GETFUNC = ioc("read+write", 6, PIN_OCTETS)
+PIN_SETFUNC = ioc(_WRITE, 7, PIN_OCTETS)
+MASK_CLEAR_ALL = ioc(_NONE, 19, 0)
+MASK_EN_SINGLE = ioc(_WRITE, 20, 4)
 SYS_OFFSET = ioc(_WRITE, 5, SYS_OFFSET_OCTETS)
 SYS_OFFSET2 = ioc(_WRITE, 14, SYS_OFFSET_OCTETS)
 SYS_OFFSET_PRECISE = ioc("read+write", 8, PRECISE_OCTETS)
@@ -40,6 +57,18 @@ SYS_OFFSET_PRECISE2 = ioc("read+write", 17, PRECISE_OCTETS)
 SYS_OFFSET_EXTENDED = ioc("read+write", 9, EXTENDED_OCTETS)
 SYS_OFFSET_EXTENDED2 = ioc("read+write", 18, EXTENDED_OCTETS)
 
+EXTTS_ENABLE = 1
+EXTTS_RISING = 2
+EXTTS_FALLING = 4
+EXTTS_STRICT = 8
+PEROUT_DUTY_CYCLE = 2
+#: struct ptp_pin_desc.func
+PIN_FUNCTIONS = ("none", "extts", "perout", "physync")
+
+_EXTTS = struct.Struct("=II8x")
+_PEROUT = struct.Struct("=qI4xqI4xIIqI4x")
+_PIN = struct.Struct("=64sIII20x")
+_EVENT = struct.Struct("=qI4xII8x")
 _CAPS = struct.Struct("=9i44x")
 _TIME = struct.Struct("=qI4x")
 _SAMPLES = struct.Struct("=I")
@@ -115,3 +144,32 @@ def unpack_extended(octets: bytes | bytearray) -> Sequence[Sandwich]:
 def unpack_precise(octets: bytes | bytearray) -> tuple[int, int]:
     """PHC and CLOCK_REALTIME, ns, captured at the same moment."""
     return _time_ns(octets, 0), _time_ns(octets, 16)
+
+
+def pack_extts(channel: int, flags: int) -> bytearray:
+    return bytearray(_EXTTS.pack(channel, flags))
+
+
+def pack_perout(channel: int, start_ns: int, period_ns: int, on_ns: int | None) -> bytearray:
+    """``on_ns``: length of the pulse (asks for DUTY_CYCLE). A period of 0 switches off."""
+    flags = 0 if on_ns is None else PEROUT_DUTY_CYCLE
+    return bytearray(
+        _PEROUT.pack(
+            *divmod(start_ns, NS_PER_S), *divmod(period_ns, NS_PER_S), channel, flags, *divmod(on_ns or 0, NS_PER_S)
+        )
+    )
+
+
+def pack_pin(index: int, function: int = 0, channel: int = 0) -> bytearray:
+    return bytearray(_PIN.pack(b"", index, function, channel))
+
+
+def unpack_pin(octets: bytes | bytearray) -> tuple[int, str, int, int]:
+    """Index, name, function, channel."""
+    name, index, function, channel = _PIN.unpack(octets)
+    return index, name.split(b"\0")[0].decode(errors="replace"), function, channel
+
+
+def unpack_events(octets: bytes) -> list[tuple[int, int]]:
+    """(channel, PTP time in ns) of each external time stamp."""
+    return [(index, s * NS_PER_S + ns) for s, ns, index, _ in _EVENT.iter_unpack(octets)]

@@ -15,6 +15,7 @@ the clock of the simulator.
 from __future__ import annotations
 
 import errno
+import math
 import random
 import time
 from bisect import bisect_right
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ptpstack.clocks.base import Capabilities, ClockError, CrossReading
 from ptpstack.clocks.oscillator import UNITS_PER_PPB, Oscillator, OscillatorModel
+from ptpstack.clocks.pulses import INPUTS, OUTPUTS, SimulatedPins
 from ptpstack.clocks.timex import SCALED_PER_PPB, scaled_ppm
 from ptpstack.timebase.units import NS_PER_S
 
@@ -81,13 +83,14 @@ class ManualBase:
         self.set_ns(self._ns + ns)
 
 
-class SimulatedClock:
-    """See ``clocks.base.Clock``.
+class SimulatedClock(SimulatedPins):
+    """See ``clocks.base.PinClock``. ``connect`` wires a pulse to an input; ``output_edges`` shows what an output did.
 
     ``initial_error_ns``: the clock starts that far from truth. ``initial_frequency_ppb`` replaces the model's.
     ``grain_ns``, ``noise_ns``: time stamps (``stamp_sns`` only) are floored to the grain after normal noise of that
     sigma; the noise is a function of seed and stamp, so a stamp converts to the same value each time.
-    ``read_noise_ns``: a cross reading errs by up to that much (uniform), and says so in its bound.
+    ``read_noise_ns``: each reading of a burst errs by up to that much (uniform); their mean is handed out, with that
+    as its bound.
     """
 
     def __init__(
@@ -116,8 +119,12 @@ class SimulatedClock:
         self._name = name
         self._oscillator = Oscillator(model, seed)
         self._tai_ns = tai_offset_s * NS_PER_S
-        self._capabilities = Capabilities(max_adjustment_ppb, cross_method="exact")
+        self._capabilities = Capabilities(
+            max_adjustment_ppb, cross_method="exact", external_timestamps=INPUTS, periodic_outputs=OUTPUTS
+        )
+        self._no_pins()
         self._scaled = 0  # command in force, scaled ppm
+        self._written: int | None = None  # the last one that came by set_frequency
         self._command = 0  # the same in 2**-64
         self._closed = False
         self._grain_sns = grain_ns << 16
@@ -177,8 +184,15 @@ class SimulatedClock:
         """Resolution 2**-16 ppm, like the kernel's interface."""
         if self._closed:
             raise self._gone(f"set the frequency to {ppb:+.3f} ppb")
-        self._scaled = scaled_ppm(ppb, self._capabilities.max_adjustment_ppb)
-        self._cut(0, round((self._scaled << 64) / 65_536_000_000))
+        self._steer(ppb)
+        self._written = self._scaled
+        return self._scaled / SCALED_PER_PPB
+
+    def foreign_frequency(self) -> float | None:
+        if self._closed:
+            raise self._gone("read the frequency")
+        if self._written is None or self._written == self._scaled:
+            return None
         return self._scaled / SCALED_PER_PPB
 
     def step(self, delta_sns: int) -> None:
@@ -193,14 +207,21 @@ class SimulatedClock:
         base_ns = self._base.now_ns()
         clock_sns = ((base_ns + self._tai_ns) << 16) + (self._error_at(base_ns) >> 48)
         if self._read_noise_ns:
+            count = max(1, min(25, samples))
             limit = self._read_noise_ns * 65536.0
-            clock_sns += int(self._read_random.uniform(-limit, limit))
-        return CrossReading(clock_sns, base_ns, self._read_noise_ns, "exact")
+            clock_sns += int(sum(self._read_random.uniform(-limit, limit) for _ in range(count)) / count)
+            noise_ns = self._read_noise_ns / math.sqrt(3 * count)  # of the mean of uniform errors
+            return CrossReading(clock_sns, base_ns, self._read_noise_ns, "exact", count, noise_ns)
+        return CrossReading(clock_sns, base_ns, 0.0, "exact")
 
     def close(self) -> None:
         self._closed = True
 
     # -- what only a simulation knows ---------------------------------------------------------------------------------
+
+    def intrude(self, ppb: float) -> None:
+        """Another program sets the frequency, behind the back of whoever steers this clock."""
+        self._steer(ppb)
 
     def truth_sns(self, base_ns: int | None = None) -> int:
         """PTP time of the base, now or at ``base_ns``."""
@@ -234,6 +255,28 @@ class SimulatedClock:
             self._boundary_ns = _NEVER
         elif self._boundary_ns == _NEVER:
             self._boundary_ns = (base_ns // NS_PER_S + 1) * NS_PER_S
+
+    # -- plumbing -----------------------------------------------------------------------------------------------------
+
+    def _truth_ns(self) -> int:
+        return self._base.now_ns() + self._tai_ns
+
+    def _stamp_truth(self, truth_ns: int) -> int:
+        return self.stamp_sns(truth_ns - self._tai_ns)
+
+    def _truth_when(self, clock_sns: int) -> int:
+        truth_sns = clock_sns
+        for _ in range(4):  # each round leaves a frequency error's worth of the last correction
+            truth_sns = clock_sns - self.error_sns((truth_sns >> 16) - self._tai_ns)
+        return truth_sns
+
+    def _must_be_open(self, operation: str) -> None:
+        if self._closed:
+            raise self._gone(operation)
+
+    def _steer(self, ppb: float) -> None:
+        self._scaled = scaled_ppm(ppb, self._capabilities.max_adjustment_ppb)
+        self._cut(0, round((self._scaled << 64) / 65_536_000_000))
 
     # -- segments -----------------------------------------------------------------------------------------------------
 

@@ -165,6 +165,13 @@ class SystemClock:
         realtime_ns, tai_ns = self._read()
         return CrossReading(tai_ns << 16, realtime_ns, 0.0, "exact")
 
+    def foreign_frequency(self) -> float | None:
+        """See ``clocks.base.Clock``; ``foreign_change`` has the same as a sentence."""
+        if self._expected is None:
+            return None
+        timex = self._adjust("read the frequency", Timex())[0]
+        return None if (timex.freq, timex.tick) == self._expected else self._frequency(timex)
+
     def close(self) -> None:
         self._closed = True
         self._offset_from_ns = self._offset_to_ns = 0

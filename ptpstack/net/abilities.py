@@ -13,7 +13,7 @@ from __future__ import annotations
 import array
 import errno
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ptpstack.net import device, timestamping
 from ptpstack.net.channel import ChannelError
@@ -97,7 +97,8 @@ class HardwareConfig:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``stamping`` is ``hardware`` or ``software``; ``rx_filter`` is what to ask the NIC for (hardware only)."""
+    """``stamping`` is ``hardware`` or ``software``; ``rx_filter`` (hardware only) is what to ask the NIC for, and from
+    ``prepare`` what the driver granted."""
 
     stamping: str
     reason: str
@@ -187,7 +188,7 @@ def prepare(
             "can do)",
         ) from None
     try:
-        apply(interface, transport, choice, ioctl)
+        granted = apply(interface, transport, choice, ioctl)
     except OSError as error:
         refusal = f"setting the NIC's stamping failed: {error.strerror or error}"
         if error.errno == errno.EPERM:
@@ -195,7 +196,10 @@ def prepare(
         if stamping == "hardware" or not abilities.software:
             raise ChannelError(error.errno or errno.EIO, f"{interface}: no hardware stamps: {refusal}") from error
         return Choice("software", f"software stamps of the kernel because {refusal}")
-    return choice
+    if granted is None or granted.rx_filter == choice.rx_filter:
+        return choice
+    reason = f"{choice.reason}; what it is set to, {_name(granted.rx_filter)}, covers that"
+    return replace(choice, rx_filter=granted.rx_filter, reason=reason)
 
 
 def _transfer(

@@ -12,6 +12,11 @@ GETCAPS, GETCAPS2 = 0x80503D01, 0x80503D0A
 OFFSET, OFFSET2 = 0x43403D05, 0x43403D0E
 PRECISE, PRECISE2 = 0xC0403D08, 0xC0403D11
 EXTENDED, EXTENDED2 = 0xC4C03D09, 0xC4C03D12
+EXTTS, EXTTS2 = 0x40103D02, 0x40103D0B
+PEROUT, PEROUT2 = 0x40383D03, 0x40383D0C
+ENABLE_PPS = 0x40043D04
+PIN_GETFUNC, PIN_SETFUNC = 0xC0603D06, 0x40603D07
+MASK_CLEAR_ALL, MASK_EN_SINGLE = 0x00003D13, 0x40043D14
 SIZES = {GETCAPS: 80, OFFSET: 832, PRECISE: 64, EXTENDED: 1216}
 NEW = {GETCAPS2: GETCAPS, OFFSET2: OFFSET, PRECISE2: PRECISE, EXTENDED2: EXTENDED}
 TIMEX = "<I4x4qi4x8qi4x5qi44x"
@@ -45,6 +50,11 @@ class FakeKernel:
         self.octets: list[bytes] = []
         self.is_open = False
         self.writable = False
+        #: requests of inputs, outputs and pins in the order in which they came: (request, octets)
+        self.requests: list[tuple[int, bytes]] = []
+        self.pin_table = [(b"SDP%d" % n, 0, 0) for n in range(4)]
+        #: events that wait: (PTP time in ns, channel)
+        self.events: list[tuple[int, int]] = []
 
     # time
 
@@ -80,6 +90,9 @@ class FakeKernel:
             argument[:4] = b"\xff" * 4  # a fake may scribble on a refused argument
             raise fail(errno.ENOTTY)
         request = NEW.get(request, request)
+        if request not in SIZES:
+            self._pins(request, argument)
+            return
         assert len(argument) == SIZES[request]
         self._trouble(request)
         self.octets.append(bytes(argument))
@@ -105,6 +118,37 @@ class FakeKernel:
             for _ in range(count):
                 times += [self.phc_ns(), self.realtime_ns()]
             self._times(argument, 16, times)
+
+    def _pins(self, request: int, argument: bytearray) -> None:
+        self._trouble(request)
+        if request == PIN_GETFUNC:
+            index = struct.unpack_from("<I", argument, 64)[0]
+            name, function, channel = self.pin_table[index]
+            argument[:] = struct.pack("<64sIII20x", name, index, function, channel)
+            return
+        if not self.writable:
+            raise fail(errno.EACCES)
+        self.requests.append((request, bytes(argument)))
+        if request == PIN_SETFUNC:
+            _, index, function, channel = struct.unpack("<64sIII20x", argument)
+            self.pin_table = [(n, 0, 0) if (f, c) == (function, channel) else (n, f, c) for n, f, c in self.pin_table]
+            self.pin_table[index] = (self.pin_table[index][0], function, channel)
+
+    def ioctl_value(self, fd: int, request: int, value: int) -> None:
+        assert (fd, self.is_open) == (FD, True)
+        self._trouble(request)
+        self.requests.append((request, bytes((value,))))
+
+    def readable(self, fd: int) -> bool:
+        assert (fd, self.is_open) == (FD, True)
+        return bool(self.events) or "read" in self.errors
+
+    def read(self, fd: int, octets: int) -> bytes:
+        self._trouble("read")
+        assert self.events, "this read would block"
+        count = min(octets // 32, 30)
+        now, self.events = self.events[:count], self.events[count:]
+        return b"".join(struct.pack("<qI4xII8x", *divmod(ns, 10**9), channel, 0) for ns, channel in now)
 
     def clock_gettime_ns(self, clock_id: int) -> int:
         self._trouble("gettime")

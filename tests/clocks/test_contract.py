@@ -1,9 +1,13 @@
-"""What every clock keeps: ``clocks.base.Clock``, over all backends. Nothing here steers the host's clock."""
+"""What every clock keeps: ``clocks.base.Clock``, over all backends.
+
+Nothing here steers the host's clock. In the guest of the hardware rig (``make hil``) it also runs over a PHC of the
+kernel and over the guest's system clock, and there it does steer both.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +17,7 @@ from ptpstack.clocks.phc import LinuxPhc
 from ptpstack.clocks.simulated import ManualBase, RealtimeBase, SimulatedClock
 from ptpstack.clocks.system import SystemClock
 from ptpstack.timebase.leap import LeapTable
+from tests.hil import rig as hil
 
 from .fakes import FakeKernel
 
@@ -59,17 +64,51 @@ def _system() -> Bench:
     return Bench(SystemClock(LeapTable.built_in()), _sleep, time.monotonic_ns, time.time_ns)
 
 
-BENCHES = {"manual": _manual, "realtime": _realtime, "phc": _phc, "fake-system": _fake_system, "system": _system}
+def _raw_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
 
 
-@pytest.fixture(params=list(BENCHES))
-def bench(request: pytest.FixtureRequest) -> Bench:
-    return BENCHES[request.param]()
+def _rig_phc() -> Bench:
+    hil.load()
+    clock = LinuxPhc("/dev/ptp0")
+    clock.step(37 * 10**9 * NS)  # the module starts its clocks at UTC
+    return Bench(clock, _sleep, _raw_ns, lambda: clock.now_sns() >> 16)
 
 
-@pytest.fixture(params=[name for name in BENCHES if name != "system"])
-def steered(request: pytest.FixtureRequest) -> Bench:
-    return BENCHES[request.param]()
+def _rig_system() -> Bench:
+    hil.load()
+    return Bench(SystemClock(LeapTable.built_in(), read_only=False), _sleep, _raw_ns, time.time_ns)
+
+
+BENCHES = {
+    "manual": _manual,
+    "realtime": _realtime,
+    "phc": _phc,
+    "fake-system": _fake_system,
+    "system": _system,
+    "rig-phc": _rig_phc,
+    "rig-system": _rig_system,
+}
+PARAMS = [pytest.param(name, marks=hil.marks if name.startswith("rig") else ()) for name in BENCHES]
+
+
+@pytest.fixture(params=PARAMS)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench = BENCHES[request.param]()
+    yield bench
+    bench.clock.close()
+
+
+@pytest.fixture(params=[param for param in PARAMS if param.values != ("system",)])
+def steered(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench = BENCHES[request.param]()
+    yield bench
+    bench.clock.close()
+    if request.param == "rig-system":  # the next test finds the guest's clock as it was, to some us
+        real = SystemClock(LeapTable.built_in(), read_only=False)
+        real.set_frequency(0.0)
+        reference = hil.snapshot()
+        real.step((reference.reference - reference.realtime) * NS)
 
 
 def test_it_says_what_it_is(bench: Bench) -> None:
@@ -155,6 +194,14 @@ def test_a_step_keeps_the_frequency(steered: Bench) -> None:
     took = steered.clock.set_frequency(777.0)
     steered.clock.step(10**9 * NS)
     assert steered.clock.frequency_ppb() == took
+
+
+def test_a_foreign_frequency_is_told_from_ones_own(steered: Bench) -> None:
+    assert steered.clock.foreign_frequency() is None, "nothing set yet"
+    steered.clock.set_frequency(-321.0)
+    assert steered.clock.foreign_frequency() is None
+    steered.clock.step(NS)
+    assert steered.clock.foreign_frequency() is None
 
 
 def test_a_closed_clock_says_so(bench: Bench) -> None:

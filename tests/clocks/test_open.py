@@ -17,6 +17,8 @@ def test_inventory(tmp_path: Path) -> None:
     )
     make(tmp_path, 2, "KVM virtual PTP", max_adjustment=0)
     make(tmp_path, 3, "mlx5_ptp", max_adjustment=50_000_000, n_vclocks=2)
+    for index in (11, 7):
+        (tmp_path / f"class/ptp/ptp3/ptp{index}").mkdir()
     make(tmp_path, 4, "broken", max_adjustment=0)
     (tmp_path / "class/ptp/ptp4/max_adjustment").write_text("?")
     (tmp_path / "class/ptp/ptp5").mkdir()
@@ -27,6 +29,7 @@ def test_inventory(tmp_path: Path) -> None:
     assert (igb.external_timestamps, igb.pins, igb.pps, igb.warning) == (2, 4, True, "")
     assert "UTC" in kvm.warning
     assert "virtual clocks" in mlx.warning
+    assert (mlx.virtual_clocks, mlx.physical) == ((7, 11), None)
 
 
 def test_no_clocks(tmp_path: Path) -> None:

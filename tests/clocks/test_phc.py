@@ -94,11 +94,12 @@ def test_the_best_method_is_chosen_at_open(cross: bool, refused: tuple[int, ...]
     assert all(phc.method_notes.values())
 
 
-def test_the_shortest_sample_wins() -> None:
+def test_the_shortest_sample_gives_the_bound() -> None:
     kernel = FakeKernel(cross=False)
     phc = LinuxPhc(kernel=kernel)
     reading = phc.cross_reading(5)
-    assert reading.bound_ns == 100.0  # samples take 2 x (100 + 37 k) ns
+    assert reading.samples == 5
+    assert 100.0 <= reading.bound_ns <= 102.0  # samples take 2 x (100 + 37 k) ns
     assert struct.unpack_from("<I", kernel.octets[-1])[0] == 5
 
 
@@ -122,7 +123,7 @@ def test_a_system_clock_stepped_back_during_a_sample_is_not_used(kernel: FakeKer
     with pytest.raises(ClockError, match="sandwich"):
         before()
     kernel.read_ns = 400
-    assert phc.cross_reading().bound_ns == 400.0
+    assert phc.cross_reading().bound_ns == 401.0  # and a ns of grain
 
 
 @pytest.mark.parametrize("busy", [1, 2, 3])
@@ -204,5 +205,33 @@ def test_closing_closes_the_device(phc: LinuxPhc, kernel: FakeKernel) -> None:
     assert phc.fileno() == 7
     phc.close()
     assert not kernel.is_open
-    with pytest.raises(ClockError, match="closed"):
-        phc.step(NS)
+    for operation in (lambda: phc.step(NS), phc.fileno, phc.read_external_timestamps):
+        with pytest.raises(ClockError, match="closed"):
+            operation()
+
+
+def test_a_clock_is_opened_again(phc: LinuxPhc, kernel: FakeKernel) -> None:
+    """After it was gone, perhaps under another number: nothing is known of it."""
+    phc.set_frequency(55.0)
+    kernel.errors = {PRECISE: errno.EOPNOTSUPP}
+    assert phc.cross_reading().method == "extended"
+    kernel.errors = {"open": errno.ENOENT}
+    with pytest.raises(ClockError) as caught:
+        phc.reopen()
+    assert not caught.value.gone, "not there yet is not the same as gone while open"
+    kernel.errors, kernel.phc_freq = {}, 0
+    phc.reopen("/dev/ptp5")
+    assert (phc.name, phc.path, phc.cross_reading().method) == ("/dev/ptp5", "/dev/ptp5", "precise")
+    assert phc.foreign_frequency() is None
+    named = LinuxPhc("/dev/ptp0", name="nic", kernel=FakeKernel())
+    named.reopen("/dev/ptp1")
+    assert named.name == "nic"
+
+
+def test_a_foreign_frequency(phc: LinuxPhc, kernel: FakeKernel) -> None:
+    kernel.phc_freq = 65_536
+    assert phc.foreign_frequency() is None, "nothing set here yet"
+    phc.set_frequency(-5.0)
+    assert phc.foreign_frequency() is None
+    kernel.phc_freq = 65_536
+    assert phc.foreign_frequency() == 1000.0

@@ -204,7 +204,7 @@ def test_stamp_noise_is_normal_and_belongs_to_the_stamp() -> None:
 
 def test_read_noise_stays_inside_the_stated_bound() -> None:
     clock = SimulatedClock(ManualBase(0), read_noise_ns=30.0, seed=1)
-    readings = [clock.cross_reading() for _ in range(2000)]
+    readings = [clock.cross_reading(1) for _ in range(2000)]
     errors = [(r.clock_sns - 37 * S * NS) / NS for r in readings]
     assert all(r.bound_ns == 30.0 and abs(e) <= 30.0 for r, e in zip(readings, errors, strict=True))
     assert max(errors) > 29

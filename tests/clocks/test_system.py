@@ -127,8 +127,10 @@ def test_another_daemon_is_noticed(clock: SystemClock, kernel: FakeKernel) -> No
     kernel.timex["freq"] += 65_536
     assert "chronyd" in clock.foreign_change()
     assert "+2000.000 ppb" in clock.status().foreign
+    assert clock.foreign_frequency() == 2000.0
     clock.set_frequency(1000.0)
     assert (clock.foreign_change(), clock.foreign_changes) == ("", 1)
+    assert clock.foreign_frequency() is None
     kernel.timex["status"] |= 1
     assert clock.status().pll
 

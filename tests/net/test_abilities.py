@@ -79,7 +79,9 @@ def test_a_nic_that_is_set_otherwise_is_set(present: HardwareConfig) -> None:
 @pytest.mark.parametrize("widened", [1, 2])
 def test_a_widened_filter_is_fine(widened: int) -> None:
     nic = Driver(FULL, HardwareConfig(0, 0), widen=widened)
-    assert abilities.prepare("eth9", "l2", "hardware", ioctl=nic).stamping == "hardware"
+    choice = abilities.prepare("eth9", "l2", "hardware", ioctl=nic)
+    assert (choice.stamping, choice.rx_filter) == ("hardware", widened)
+    assert f"what it is set to, {abilities.FILTER_NAMES[widened]}, covers that" in choice.reason
 
 
 def test_a_driver_that_sets_less_than_it_was_asked() -> None:

@@ -1,15 +1,12 @@
-"""Hardware stamps, where a PHC is: a Linux guest whose module hilptp makes ports hil0 <-> hil1 with clocks and knobs.
-
-Skipped everywhere else. The guest's clocks are virtual: a second there may be much longer here.
-"""
+"""Hardware stamps, in the guest of the hardware rig: ports hil0 <-> hil1 with clocks and knobs."""
 
 from __future__ import annotations
 
+import errno
 import select
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,20 +14,19 @@ import pytest
 from ptpstack.net import abilities
 from ptpstack.net.interfaces import report
 from ptpstack.net.open import open_channel
+from tests.hil import rig as hil
 from tests.net.beds import FOLLOW_UP, SYNC, now, stamps, take
 from tests.netns import Namespace, namespaces
 
-KNOBS = Path("/sys/kernel/debug/hilptp/port0")
+KNOBS = hil.FOLDER / "port0"
 
-pytestmark = [
-    pytest.mark.hardware,
-    pytest.mark.skipif(not KNOBS.exists(), reason="no hardware stamps here (needs a guest with the hilptp module)"),
-]
+pytestmark = hil.marks
 
 
 @pytest.fixture(scope="module")
 def far() -> Iterator[Namespace]:
     """hil0 stays here; hil1 goes into a namespace, else the two addresses would be one host's."""
+    hil.load()
     with namespaces("far") as ns:
         far = ns["far"]
         subprocess.run(["ip", "link", "set", "hil1", "netns", far.path], check=True)
@@ -65,6 +61,16 @@ def test_hardware_is_chosen_and_switched_on(channels: tuple[Any, Any]) -> None:
     assert (setting.tx_type, setting.rx_filter) == (abilities.TX_ON, abilities.FILTER_PTP_V2_EVENT)
 
 
+def test_what_the_driver_granted_is_said(far: Namespace) -> None:
+    """Set by somebody else to stamp everything: that is kept, and told."""
+    subprocess.run(["hwstamp_ctl", "-i", "hil0", "-t", "1", "-r", "1"], check=True, capture_output=True)
+    assert abilities.current("hil0") == abilities.HardwareConfig(abilities.TX_ON, abilities.FILTER_ALL)
+    channel = open_channel("hil0", "l2")
+    assert "what it is set to, all, covers that" in channel.stamping_reason
+    channel.close()
+    subprocess.run(["hwstamp_ctl", "-i", "hil0", "-t", "0", "-r", "0"], check=True, capture_output=True)
+
+
 def test_stamps_of_both_ends(channels: tuple[Any, Any]) -> None:
     a, b = channels
     a.send_event(SYNC, None, 5, now())
@@ -90,6 +96,19 @@ def test_a_lost_stamp_shifts_no_other(channels: tuple[Any, Any]) -> None:
     answers = {s.token: s for s in stamps(a, 3)}
     assert (answers[20].stamp_ns, answers[20].missing) == (None, "timeout")
     assert answers[21].stamp_ns < answers[22].stamp_ns
+
+
+def test_stamps_in_the_wrong_order_go_to_their_own_frames(channels: tuple[Any, Any]) -> None:
+    """As from a NIC with several queues."""
+    a, _ = channels
+    KNOBS.joinpath("swap_txts").write_text("2")
+    for token in (60, 61, 62, 63):
+        a.send_event(SYNC, None, token, now())
+        time.sleep(0.002)
+    answers = {s.token: s.stamp_ns for s in stamps(a, 4)}
+    assert sorted(answers.values()) == [answers[token] for token in (60, 61, 62, 63)]
+    assert all(answers[t + 1] - answers[t] > 1_500_000 for t in (60, 61, 62))
+    assert a.counters()["tx_stamp_missing"] == 0
 
 
 def test_a_late_stamp_is_missing_and_the_next_is_right(channels: tuple[Any, Any]) -> None:
@@ -124,3 +143,21 @@ def test_a_delayed_stamp_wakes_the_poller(channels: tuple[Any, Any]) -> None:
         assert poll.poll(0) == []
     finally:
         KNOBS.joinpath("txts_delay_us").write_text("0")
+
+
+def test_a_driver_without_the_filter_refuses_and_the_sentence_says_so(far: Namespace) -> None:
+    """The last test here: it loads the ports anew."""
+    far.ip("link set hil1 netns 1")
+    hil.load(only_event=1)
+    able = abilities.query("hil0")
+    assert "all" not in able.filter_names()
+    assert abilities.choose(able, "l2").rx_filter == abilities.FILTER_PTP_V2_EVENT
+    everything = abilities.Choice("hardware", "", 0, abilities.FILTER_ALL)
+    with pytest.raises(OSError, match="range") as caught:
+        abilities.apply("hil0", "l2", everything)
+    assert caught.value.errno == errno.ERANGE
+    hil.knob("phc0/present", 0)
+    gone = abilities.query("hil0")
+    assert not gone.hardware
+    assert "no PTP hardware clock" in abilities.choose(gone, "l2").reason
+    subprocess.run(["ip", "link", "set", "hil1", "netns", far.path], check=True)

@@ -1,0 +1,3 @@
+from tests.hil.rig import rig
+
+__all__ = ["rig"]
