@@ -37,6 +37,8 @@ def sentence(event: Event) -> tuple[int, str]:
         return 6, f"{_clock(data)}{because}"
     if kind == "reference":
         return 6, f"reference of {data['clock']}: {data['state']}{because}"
+    if kind == "verdict":
+        return 5, f"{data['edge']}{_because(data['decision'])}"
     if kind == "clock-step":
         return 4, f"{_clock(data)} stepped by {data['step_ns']:+.0f} ns: {data['reason']}"
     if kind == "link":

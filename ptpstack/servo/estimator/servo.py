@@ -524,14 +524,13 @@ class EstimatorServo:
     def master_uncertain(self, uncertain: bool) -> None:
         changed = uncertain is not self._uncertain_master
         self._uncertain_master = uncertain
-        if changed and self._may_step and (self._running or self._fit or self._startup.packets):
-            # what it said before it knew better, or doubted, is of another time
-            self._knowledge = Knowledge()
-            self._base_sns = None
-            self._restart()
-            self.reason = "the master has settled" if not uncertain else "the master is settling"
-            if self._state is not ServoState.UNLOCKED:
-                self._state = ServoState.TRACKING
+        if not changed or not self._may_step:
+            return
+        # what it said before it knew better, or doubted, may be of another time
+        if self._running:
+            self._probation = _PROBATION
+        else:
+            self._forget_start()
 
     def set_sync_interval(self, log_interval: int) -> None:
         self._interval_s = 2.0**log_interval
