@@ -59,6 +59,9 @@ class Hands(Protocol):
 
     def declare(self, declaration: DeclareClock) -> None: ...
 
+    def clock_failed(self, clock: str, error: ClockError) -> None:
+        """An operation on a clock has failed; the engine is told next."""
+
     def event(self, event: Event, now: int) -> None: ...
 
 
@@ -92,6 +95,9 @@ class ClockHands:
     def declare(self, declaration: DeclareClock) -> None:
         """Only a kernel wants to know."""
 
+    def clock_failed(self, clock: str, error: ClockError) -> None:
+        """Nothing to do about it."""
+
 
 def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: int) -> None:
     """Do what the engine asks, in order, and tell it what really happened, until nothing is left."""
@@ -106,6 +112,7 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
             try:
                 pending += _on_a_clock(engine, effect, hands, now)
             except ClockError as error:
+                hands.clock_failed(effect.clock, error)
                 if isinstance(effect, (SetFrequency, StepClock)):
                     pending += engine.command_failed(effect.clock, str(error), now, isinstance(effect, StepClock))
                 else:

@@ -42,6 +42,8 @@ class Outsiders:
     last: str = ""
     last_ns: int = 0
     decision: Decision | None = None
+    #: the code of the last decision that was told, and when
+    told: tuple[str, int] | None = None
     #: when the latest ones were found
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE))
     #: the clock and the driver's time when it was last looked at
@@ -121,7 +123,10 @@ class Watch:
                 ("the other program: one edge steers a clock",),
                 "stopping the other program (chronyd, ntpd, systemd-timesyncd, phc2sys, ptp4l)",
             )
-        self._emit(Event("foreign-change", "", 0, {"clock": name, "decision": found.decision.as_dict()}))
+        if found.told is None or found.told[0] != found.decision.code or now - found.told[1] >= MEMORY_NS:
+            # two programs at one clock change it every second: told once a minute, counted each time
+            found.told = (found.decision.code, now)
+            self._emit(Event("foreign-change", "", 0, {"clock": name, "decision": found.decision.as_dict()}))
 
     def _leave(self, clock: SteeredClock, now: int, why: str) -> None:
         if clock.left_alone_until_ns is None:

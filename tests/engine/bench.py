@@ -108,6 +108,9 @@ class Table:
             return None
         return self.clock_sns(clock), self.epoch_ns + self.now << 16, 10.0
 
+    def clock_failed(self, clock: str, error: ClockError) -> None:
+        pass
+
     def event(self, event: Event, now: int) -> None:
         pass
 
