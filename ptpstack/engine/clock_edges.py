@@ -121,7 +121,7 @@ class ClockEdges:
                 self._emit(Event("leader", name, 0, {"clock": leader, "decision": decision.as_dict()}))
 
     def _why_closed(self, edge: Edge) -> str:
-        """Why nothing may come by this edge now, or "". Says also whether it is a last resort."""
+        """Why nothing may come by this edge now, or "". Finds out whether it is a last resort."""
         assert edge.source is not None
         not_good = self._steering.why_not_good(edge.source)
         edge.fallback = bool(not_good)
@@ -130,7 +130,10 @@ class ClockEdges:
         led = [name for name in self._users[edge.name] if self.leaders[name] == edge.source]
         if not led:
             return f"{self.leaders[self._users[edge.name][0]]} leads, not {edge.source}"
-        if not_good and all(self._instances[name].following_port is not None for name in led):
+        edge.fallback = bool(not_good) or not (
+            edge.source in self._references or any(self._instances[name].following_port is not None for name in led)
+        )
+        if not_good and not any(self._instances[name].is_grandmaster for name in led):
             return not_good
         return ""
 

@@ -35,7 +35,7 @@ class Edge:
     source: str | None = None
     #: made to tie the clocks of an instance's ports together, not named by the configuration
     automatic: bool = False
-    #: steers only when no other can: its source is as good as nothing
+    #: steers only when no other can: its source is as good as nothing, or holds over
     fallback: bool = False
     usable: bool = False
     #: why nothing comes this way at present, or ""
@@ -50,8 +50,6 @@ class Edge:
     followed_ns: int = 0
     #: bound of the source when it was lost, ns
     upstream_ns: float | None = None
-    #: readings that failed in a row
-    failures: int = 0
 
     @property
     def kind(self) -> str:
@@ -84,6 +82,8 @@ class SteeredClock:
     left_alone_until_ns: int | None = None
     #: somebody who is believed says that it is right: a declared reference that is locked or in holdover
     vouched: bool = False
+    #: it was stepped: not to be relied on before the edge that steers it has measured so often
+    doubted_until: int = 0
 
     def arbitrate(self, loops: Callable[[Edge], bool] = lambda edge: False) -> bool:
         """Choose the edge that steers; True when it is another one than before.
@@ -112,7 +112,8 @@ class SteeredClock:
         if settled is not None:
             # not the last correction, which was made to be undone by the next
             self.frequency_ppb = settled
-        chosen.servo.take_over(self.frequency_ppb, in_service=self.served, settled=settled is not None)
+        # a clock that is not in service still needs a start: its first step is made there
+        chosen.servo.take_over(self.frequency_ppb, in_service=self.served, settled=settled is not None and self.served)
         self.decision = Decision(
             "steers",
             f"{chosen.name} steers {self.name}: the first usable one in order of reference, instances, clocks",

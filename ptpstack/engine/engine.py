@@ -77,6 +77,8 @@ class Engine:
         self.vouching = Vouching(plan, self.instances, self.references, self.steering, self._take, self.emit)
         #: per channel: frames that belong to no instance
         self.unrouted: dict[str, Counter[str]] = {}
+        #: (clock, source) -> readings that failed in a row
+        self._failures: Counter[tuple[str, str]] = Counter()
         self._housekeeping_due: int | None = None
         self._out: list[EngineEffect] = []
         self._token_owners: list[Instance] = []
@@ -240,13 +242,16 @@ class Engine:
         """A clock, its reference or (``source``) another clock could not be read this time; when that goes on, the edge
         falls silent.
         """
-        edge = self.edges.get(edge_name(source, clock)) if source else self.reference_edges.get(clock)
-        if edge is not None:
-            edge.failures += 1
-        if edge is None or edge.failures == 1:
+        self._failures[clock, source] += 1
+        if self._failures[clock, source] == 1:
             # the first of a row: the others are counted
             self._event("reading-failed", "", 0, {"clock": clock, "source": source, "reason": why})
         return self._drain()
+
+    def _was_read(self, clock: str, source: str = "") -> None:
+        failures = self._failures.pop((clock, source), 0)
+        if failures:
+            self._event("reading-resumed", "", 0, {"clock": clock, "source": source, "failures": failures})
 
     def reading(
         self, clock: str, clock_sns: int, reference_sns: int, bound_ns: float, now: int, source: str = ""
@@ -256,12 +261,8 @@ class Engine:
             edge = self.edges[edge_name(source, clock)]
             self.clock_edges.reading(edge, clock_sns, reference_sns, bound_ns, now)
         else:
-            edge = self.reference_edges[clock]
             self.on_references.reading(clock, clock_sns, reference_sns, bound_ns, now)
-        if edge.failures:
-            data = {"clock": clock, "source": source, "failures": edge.failures}
-            edge.failures = 0
-            self._event("reading-resumed", "", 0, data)
+        self._was_read(clock, source)
         return self._drain()
 
     def pulse(self, clock: str, channel: int, clock_sns: int, now: int) -> list[EngineEffect]:
@@ -293,6 +294,8 @@ class Engine:
         self.steering.saw_time(clock, clock_sns, now)
         if clock in self.references:
             self.vouching.refresh(now)
+        if clock not in self.reference_edges:
+            self._was_read(clock)
         return self._drain()
 
     def resume(self, kept: Mapping[str, Any], now: int) -> list[EngineEffect]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ptpstack.engine.discipline import Edge, SteeredClock
+from ptpstack.engine.discipline import PROOF_SAMPLES, Edge, SteeredClock
 from ptpstack.engine.effects import EngineEffect, Event, SetFrequency, StepClock
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.timebase.estimate import Estimate
@@ -65,7 +65,9 @@ class Steering:
         if clock.steering is None:
             return f"nothing steers {name}, and nobody says that it is right"
         state = clock.steering.servo.state
-        return "" if state in TRUSTED else f"{clock.steering.name}, which steers {name}, is {state.value}"
+        if state not in TRUSTED:
+            return f"{clock.steering.name}, which steers {name}, is {state.value}"
+        return f"{name} was stepped a moment ago" if clock.steering.measurements < clock.doubted_until else ""
 
     def takes_time_from(self, name: str, other: str) -> bool:
         """Whether a clock's time comes, by the edges that steer now, from another (or is that clock)."""
@@ -185,7 +187,10 @@ class Steering:
         last = self._times.pop(name, None)
         if last is not None and step_sns is not None:
             self._times[name] = (last[0] + step_sns, last[1])
-        for edge in self.clocks[name].edges:
+        clock = self.clocks[name]
+        if clock.steering is not None:
+            clock.doubted_until = clock.steering.measurements + PROOF_SAMPLES
+        for edge in clock.edges:
             edge.servo.clock_stepped()
         for edge in self.edges():
             if edge.source == name:
