@@ -123,8 +123,10 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
 def _on_a_clock(engine: Engine, effect: EngineEffect, hands: Hands, now: int) -> list[EngineEffect]:
     """Carry out what concerns a clock, and tell the engine. ClockError when the clock refuses."""
     if isinstance(effect, SetFrequency):
+        # two programs at one clock would overwrite each other unseen
+        found = hands.clock_frequency(effect.clock) if engine.watch.watches(effect.clock) else None
         taken = hands.set_frequency(effect.clock, effect.ppb)
-        return engine.commanded(effect.clock, hands.clock_sns(effect.clock), taken, 0, now)
+        return engine.commanded(effect.clock, hands.clock_sns(effect.clock), taken, 0, now, found)
     if isinstance(effect, StepClock):
         clock = effect.clock
         hands.step(clock, effect.delta_sns)

@@ -227,9 +227,20 @@ class Engine:
         return due
 
     def commanded(
-        self, clock: str, clock_sns: int, frequency_ppb: float, step_sns: int, now: int
+        self,
+        clock: str,
+        clock_sns: int,
+        frequency_ppb: float,
+        step_sns: int,
+        now: int,
+        found_ppb: float | None = None,
     ) -> list[EngineEffect]:
-        """A SetFrequency or StepClock was carried out: what the clock really took, at its time ``clock_sns``."""
+        """A SetFrequency or StepClock was carried out: what the clock really took, at its time ``clock_sns``.
+
+        ``found_ppb``: what it ran with just before.
+        """
+        if found_ppb is not None:
+            self.watch.before_command(clock, found_ppb, now)
         self.steering.commanded(clock, clock_sns, frequency_ppb, step_sns, now)
         return self._drain()
 

@@ -65,6 +65,20 @@ class Watch:
         if found.seen is not None:
             found.seen = (found.seen[0] + step_sns, found.seen[1])
 
+    def watches(self, name: str) -> bool:
+        return self._plans[name].watched
+
+    def before_command(self, name: str, found_ppb: float, now: int) -> None:
+        """What a clock ran with when the next frequency was about to be set."""
+        clock = self._steering.clocks[name]
+        if clock.steering is not None and abs(found_ppb - clock.confirmed_ppb) > SAME_PPB:
+            self.of[name].changes += 1
+            self._found(name, self._changed(name, found_ppb), now)
+
+    def _changed(self, name: str, found_ppb: float) -> str:
+        ours = self._steering.clocks[name].confirmed_ppb
+        return f"somebody else set {name} to {found_ppb:+.3f} ppb, {ours:+.3f} ppb was set here"
+
     def look(self, name: str, clock_sns: int, at_ns: int, frequency_ppb: float, remark: str, now: int) -> None:
         """The clock as it is found; ``remark`` is what its backend has to say, or ""."""
         if not self._plans[name].watched:
@@ -87,9 +101,7 @@ class Watch:
                     clock.steering.servo.step_refused()
         if abs(frequency_ppb - clock.confirmed_ppb) > SAME_PPB:
             found.changes += 1
-            sentence = (
-                f"somebody else set {name} to {frequency_ppb:+.3f} ppb, {clock.confirmed_ppb:+.3f} ppb was set here"
-            )
+            sentence = self._changed(name, frequency_ppb)
             wanted = clock.frequency_ppb
             clock.frequency_ppb = clock.confirmed_ppb = frequency_ppb
             self._found(name, f"{sentence} {remark}".rstrip(), now)

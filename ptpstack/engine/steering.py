@@ -205,7 +205,7 @@ class Steering:
         clock.frequency_ppb = clock.confirmed_ppb = frequency_ppb
         clock.refusals = 0
         # what follows a clock that nobody vouches for is not in service: the first good time may still step it
-        clock.served = clock.served or clock.steering is None or not clock.steering.fallback
+        clock.served = clock.served or (clock.steering is not None and not clock.steering.fallback)
         self.saw_time(name, clock_sns, now)
         for edge in clock.edges:
             edge.servo.commanded(clock_sns, frequency_ppb, step_sns, now)

@@ -9,6 +9,7 @@ from ptpstack.engine.driver import ClockLook, carry_out
 from ptpstack.engine.effects import DeclareClock, EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import ClockPlan, EnginePlan, InstancePlan, ReferencePlan
+from ptpstack.engine.trace import METHODS
 from ptpstack.protocol.effects import Send
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.wire.codec import decode
@@ -206,6 +207,8 @@ class _Noting:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._table.engine, name)
+        if name not in METHODS:
+            return method
 
         def noted(*arguments: Any) -> list[EngineEffect]:
             effects: list[EngineEffect] = method(*arguments)
