@@ -1,0 +1,403 @@
+"""The clock graph on hardware clocks whose truth is known: real nodes, as users run them."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hil import rig as hil
+from tests.netns import Namespace, namespaces
+from tests.node.nodes import RunningNode, wait_for
+
+pytestmark = hil.marks
+
+S = 10**9
+
+
+class Here:
+    """This process's own namespace, for ``RunningNode``."""
+
+    def popen(self, *command: str, **arguments: Any) -> subprocess.Popen[Any]:
+        return subprocess.Popen(command, **arguments)
+
+
+@contextmanager
+def node(folder: Path, name: str, text: str, where: Namespace | None = None) -> Iterator[RunningNode]:
+    site = folder / f"{name}.toml"
+    site.write_text(text)
+    running = RunningNode(where or Here(), folder, name, "run", str(site)).ready()  # type: ignore[arg-type]
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.stop()
+
+
+def clock_of(running: RunningNode, name: str) -> dict[str, Any]:
+    return next(clock for clock in running.status()["clocks"] if clock["name"] == name)
+
+
+def sample(seconds: float, error: Callable[[hil.Truth], float], every_s: float = 0.25) -> list[float]:
+    errors = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        errors.append(error(hil.snapshot()))
+        time.sleep(every_s)
+    return errors
+
+
+def tai_error(truth: hil.Truth) -> int:
+    """/dev/ptp0 against perfect TAI, ns: the reference of the rig begins as the guest's UTC."""
+    return truth.error(0) - 37 * S
+
+
+def rms(values: list[float]) -> float:
+    return (sum(v * v for v in values) / len(values)) ** 0.5
+
+
+def up(*interfaces: str) -> None:
+    for name in interfaces:
+        subprocess.run(["ip", "link", "set", name, "up"], check=True)
+
+
+NIC = """
+[[clock]]
+name = "nic"
+type = "phc"
+device = "/dev/ptp0"
+"""
+
+PORT = """
+[[instance]]
+role = "grandmaster"
+profile = "unrestricted"
+clock = "nic"
+[[instance.port]]
+interface = "hil0"
+transport = "l2"
+"""
+
+DECLARED = """
+[instance.reference]
+type = "declared"
+state = "locked"
+time_source = "gnss"
+accuracy = "100 ns"
+"""
+
+
+# ------------------------------------------------------------------------------------------------------------ pulses
+
+
+def test_a_grandmaster_on_a_pulse_per_second(rig: Callable[..., None], tmp_path: Path) -> None:
+    """GNSS 1PPS on a pin, 55 ns of cable; the receiver's pulses scatter by 5 ns."""
+    up("hil0")
+    for path, value in {"osc_ppt": 23_000_000, "wander_ppt": 100, "pps_noise_ns": 5, "pps_offset_ns": 55}.items():
+        hil.knob(f"phc0/{path}", value)
+    text = (
+        NIC
+        + PORT
+        + (
+            '[instance.reference]\ntype = "pps"\npin = 1\nedge = "rising"\ndelay_ns = 55\ntod = "system"\n'
+            'tod_error_s = 0.3\ntime_source = "gnss"\naccuracy = "100 ns"\n'
+        )
+    )
+    with node(tmp_path, "gm", text) as gm:
+        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 40, gm.words)
+        time.sleep(25)
+        errors = sample(30, tai_error)
+        print(f"1PPS: true error rms {rms(errors):.1f} ns, max {max(map(abs, errors)):.0f} ns")
+        assert max(map(abs, errors)) <= 20
+        status = gm.status()
+        quality = status["instances"][0]["quality"]
+        assert (quality["clock_class"], quality["clock_accuracy"]) == (6, 0x21)
+        bound = clock_of(gm, "nic")["bound_ns"]
+        assert all(abs(e) <= bound for e in errors), (bound, errors)
+        # the antenna is off
+        hil.knob("phc0/pps_mask", 0)
+        wait_for(lambda: gm.status()["references"][0]["state"] == "holdover", 20, gm.words)
+        time.sleep(20)
+        clock = clock_of(gm, "nic")
+        assert gm.status()["instances"][0]["quality"]["clock_class"] == 7
+        assert clock["bound_ns"] > bound
+        assert abs(tai_error(hil.snapshot())) <= clock["bound_ns"]
+        assert clock["forecast"]["for_s"] is not None
+        hil.knob("phc0/pps_mask", 3)
+        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 20, gm.words)
+        assert gm.status()["clocks"][0]["steps"] <= 1
+
+
+def test_a_driver_that_reports_both_edges(rig: Callable[..., None], tmp_path: Path) -> None:
+    up("hil0")
+    hil.knob("phc0/loose_edges", 1)
+    hil.knob("phc0/osc_ppt", -8_000_000)
+    text = NIC + PORT + '[instance.reference]\ntype = "pps"\npin = 0\ntod_error_s = 0.3\naccuracy = "100 ns"\n'
+    with node(tmp_path, "gm", text) as gm:
+        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 60, gm.words)
+        time.sleep(15)
+        assert abs(tai_error(hil.snapshot())) <= 20
+        assert gm.status()["references"][0]["pulses"]["counters"]["pulses-double"] >= 10
+
+
+# ------------------------------------------------------------------------------------------------ three port clocks
+
+BOUNDARY = """
+[[instance]]
+role = "boundary"
+profile = "unrestricted"
+[[instance.port]]
+interface = "hil1"
+transport = "l2"
+log_announce_interval = 0
+[[instance.port]]
+interface = "hil2"
+transport = "l2"
+log_announce_interval = 0
+[[instance.port]]
+interface = "hil4"
+transport = "l2"
+log_announce_interval = 0
+"""
+
+
+def grandmaster(interface: str, phc: int, priority1: int) -> str:
+    return f"""
+[node]
+name = "gm{phc}"
+[[clock]]
+name = "nic"
+type = "phc"
+device = "/dev/ptp{phc}"
+steer = false
+[[instance]]
+role = "grandmaster"
+profile = "unrestricted"
+priority1 = {priority1}
+[[instance.port]]
+interface = "{interface}"
+transport = "l2"
+log_announce_interval = 0
+{DECLARED}"""
+
+
+def test_a_boundary_clock_over_three_hardware_clocks(rig: Callable[..., None], tmp_path: Path) -> None:
+    """Its ports are on /dev/ptp1, 2 and 4. The better grandmaster goes away: the other port follows, nobody steps."""
+    rig(ports=6)
+    for phc, ppt in {1: -20_000_000, 2: 31_000_000, 4: 5_000_000}.items():
+        hil.knob(f"phc{phc}/osc_ppt", ppt)
+    # two grandmasters on perfect clocks, 400 ns apart
+    subprocess.run(["phc_ctl", "/dev/ptp3", "adj", "0.0000004"], check=True, stdout=subprocess.DEVNULL)
+    with namespaces("one", "two") as far:
+        for interface, name in (("hil0", "one"), ("hil3", "two")):
+            subprocess.run(["ip", "link", "set", interface, "netns", far[name].path], check=True)
+            far[name].ip(f"link set {interface} up")
+        up("hil1", "hil2", "hil4")
+        with (
+            node(tmp_path, "gm1", grandmaster("hil0", 0, 10), far["one"]) as first,
+            node(tmp_path, "gm2", grandmaster("hil3", 3, 20), far["two"]),
+            node(tmp_path, "bc", BOUNDARY) as bc,
+        ):
+            wait_for(lambda: bc.port_state(0, 0) == "SLAVE", 40, bc.words)
+            names = [clock["name"] for clock in bc.status()["clocks"]]
+            assert names == ["clock", "ptp2", "ptp4"]
+            time.sleep(20)
+            found: dict[int, list[float]] = {
+                phc: sample(6, lambda truth, phc=phc: truth.error(phc) - truth.error(0))
+                for phc in (1, 2, 4)  # type: ignore[misc]
+            }
+            for phc, errors in found.items():
+                print(f"BC, /dev/ptp{phc}: rms {rms(errors):.1f} ns, max {max(map(abs, errors)):.0f} ns")
+                assert max(map(abs, errors)) <= 30
+            steered = {clock["name"]: clock["steered_by"] for clock in bc.status()["clocks"]}
+            assert steered == {"clock": "domain0 at clock", "ptp2": "clock -> ptp2", "ptp4": "clock -> ptp4"}
+            steps = [clock["steps"] for clock in bc.status()["clocks"]]
+            first.stop()
+            wait_for(lambda: bc.port_state(0, 1) == "SLAVE", 30, bc.words)
+            turned = sample(25, lambda truth: max(abs(truth.error(phc) - truth.error(0)) for phc in (1, 2, 4)))
+            # the second one's time is 400 ns away: everybody slews there, and nobody leaves the way
+            assert max(turned) <= 1_000
+            truth = hil.snapshot()
+            assert all(abs(truth.error(phc) - truth.error(3)) <= 60 for phc in (1, 2, 4))
+            steered = {clock["name"]: clock["steered_by"] for clock in bc.status()["clocks"]}
+            assert steered == {"clock": "ptp2 -> clock", "ptp2": "domain0 at ptp2", "ptp4": "ptp2 -> ptp4"}
+            assert [clock["steps"] for clock in bc.status()["clocks"]] == steps
+        for interface, name in (("hil0", "one"), ("hil3", "two")):
+            far[name].ip(f"link set {interface} netns 1")
+
+
+# ------------------------------------------------------------------------------------------------------ system clock
+
+SYSTEM = """
+[[clock]]
+name = "system"
+type = "system"
+steer = true
+"""
+TO_SYSTEM = '[[edge]]\nfrom = "nic"\nto = "system"\n'
+
+
+def utc_error(truth: hil.Truth) -> float:
+    """The system clock against the PHC it follows, ns; whole seconds (TAI - UTC) left out."""
+    difference = truth.realtime - truth.reading[0]
+    return difference - round(difference / S) * S
+
+
+def slow_bus() -> None:
+    """A PHC that is read over a bus: 500 ns there, up to 1 us more at random, registers that count 8 ns."""
+    for path, value in {"read_delay_ns": 500, "read_jitter_ns": 1000, "read_noise_ns": 10}.items():
+        hil.knob(f"phc0/{path}", value)
+
+
+def test_system_clock_follows_no_worse_than_by_phc2sys(rig: Callable[..., None], tmp_path: Path) -> None:
+    rig(no_extended=1)
+    up("hil0")
+    slow_bus()
+    phc2sys = subprocess.Popen(["phc2sys", "-s", "/dev/ptp0", "-O", "-37", "-N", "5", "-R", "1", "-q"])
+    try:
+        time.sleep(40)
+        theirs = sample(40, utc_error)
+    finally:
+        phc2sys.terminate()
+        phc2sys.wait(5)
+    with node(tmp_path, "gm", NIC + "steer = false\n" + SYSTEM + PORT + DECLARED + TO_SYSTEM) as gm:
+        wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 30, gm.words)
+        time.sleep(25)
+        ours = sample(40, utc_error)
+        bound = clock_of(gm, "system")["bound_ns"]
+        kernel = subprocess.run(["cat", "/proc/self/stat"], check=True, capture_output=True)
+        assert kernel.returncode == 0
+    print(
+        f"system clock: ours rms {rms(ours):.0f} ns max {max(map(abs, ours)):.0f}, mean {statistics.mean(ours):+.0f}; "
+        f"phc2sys rms {rms(theirs):.0f} ns max {max(map(abs, theirs)):.0f}, mean {statistics.mean(theirs):+.0f}; "
+        f"bound {bound:.0f} ns"
+    )
+    assert rms(ours) <= rms(theirs) + 1
+    assert max(map(abs, ours)) <= bound
+
+
+def test_a_hardware_clock_follows_the_system_clock(rig: Callable[..., None], tmp_path: Path) -> None:
+    """The way back: nobody says that the guest's clock is right, so the edge is told to take it as it is."""
+    up("hil0")
+    hil.knob("phc0/osc_ppt", 40_000_000)
+    text = NIC + '[[clock]]\nname = "system"\ntype = "system"\n' + PORT
+    text += '[[edge]]\nfrom = "system"\nto = "nic"\nalways = true\n'
+    with node(tmp_path, "gm", text) as gm:
+        wait_for(lambda: clock_of(gm, "nic")["edges"][-1]["state"] == "locked", 30, gm.words)
+        time.sleep(10)
+        errors = sample(10, lambda truth: truth.reading[0] - truth.realtime - 37 * S)
+        print(f"system to PHC: rms {rms(errors):.1f} ns")
+        assert max(map(abs, errors)) <= 100
+
+
+def leap_list(folder: Path, at_utc_s: int) -> Path:
+    """The built-in list and one more leap second."""
+    from ptpstack.timebase.leap import LeapTable
+
+    ntp = 2_208_988_800
+    table = LeapTable.built_in()
+    rows = [(e.utc_s + ntp, e.tai_minus_utc) for e in table.entries]
+    rows.append((at_utc_s + ntp, rows[-1][1] + 1))
+    updated, expires = table.updated_s + ntp, at_utc_s + ntp + 10_000_000
+    digest = hashlib.sha1("".join([str(updated), str(expires), *(f"{a}{b}" for a, b in rows)]).encode()).hexdigest()
+    lines = [f"#$ {updated}", f"#@ {expires}", *(f"{a} {b}" for a, b in rows)]
+    lines.append("#h " + " ".join(digest[n : n + 8] for n in range(0, 40, 8)))
+    path = folder / "leap-seconds.list"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_leap_second_passes(rig: Callable[..., None], tmp_path: Path) -> None:
+    """23:59:60 UTC in the kernel's clock; the PHC's TAI and our edge between them do not notice."""
+    midnight = 1_830_297_600  # 2028-01-01
+    before = time.clock_gettime_ns(time.CLOCK_REALTIME), time.monotonic_ns()
+    up("hil0")
+    try:
+        time.clock_settime_ns(time.CLOCK_REALTIME, (midnight - 75) * S)
+        subprocess.run(["phc_ctl", "/dev/ptp0", "set", str(midnight - 75 + 37)], check=True, stdout=subprocess.DEVNULL)
+        text = f'[node]\nleap_file = "{leap_list(tmp_path, midnight)}"\n'
+        text += NIC + "steer = false\n" + SYSTEM + PORT + DECLARED + TO_SYSTEM
+        with node(tmp_path, "gm", text) as gm:
+            wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 40, gm.words)
+            steps = clock_of(gm, "system")["steps"]
+            seen = []
+            while time.time() < midnight + 10:
+                truth = hil.snapshot()
+                tai_ns = time.clock_gettime_ns(time.CLOCK_TAI)
+                seen.append((truth.reading[0] // S - midnight, utc_error(truth)))
+                # CLOCK_TAI and the PHC are the same scale throughout
+                assert abs(tai_ns - truth.reading[0]) < S // 20, (tai_ns, truth)
+                time.sleep(0.25)
+            assert max(abs(error) for _, error in seen) < 20_000, seen
+            truth = hil.snapshot()
+            assert round((truth.reading[0] - truth.realtime) / S) == 38
+            assert clock_of(gm, "system")["steps"] == steps
+            assert clock_of(gm, "nic")["steps"] == 0
+            announced = gm.status()["instances"][0]["time_properties"]["current_utc_offset"]
+            assert announced == 38
+    finally:
+        passed = time.monotonic_ns() - before[1]
+        time.clock_settime_ns(time.CLOCK_REALTIME, before[0] + passed)
+
+
+# ---------------------------------------------------------------------------------------------------------- troubles
+
+
+def test_another_program_at_the_clock_is_found_out(rig: Callable[..., None], tmp_path: Path) -> None:
+    up("hil0")
+    text = NIC + PORT + '[instance.reference]\ntype = "pps"\npin = 0\ntod_error_s = 0.3\naccuracy = "100 ns"\n'
+    with node(tmp_path, "gm", text) as gm:
+        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 60, gm.words)
+        assert clock_of(gm, "nic")["foreign"]["changes"] == 0
+        subprocess.run(["phc_ctl", "/dev/ptp0", "freq", "3000"], check=True, stdout=subprocess.DEVNULL)
+        wait_for(lambda: clock_of(gm, "nic")["foreign"]["changes"] == 1, 5, gm.words)
+        assert "somebody else set nic to +3000" in clock_of(gm, "nic")["foreign"]["last"]
+        subprocess.run(["phc_ctl", "/dev/ptp0", "adj", "0.5"], check=True, stdout=subprocess.DEVNULL)
+        wait_for(lambda: clock_of(gm, "nic")["foreign"]["steps"] == 1, 5, gm.words)
+        wait_for(lambda: abs(tai_error(hil.snapshot())) < 100, 40, gm.words)
+
+
+def test_a_clock_that_fails_or_is_pulled_out_while_it_runs(rig: Callable[..., None], tmp_path: Path) -> None:
+    up("hil0")
+    hil.knob("phc0/osc_ppt", 12_000_000)
+    text = NIC + SYSTEM + PORT + '[instance.reference]\ntype = "pps"\npin = 0\ntod_error_s = 0.3\n' + TO_SYSTEM
+    with node(tmp_path, "gm", text) as gm:
+        wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 60, gm.words)
+        # it refuses to be adjusted and to be read for a while
+        hil.knob("phc0/fail", 5)
+        time.sleep(15)
+        assert gm.process.poll() is None
+        hil.knob("phc0/fail", 0)
+        wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 60, gm.words)
+        wait_for(lambda: abs(tai_error(hil.snapshot())) < 100, 60, gm.words)
+        # the card is gone, and comes back as after power-on
+        hil.knob("phc0/present", 0)
+        time.sleep(8)
+        assert gm.process.poll() is None
+        assert not clock_of(gm, "system")["edges"][0]["usable"]
+        hil.knob("phc0/present", 1)
+        wait_for(lambda: "there again" in gm.words(), 15, gm.words)
+        wait_for(lambda: abs(tai_error(hil.snapshot())) < 200, 90, gm.words)
+        wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 60, gm.words)
+
+
+def test_what_was_learnt_survives_a_restart(rig: Callable[..., None], tmp_path: Path) -> None:
+    up("hil0")
+    hil.knob("phc0/osc_ppt", 31_000_000)
+    text = NIC + PORT + '[instance.reference]\ntype = "pps"\npin = 0\ntod_error_s = 0.3\n'
+    with node(tmp_path, "gm", text) as gm:
+        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 60, gm.words)
+        time.sleep(15)
+    # as after a power cut: the driver has forgotten the frequency, the pulses are not there
+    subprocess.run(["phc_ctl", "/dev/ptp0", "freq", "0"], check=True, stdout=subprocess.DEVNULL)
+    hil.knob("phc0/pps_mask", 0)
+    with node(tmp_path, "gm", text) as gm:
+        assert clock_of(gm, "nic")["frequency_ppb"] == pytest.approx(-31_000, abs=100)
+        assert "before the restart" in gm.words() or "goes on from" in gm.words()
