@@ -253,6 +253,9 @@ def _counters(status: dict[str, Any]) -> Table:
         for port in instance["ports"]:
             for name, value in port["counters"].items():
                 table.add_row(f"{instance['name']}/{port['number']}", name, str(value))
+    for reference in status["references"]:
+        for name, value in (reference["pulses"] or {"counters": {}})["counters"].items():
+            table.add_row(f"reference of {reference['clock']}", name, str(value))
     for channel, values in status["unrouted"].items():
         for name, value in values.items():
             table.add_row(channel, name, str(value))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ptpstack.config.dump import dumps
@@ -135,3 +138,14 @@ def test_keys_of_pulses_have_no_effect_elsewhere() -> None:
     (found,) = [f for f in parse_site(text)[1] if f.severity == WARNING]
     assert found.path == "instance[0].reference.pin"
     assert "not pps" in found.reason
+
+
+def test_every_whole_example_of_the_guide_is_fine() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "graph.md").read_text()
+    blocks = [block for block in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL) if "[[instance]]" in block]
+    assert len(blocks) == 3
+    clock = '[[clock]]\nname = "nic0"\ntype = "phc"\ndevice = "/dev/ptp0"\n'
+    for block in blocks:
+        needs_clock = "nic0" in block and "[[clock]]" not in block
+        found = parse_site((clock if needs_clock else "") + block)[1]
+        assert [f for f in found if f.severity != NOTE] == []
