@@ -2,139 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
-import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from ptpstack.engine.clock_edges import ClockEdges
-from ptpstack.engine.discipline import Edge, SteeredClock
-from ptpstack.engine.effects import EngineEffect, Event, ReadClock
+from ptpstack.engine.discipline import Edge
+from ptpstack.engine.effects import EngineEffect, ReadClock
 from ptpstack.engine.kept import kept_of, take_up
-from ptpstack.engine.outsiders import Watch
-from ptpstack.engine.plan import EnginePlan, InstancePlan, edge_name
+from ptpstack.engine.plan import edge_name
 from ptpstack.engine.reference import Reference
-from ptpstack.engine.references import References
-from ptpstack.engine.steering import Steering
-from ptpstack.engine.vouching import Vouching
+from ptpstack.engine.wiring import Wiring
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import DelayMeasured, Effect, ParentChanged, Send, StateChanged, SyncMeasured
 from ptpstack.protocol.instance import Instance
-from ptpstack.servo.base import Servo, ServoState
-from ptpstack.servo.classic import ClassicServo
-from ptpstack.servo.estimator.servo import EstimatorServo
-from ptpstack.servo.options import ServoOptions
+from ptpstack.servo.base import ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
 from ptpstack.wire.types import format_clock_identity
 
 #: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources.
 HOUSEKEEPING_NS = 1_000_000_000
-#: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
-#: and no divisor of the usual intervals.
-STAGGER_NS = 13_000_000
-
 #: A parent of this clockClass or worse has never had a reference: it may be a boundary clock that has just begun.
 UNVOUCHED_CLASS = 248
 SETTLING_NS = 30_000_000_000
 
-#: servos by the name that a configuration uses
-SERVOS: dict[str, type[ClassicServo] | type[EstimatorServo]] = {
-    "estimator": EstimatorServo,
-    "pi": ClassicServo,
-    "linreg": ClassicServo,
-}
-
 PlainAnswer = Callable[[bytes, int | None, str], tuple[bytes, str | None] | None]
 
 
-class Engine:
-    def __init__(self, plan: EnginePlan) -> None:
-        self.plan = plan
-        self.instances: dict[str, Instance] = {}
-        self.plans: dict[str, InstancePlan] = {}
-        self.steering = Steering(
-            [SteeredClock(c.name, c.steerable, c.why_not_steerable, c.max_frequency_ppb) for c in plan.clocks],
-            self.emit,
-            self._clock_stepped,
-            self._servo_changed,
-        )
-        self.clocks = self.steering.clocks
-        #: read once a second, for leap seconds and to see whether somebody else was there
-        self._looked_at = [c.name for c in plan.clocks if c.watched or c.declares]
-        self._looked_at += [r.clock for r in plan.references if r.clock not in self._looked_at]
-        self.watch = Watch({c.name: c for c in plan.clocks}, self.steering, self.emit)
-        #: by name: "reference of CLOCK", the instance (or "INSTANCE at CLOCK" when its ports have several), "A -> B"
-        self.edges: dict[str, Edge] = {}
-        #: instance -> clock -> edge
-        self.instance_edges: dict[str, dict[str, Edge]] = {}
-        self.on_references = References(plan, self.steering, self._new_servo, self.emit, self._reference_changed)
-        self.references = self.on_references.references
-        self.reference_edges = self.on_references.edges
-        self.edges |= {edge.name: edge for edge in self.reference_edges.values()}
-        self.clock_edges = ClockEdges(plan, self.instances, self.steering, self._new_servo, self.emit)
-        self.vouching = Vouching(plan, self.instances, self.references, self.steering, self._take, self.emit)
-        #: per channel: frames that belong to no instance
-        self.unrouted: dict[str, Counter[str]] = {}
-        #: (clock, source) -> readings that failed in a row
-        self._failures: Counter[tuple[str, str]] = Counter()
-        self._housekeeping_due: int | None = None
-        self._out: list[EngineEffect] = []
-        self._token_owners: list[Instance] = []
-        self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
-        rng = random.Random(plan.seed)
-        for index, instance_plan in enumerate(plan.instances):
-            self._add_instance(index, instance_plan, random.Random(rng.getrandbits(64)))
-        for channel in self._routes:
-            self.unrouted[channel] = Counter()
-        self.clock_edges.connect()
-        self.edges |= self.clock_edges.edges
-
-    def emit(self, effect: EngineEffect) -> None:
-        self._out.append(effect)
-
-    def _add_instance(self, index: int, plan: InstancePlan, rng: random.Random) -> None:
-        options = plan.options
-        # instances that share a channel speak one after the other
-        offsets = [STAGGER_NS * len(self._routes.get(port.channel, {})) for port in options.ports]
-        # the token itself says whose it is: nothing to remember, nothing to leak
-        tokens = itertools.count(index, len(self.plan.instances)).__next__
-        instance = Instance(options, rng, tokens, offsets)
-        self._token_owners.append(instance)
-        self.instances[options.name] = instance
-        self.plans[options.name] = plan
-        made = self.instance_edges[options.name] = {}
-        for clock in options.clocks:
-            name = options.name if len(options.clocks) == 1 else f"{options.name} at {clock}"
-            edge = made[clock] = self.edges[name] = Edge(name, clock, self._new_servo(plan.servo, clock), options.name)
-            self.clocks[clock].edges.append(edge)
-        self.clock_edges.tie(options.name)
-        for number, port in enumerate(options.ports, 1):
-            routes = self._routes.setdefault(port.channel, {})
-            key = route_key(options.sdo_id, options.domain)
-            if key in routes:
-                other = routes[key][0].options.name
-                raise ValueError(
-                    f"instances {other} and {options.name} both have domain {options.domain} and sdoId "
-                    f"0x{options.sdo_id:03x} on {port.channel}: frames could not be told apart"
-                )
-            routes[key] = (instance, number)
-
-    def _new_servo(self, options: ServoOptions, clock: str) -> Servo:
-        return SERVOS[options.type](options, max_frequency_ppb=self.clocks[clock].max_frequency_ppb, steering=False)
-
-    def edge_of(self, instance: str) -> Edge:
-        """The edge by which an instance's time comes, or came last."""
-        edges = self.instance_edges[instance]
-        clock = self.instances[instance].following_clock or self.leader_of(instance)
-        return edges[clock]
-
-    def leader_of(self, instance: str) -> str:
-        """The clock whose time an instance serves."""
-        own = self.instances[instance].options.clocks
-        return self.clock_edges.leaders.get(instance, own[0])
-
+class Engine(Wiring):
     # ---- inputs -----------------------------------------------------------------------------------------------
 
     def start(self, now: int, frequencies: dict[str, float] | None = None) -> list[EngineEffect]:
@@ -146,7 +40,7 @@ class Engine:
         self.vouching.believe()
         self.vouching.refresh(now)
         for name, instance in self.instances.items():
-            self._take(name, instance.start(now), now)
+            self.take(name, instance.start(now), now)
         self._housekeeping_due = now
         return self._drain()
 
@@ -170,7 +64,7 @@ class Engine:
             return []
         if len(effects) == 1 and type(effects[0]) is Send and effects[0].token is None:
             return [effects[0]]
-        self._take(instance.options.name, effects, now)
+        self.take(instance.options.name, effects, now)
         return self._drain()
 
     def plain_answers(self, channel: str) -> dict[bytes, PlainAnswer]:
@@ -188,20 +82,20 @@ class Engine:
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
         instance = self._token_owners[token % len(self._token_owners)]
-        self._take(instance.options.name, instance.transmitted(token, egress_sns, now), now)
+        self.take(instance.options.name, instance.transmitted(token, egress_sns, now), now)
         return self._drain()
 
     def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
         for instance, number in self._routes[channel].values():
-            self._take(instance.options.name, instance.link(number, up, now), now)
-        self._event("link", "", 0, {"channel": channel, "up": up})
+            self.take(instance.options.name, instance.link(number, up, now), now)
+        self.event("link", "", 0, {"channel": channel, "up": up})
         return self._drain()
 
     def timer(self, now: int) -> list[EngineEffect]:
         for name, instance in self.instances.items():
             effects = instance.timer(now)
             if effects:
-                self._take(name, effects, now)
+                self.take(name, effects, now)
         self.on_references.timer(now)
         self.clock_edges.timer(now)
         self.steering.timer(now)
@@ -256,13 +150,13 @@ class Engine:
         self._failures[clock, source] += 1
         if self._failures[clock, source] == 1:
             # the first of a row: the others are counted
-            self._event("reading-failed", "", 0, {"clock": clock, "source": source, "reason": why})
+            self.event("reading-failed", "", 0, {"clock": clock, "source": source, "reason": why})
         return self._drain()
 
     def _was_read(self, clock: str, source: str = "") -> None:
         failures = self._failures.pop((clock, source), 0)
         if failures:
-            self._event("reading-resumed", "", 0, {"clock": clock, "source": source, "failures": failures})
+            self.event("reading-resumed", "", 0, {"clock": clock, "source": source, "failures": failures})
 
     def reading(
         self, clock: str, clock_sns: int, reference_sns: int, bound_ns: float, now: int, source: str = ""
@@ -297,8 +191,8 @@ class Engine:
         frequency_ppb: float | None = None,
         remark: str = "",
     ) -> list[EngineEffect]:
-        """What a clock shows; ``at_ns`` is the moment on the driver's clock (None: now), ``frequency_ppb`` what it runs
-        with, ``remark`` what its backend has to say.
+        """What a clock shows; ``at_ns`` is the moment on a steady clock that nobody steers (None: now),
+        ``frequency_ppb`` what it runs with, ``remark`` what its backend has to say.
         """
         if frequency_ppb is not None:
             self.watch.look(clock, clock_sns, now if at_ns is None else at_ns, frequency_ppb, remark, now)
@@ -307,6 +201,11 @@ class Engine:
             self.vouching.refresh(now)
         if clock not in self.reference_edges:
             self._was_read(clock)
+        return self._drain()
+
+    def renewed(self, clock: str, frequency_ppb: float, now: int) -> list[EngineEffect]:
+        """A clock that was gone is there again, and runs with ``frequency_ppb``: time and frequency are lost."""
+        self.watch.renewed(clock, frequency_ppb, now)
         return self._drain()
 
     def resume(self, kept: Mapping[str, Any], now: int) -> list[EngineEffect]:
@@ -330,12 +229,12 @@ class Engine:
     def set_priorities(
         self, instance: str, now: int, priority1: int | None, priority2: int | None
     ) -> list[EngineEffect]:
-        self._take(instance, self.instances[instance].set_priorities(now, priority1, priority2), now)
+        self.take(instance, self.instances[instance].set_priorities(now, priority1, priority2), now)
         return self._drain()
 
     # ---- protocol effects -------------------------------------------------------------------------------------
 
-    def _take(self, name: str, effects: Iterable[Effect], now: int) -> None:
+    def take(self, name: str, effects: Iterable[Effect], now: int) -> None:
         for effect in effects:
             if isinstance(effect, Send):
                 self._out.append(effect)
@@ -357,7 +256,7 @@ class Engine:
             elif isinstance(effect, ParentChanged):
                 self._parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
-                self._event(
+                self.event(
                     "port-state",
                     name,
                     effect.port,
@@ -395,7 +294,7 @@ class Engine:
 
     def _parent_changed(self, name: str, effect: ParentChanged, now: int) -> None:
         decision = effect.decision
-        self._event(
+        self.event(
             "parent",
             name,
             0,
@@ -434,7 +333,7 @@ class Engine:
         if edge.instance is not None:
             instance = self.instances[edge.instance]
             if instance.following_clock in (None, edge.clock):
-                self._take(edge.instance, instance.synchronised(is_locked, now, f"servo {state.value}"), now)
+                self.take(edge.instance, instance.synchronised(is_locked, now, f"servo {state.value}"), now)
         elif edge.source is None:
             reference = self.references[edge.clock]
             if reference.servo_changed(is_locked, state.value, now):
@@ -452,7 +351,7 @@ class Engine:
     # ---- the grandmaster's own quality -------------------------------------------------------------------------
 
     def _reference_changed(self, reference: Reference, now: int) -> None:
-        self._event(
+        self.event(
             "reference",
             "",
             0,
@@ -465,17 +364,7 @@ class Engine:
         """PTP seconds of a clock, carried on from the last time it was seen."""
         return self.steering.ptp_s(clock, now)
 
-    # ---- plumbing ---------------------------------------------------------------------------------------------
-
-    def _event(self, kind: str, instance: str, port: int, data: dict[str, Any]) -> None:
-        self._out.append(Event(kind, instance, port, data))
-
     def _drain(self) -> list[EngineEffect]:
         out = self._out
         self._out = []
         return out
-
-
-def route_key(sdo_id: int, domain: int) -> int:
-    """What tells the frames of instances on one channel apart: majorSdoId, minorSdoId, domainNumber."""
-    return (sdo_id >> 8) << 16 | (sdo_id & 0xFF) << 8 | domain

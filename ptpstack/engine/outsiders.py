@@ -46,7 +46,7 @@ class Outsiders:
     told: tuple[str, int] | None = None
     #: when the latest ones were found
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE))
-    #: the clock and the driver's time when it was last looked at
+    #: the clock when it was last looked at, and when that was on a steady clock
     seen: tuple[int, int] | None = None
 
 
@@ -64,6 +64,21 @@ class Watch:
         found = self.of[name]
         if found.seen is not None:
             found.seen = (found.seen[0] + step_sns, found.seen[1])
+
+    def renewed(self, name: str, frequency_ppb: float, now: int) -> None:
+        """The device is another, or was without power: nobody's doing, and all of it is to be set again."""
+        clock = self._steering.clocks[name]
+        self.of[name].seen = None
+        wanted, clock.confirmed_ppb = clock.frequency_ppb, frequency_ppb
+        self._set_anew(clock, now)
+        if clock.steering is not None and wanted != frequency_ppb:
+            self._emit(SetFrequency(name, wanted, "the clock is there again: the frequency it had"))
+
+    def _set_anew(self, clock: SteeredClock, now: int) -> None:
+        """It does not show our time any more: a first step is owed to it, as at the start."""
+        self._steering.was_stepped(clock.name, None, now)
+        if clock.steering is not None:
+            clock.steering.servo.step_refused()
 
     def watches(self, name: str) -> bool:
         return self._plans[name].watched
@@ -95,10 +110,7 @@ class Watch:
             if abs(jump_ns) > JUMP_NS + RATE * elapsed:
                 found.steps += 1
                 self._found(name, f"somebody else stepped {name} by {jump_ns / 1e9:+.6f} s", now)
-                self._steering.was_stepped(name, None, now)
-                if clock.steering is not None:
-                    # it is to be set right, as at the start
-                    clock.steering.servo.step_refused()
+                self._set_anew(clock, now)
         if abs(frequency_ppb - clock.confirmed_ppb) > SAME_PPB:
             found.changes += 1
             sentence = self._changed(name, frequency_ppb)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,9 @@ from ptpstack.node.errors import AssemblyError
 from ptpstack.node.service import CAPABILITIES, effective_capabilities
 from ptpstack.protocol.options import PortOptions
 from ptpstack.timebase.leap import LeapTable
+
+#: what the kernel's own frequency adjustment can do
+SYSTEM_LIMIT_PPB = 500_000.0
 
 
 @dataclass(slots=True)
@@ -136,7 +140,8 @@ def plan_of(options: ClockOptions, clock: Clock) -> ClockPlan:
     return ClockPlan(
         options.name,
         able,
-        clock.capabilities.max_adjustment_ppb,
+        # by ticks the kernel's clock could do 10 %: nobody wants to see that
+        min(clock.capabilities.max_adjustment_ppb, SYSTEM_LIMIT_PPB if clock.kind == "system" else math.inf),
         _why_not(options, clock, steers),
         watched=able,
         on_foreign_change=options.on_foreign_change,

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import cast
 
 from ptpstack.clocks.base import Clock, ClockError, PinClock
@@ -50,9 +51,9 @@ class Clockwork(ClockHands):
         backend = self.clocks[clock]
         best: tuple[int, int, int] | None = None
         for _ in range(_LOOKS):
-            before = self.loop.now_ns()
+            before = self._steady_ns()
             clock_sns = backend.now_sns()
-            after = self.loop.now_ns()
+            after = self._steady_ns()
             if best is None or after - before < best[0]:
                 best = (after - before, clock_sns, (before + after) // 2)
             if best[0] <= LOOK_NS:
@@ -66,6 +67,10 @@ class Clockwork(ClockHands):
         # a clock that is only read may not tell
         frequency = backend.frequency_ppb() if self._plan_steers(clock) else 0.0
         return ClockLook(best[1], best[2], frequency, remark)
+
+    def _steady_ns(self) -> int:
+        """Time that nobody steers: CLOCK_MONOTONIC is slewed together with the system clock."""
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
 
     def _plan_steers(self, clock: str) -> bool:
         return any(plan.name == clock and plan.steerable for plan in self.parts.plan.clocks)
@@ -207,11 +212,17 @@ class Clockwork(ClockHands):
             del self.gone[name]
             problem = self._ask_for_pulses(name) if name in self._pulse_clocks else ""
             self.event(Event("clock-back", "", 0, {"clock": name, "device": path, "note": problem}), now)
+            with contextlib.suppress(ClockError):
+                self.renewed(name, clock.frequency_ppb(), now)
             return
 
     def _channels_of(self, clock: str) -> list[ChannelOptions]:
         wanted = {name for name, stamped_by in self.parts.clock_of_channel.items() if stamped_by == clock}
         return [channel for channel in self.parts.site.channels if channel.name in wanted]
+
+    def renewed(self, clock: str, frequency_ppb: float, now: int) -> None:
+        """A clock was opened anew: neither its time nor its frequency is what we left."""
+        raise NotImplementedError
 
     def event(self, event: Event, now: int) -> None:
         raise NotImplementedError

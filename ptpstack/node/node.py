@@ -315,6 +315,9 @@ class Node(Clockwork):
         for listener in self.listeners:
             listener(event, now)
 
+    def renewed(self, clock: str, frequency_ppb: float, now: int) -> None:
+        self.perform(self.engine.renewed(clock, frequency_ppb, now), now)
+
     # ---- the drift file ---------------------------------------------------------------------------------------
 
     def _take_up_drift(self, now: int) -> None:

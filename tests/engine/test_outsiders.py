@@ -103,3 +103,17 @@ def test_yield_leaves_the_clock_alone_until_the_other_is_quiet() -> None:
     table.serve(ONE, 90)
     assert clock.steering is table.engine.edges["a"]
     assert abs(table.error_ns["clock"]) < 1_000
+
+
+def test_a_card_that_was_pulled_out_and_comes_back_is_set_anew() -> None:
+    table = watched()
+    table.serve(ONE, 30)
+    table.clear()
+    table.frequency["clock"] = 0.0
+    table.error_ns["clock"] = -8e9
+    table.carry(table.engine.renewed("clock", 0.0, table.now))
+    assert table.frequency["clock"] == pytest.approx(-9_000, abs=1)
+    table.serve(ONE, 20)
+    assert len(table.commands(StepClock)) == 1
+    assert abs(table.error_ns["clock"]) < 1_000
+    assert table.events("foreign-change") == []

@@ -13,13 +13,25 @@ from typing import Any
 
 import pytest
 
+from ptpstack.clocks.system import SystemClock
+from ptpstack.timebase.leap import LeapTable
 from tests.hil import rig as hil
 from tests.netns import Namespace, namespaces
-from tests.node.nodes import RunningNode, wait_for
+from tests.node.nodes import RunningNode
 
 pytestmark = hil.marks
 
 S = 10**9
+
+
+@pytest.fixture(autouse=True)
+def _utc() -> Iterator[None]:
+    """The rig's perfect time begins as CLOCK_TAI: without an offset in the kernel it is the guest's UTC."""
+    kernel = SystemClock(LeapTable.built_in(), read_only=False)
+    kernel.set_tai_offset(0)
+    yield
+    kernel.declare_unsynchronised()
+    kernel.set_frequency(0.0)
 
 
 class Here:
@@ -41,11 +53,27 @@ def node(folder: Path, name: str, text: str, where: Namespace | None = None) -> 
             running.stop()
 
 
+def wait_for(probe: Callable[[], object], seconds: float, running: RunningNode) -> None:
+    """As seldom as will do: in the guest every question costs."""
+    end = time.monotonic() + seconds
+    while not probe():
+        assert time.monotonic() < end, f"nothing within {seconds} s\n{running.words()}"
+        time.sleep(0.5)
+
+
+def locked(running: RunningNode) -> bool:
+    return bool(running.status()["references"][0]["state"] == "locked")
+
+
+def follows(running: RunningNode, clock: str = "system") -> bool:
+    return bool(clock_of(running, clock)["edges"][-1]["state"] == "locked")
+
+
 def clock_of(running: RunningNode, name: str) -> dict[str, Any]:
     return next(clock for clock in running.status()["clocks"] if clock["name"] == name)
 
 
-def sample(seconds: float, error: Callable[[hil.Truth], float], every_s: float = 0.25) -> list[float]:
+def sample(seconds: float, error: Callable[[hil.Truth], float], every_s: float = 0.5) -> list[float]:
     errors = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -111,9 +139,9 @@ def test_a_grandmaster_on_a_pulse_per_second(rig: Callable[..., None], tmp_path:
         )
     )
     with node(tmp_path, "gm", text) as gm:
-        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 40, gm.words)
-        time.sleep(25)
-        errors = sample(30, tai_error)
+        wait_for(lambda: locked(gm), 40, gm)
+        time.sleep(15)
+        errors = sample(15, tai_error)
         print(f"1PPS: true error rms {rms(errors):.1f} ns, max {max(map(abs, errors)):.0f} ns")
         assert max(map(abs, errors)) <= 20
         status = gm.status()
@@ -123,15 +151,15 @@ def test_a_grandmaster_on_a_pulse_per_second(rig: Callable[..., None], tmp_path:
         assert all(abs(e) <= bound for e in errors), (bound, errors)
         # the antenna is off
         hil.knob("phc0/pps_mask", 0)
-        wait_for(lambda: gm.status()["references"][0]["state"] == "holdover", 20, gm.words)
-        time.sleep(20)
+        wait_for(lambda: gm.status()["references"][0]["state"] == "holdover", 20, gm)
+        time.sleep(8)
         clock = clock_of(gm, "nic")
         assert gm.status()["instances"][0]["quality"]["clock_class"] == 7
         assert clock["bound_ns"] > bound
         assert abs(tai_error(hil.snapshot())) <= clock["bound_ns"]
         assert clock["forecast"]["for_s"] is not None
         hil.knob("phc0/pps_mask", 3)
-        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 20, gm.words)
+        wait_for(lambda: locked(gm), 20, gm)
         assert gm.status()["clocks"][0]["steps"] <= 1
 
 
@@ -141,7 +169,7 @@ def test_a_driver_that_reports_both_edges(rig: Callable[..., None], tmp_path: Pa
     hil.knob("phc0/osc_ppt", -8_000_000)
     text = NIC + PORT + '[instance.reference]\ntype = "pps"\npin = 0\ntod_error_s = 0.3\naccuracy = "100 ns"\n'
     with node(tmp_path, "gm", text) as gm:
-        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 60, gm.words)
+        wait_for(lambda: locked(gm), 60, gm)
         time.sleep(15)
         assert abs(tai_error(hil.snapshot())) <= 20
         assert gm.status()["references"][0]["pulses"]["counters"]["pulses-double"] >= 10
@@ -205,14 +233,16 @@ def test_a_boundary_clock_over_three_hardware_clocks(rig: Callable[..., None], t
             node(tmp_path, "gm2", grandmaster("hil3", 3, 20), far["two"]),
             node(tmp_path, "bc", BOUNDARY) as bc,
         ):
-            wait_for(lambda: bc.port_state(0, 0) == "SLAVE", 40, bc.words)
+            wait_for(lambda: bc.port_state(0, 0) == "SLAVE", 40, bc)
             names = [clock["name"] for clock in bc.status()["clocks"]]
             assert names == ["clock", "ptp2", "ptp4"]
-            time.sleep(20)
-            found: dict[int, list[float]] = {
-                phc: sample(6, lambda truth, phc=phc: truth.error(phc) - truth.error(0))
-                for phc in (1, 2, 4)  # type: ignore[misc]
-            }
+            time.sleep(12)
+            found: dict[int, list[float]] = {1: [], 2: [], 4: []}
+            for _ in range(20):
+                truth = hil.snapshot()
+                for phc, values in found.items():
+                    values.append(truth.error(phc) - truth.error(0))
+                time.sleep(0.5)
             for phc, errors in found.items():
                 print(f"BC, /dev/ptp{phc}: rms {rms(errors):.1f} ns, max {max(map(abs, errors)):.0f} ns")
                 assert max(map(abs, errors)) <= 30
@@ -220,8 +250,8 @@ def test_a_boundary_clock_over_three_hardware_clocks(rig: Callable[..., None], t
             assert steered == {"clock": "domain0 at clock", "ptp2": "clock -> ptp2", "ptp4": "clock -> ptp4"}
             steps = [clock["steps"] for clock in bc.status()["clocks"]]
             first.stop()
-            wait_for(lambda: bc.port_state(0, 1) == "SLAVE", 30, bc.words)
-            turned = sample(25, lambda truth: max(abs(truth.error(phc) - truth.error(0)) for phc in (1, 2, 4)))
+            wait_for(lambda: bc.port_state(0, 1) == "SLAVE", 30, bc)
+            turned = sample(20, lambda truth: max(abs(truth.error(phc) - truth.error(0)) for phc in (1, 2, 4)))
             # the second one's time is 400 ns away: everybody slews there, and nobody leaves the way
             assert max(turned) <= 1_000
             truth = hil.snapshot()
@@ -262,18 +292,16 @@ def test_system_clock_follows_no_worse_than_by_phc2sys(rig: Callable[..., None],
     slow_bus()
     phc2sys = subprocess.Popen(["phc2sys", "-s", "/dev/ptp0", "-O", "-37", "-N", "5", "-R", "1", "-q"])
     try:
-        time.sleep(40)
-        theirs = sample(40, utc_error)
+        time.sleep(20)
+        theirs = sample(25, utc_error)
     finally:
         phc2sys.terminate()
         phc2sys.wait(5)
     with node(tmp_path, "gm", NIC + "steer = false\n" + SYSTEM + PORT + DECLARED + TO_SYSTEM) as gm:
-        wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 30, gm.words)
-        time.sleep(25)
-        ours = sample(40, utc_error)
+        wait_for(lambda: follows(gm, "system"), 30, gm)
+        time.sleep(12)
+        ours = sample(25, utc_error)
         bound = clock_of(gm, "system")["bound_ns"]
-        kernel = subprocess.run(["cat", "/proc/self/stat"], check=True, capture_output=True)
-        assert kernel.returncode == 0
     print(
         f"system clock: ours rms {rms(ours):.0f} ns max {max(map(abs, ours)):.0f}, mean {statistics.mean(ours):+.0f}; "
         f"phc2sys rms {rms(theirs):.0f} ns max {max(map(abs, theirs)):.0f}, mean {statistics.mean(theirs):+.0f}; "
@@ -290,17 +318,15 @@ def test_a_hardware_clock_follows_the_system_clock(rig: Callable[..., None], tmp
     text = NIC + '[[clock]]\nname = "system"\ntype = "system"\n' + PORT
     text += '[[edge]]\nfrom = "system"\nto = "nic"\nalways = true\n'
     with node(tmp_path, "gm", text) as gm:
-        wait_for(lambda: clock_of(gm, "nic")["edges"][-1]["state"] == "locked", 30, gm.words)
-        time.sleep(10)
-        errors = sample(10, lambda truth: truth.reading[0] - truth.realtime - 37 * S)
+        wait_for(lambda: follows(gm, "nic"), 30, gm)
+        time.sleep(6)
+        errors = sample(6, lambda truth: truth.reading[0] - truth.realtime - 37 * S)
         print(f"system to PHC: rms {rms(errors):.1f} ns")
         assert max(map(abs, errors)) <= 100
 
 
 def leap_list(folder: Path, at_utc_s: int) -> Path:
     """The built-in list and one more leap second."""
-    from ptpstack.timebase.leap import LeapTable
-
     ntp = 2_208_988_800
     table = LeapTable.built_in()
     rows = [(e.utc_s + ntp, e.tai_minus_utc) for e in table.entries]
@@ -320,21 +346,22 @@ def test_a_leap_second_passes(rig: Callable[..., None], tmp_path: Path) -> None:
     before = time.clock_gettime_ns(time.CLOCK_REALTIME), time.monotonic_ns()
     up("hil0")
     try:
-        time.clock_settime_ns(time.CLOCK_REALTIME, (midnight - 75) * S)
-        subprocess.run(["phc_ctl", "/dev/ptp0", "set", str(midnight - 75 + 37)], check=True, stdout=subprocess.DEVNULL)
+        time.clock_settime_ns(time.CLOCK_REALTIME, (midnight - 30) * S)
+        subprocess.run(["phc_ctl", "/dev/ptp0", "set", str(midnight - 30 + 37)], check=True, stdout=subprocess.DEVNULL)
         text = f'[node]\nleap_file = "{leap_list(tmp_path, midnight)}"\n'
         text += NIC + "steer = false\n" + SYSTEM + PORT + DECLARED + TO_SYSTEM
         with node(tmp_path, "gm", text) as gm:
-            wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 40, gm.words)
+            wait_for(lambda: follows(gm, "system"), 40, gm)
             steps = clock_of(gm, "system")["steps"]
             seen = []
-            while time.time() < midnight + 10:
+            while time.time() < midnight + 6:
                 truth = hil.snapshot()
                 tai_ns = time.clock_gettime_ns(time.CLOCK_TAI)
                 seen.append((truth.reading[0] // S - midnight, utc_error(truth)))
                 # CLOCK_TAI and the PHC are the same scale throughout
                 assert abs(tai_ns - truth.reading[0]) < S // 20, (tai_ns, truth)
-                time.sleep(0.25)
+                time.sleep(0.2)
+            print("leap second: the worst", max(seen, key=lambda row: abs(row[1])), "of", len(seen))
             assert max(abs(error) for _, error in seen) < 20_000, seen
             truth = hil.snapshot()
             assert round((truth.reading[0] - truth.realtime) / S) == 38
@@ -354,14 +381,14 @@ def test_another_program_at_the_clock_is_found_out(rig: Callable[..., None], tmp
     up("hil0")
     text = NIC + PORT + '[instance.reference]\ntype = "pps"\npin = 0\ntod_error_s = 0.3\naccuracy = "100 ns"\n'
     with node(tmp_path, "gm", text) as gm:
-        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 60, gm.words)
+        wait_for(lambda: locked(gm), 60, gm)
         assert clock_of(gm, "nic")["foreign"]["changes"] == 0
         subprocess.run(["phc_ctl", "/dev/ptp0", "freq", "3000"], check=True, stdout=subprocess.DEVNULL)
-        wait_for(lambda: clock_of(gm, "nic")["foreign"]["changes"] == 1, 5, gm.words)
+        wait_for(lambda: clock_of(gm, "nic")["foreign"]["changes"] == 1, 5, gm)
         assert "somebody else set nic to +3000" in clock_of(gm, "nic")["foreign"]["last"]
         subprocess.run(["phc_ctl", "/dev/ptp0", "adj", "0.5"], check=True, stdout=subprocess.DEVNULL)
-        wait_for(lambda: clock_of(gm, "nic")["foreign"]["steps"] == 1, 5, gm.words)
-        wait_for(lambda: abs(tai_error(hil.snapshot())) < 100, 40, gm.words)
+        wait_for(lambda: clock_of(gm, "nic")["foreign"]["steps"] == 1, 5, gm)
+        wait_for(lambda: abs(tai_error(hil.snapshot())) < 100, 40, gm)
 
 
 def test_a_clock_that_fails_or_is_pulled_out_while_it_runs(rig: Callable[..., None], tmp_path: Path) -> None:
@@ -369,23 +396,23 @@ def test_a_clock_that_fails_or_is_pulled_out_while_it_runs(rig: Callable[..., No
     hil.knob("phc0/osc_ppt", 12_000_000)
     text = NIC + SYSTEM + PORT + '[instance.reference]\ntype = "pps"\npin = 0\ntod_error_s = 0.3\n' + TO_SYSTEM
     with node(tmp_path, "gm", text) as gm:
-        wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 60, gm.words)
+        wait_for(lambda: follows(gm, "system"), 60, gm)
         # it refuses to be adjusted and to be read for a while
         hil.knob("phc0/fail", 5)
-        time.sleep(15)
+        time.sleep(6)
         assert gm.process.poll() is None
         hil.knob("phc0/fail", 0)
-        wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 60, gm.words)
-        wait_for(lambda: abs(tai_error(hil.snapshot())) < 100, 60, gm.words)
+        wait_for(lambda: follows(gm, "system"), 60, gm)
+        wait_for(lambda: abs(tai_error(hil.snapshot())) < 100, 60, gm)
         # the card is gone, and comes back as after power-on
         hil.knob("phc0/present", 0)
         time.sleep(8)
         assert gm.process.poll() is None
         assert not clock_of(gm, "system")["edges"][0]["usable"]
         hil.knob("phc0/present", 1)
-        wait_for(lambda: "there again" in gm.words(), 15, gm.words)
-        wait_for(lambda: abs(tai_error(hil.snapshot())) < 200, 90, gm.words)
-        wait_for(lambda: clock_of(gm, "system")["edges"][0]["state"] == "locked", 60, gm.words)
+        wait_for(lambda: "there again" in gm.words(), 15, gm)
+        wait_for(lambda: abs(tai_error(hil.snapshot())) < 200, 90, gm)
+        wait_for(lambda: follows(gm, "system"), 60, gm)
 
 
 def test_what_was_learnt_survives_a_restart(rig: Callable[..., None], tmp_path: Path) -> None:
@@ -393,7 +420,7 @@ def test_what_was_learnt_survives_a_restart(rig: Callable[..., None], tmp_path: 
     hil.knob("phc0/osc_ppt", 31_000_000)
     text = NIC + PORT + '[instance.reference]\ntype = "pps"\npin = 0\ntod_error_s = 0.3\n'
     with node(tmp_path, "gm", text) as gm:
-        wait_for(lambda: gm.status()["references"][0]["state"] == "locked", 60, gm.words)
+        wait_for(lambda: locked(gm), 60, gm)
         time.sleep(15)
     # as after a power cut: the driver has forgotten the frequency, the pulses are not there
     subprocess.run(["phc_ctl", "/dev/ptp0", "freq", "0"], check=True, stdout=subprocess.DEVNULL)

@@ -147,6 +147,9 @@ class Bench(Clockwork):
         self.events: list[Event] = []
         self.perform(self.engine.start(0, {"nic": 0.0, "system": 0.0}))
 
+    def _steady_ns(self) -> int:
+        return self.now
+
     def perform(self, effects: list[Any]) -> None:
         carry_out(self.engine, effects, cast(Any, self), self.now)
 
