@@ -123,7 +123,7 @@ def _about(clock: dict[str, Any]) -> Iterator[str]:
     forecast = clock["forecast"]
     if clock["bound_ns"] is not None and clock["steered_by"]:
         text = f"within {format_ns(clock['bound_ns']).lstrip('+')}"
-        if forecast is not None and forecast["for_s"] is not None:
+        if forecast["for_s"] is not None:
             limit = format_ns(forecast["limit_ns"]).lstrip("+")
             if forecast["for_s"] > 0:
                 text += f"; within {limit} for another {duration_text(forecast['for_s'])} without measurements"

@@ -105,7 +105,8 @@ def _who(engine: Engine, clock: SteeredClock, now: int) -> str:
         return f"nobody steers it: {clock.decision.reason}"
     bound = engine.steering.bound_ns(clock.name, now)
     within = f", within {format_ns(bound).lstrip('+')}" if bound is not None else ""
-    text = f"{edge.name} steers it, {edge.servo.state.value}{within}: {clock.decision.reason}"
+    why = clock.decision.reason.partition(": ")[2] or clock.decision.reason
+    text = f"{edge.name} steers it, {edge.servo.state.value}{within}: {why}"
     return text if edge.usable else f"{text}; now it holds over, because {edge.why_not}"
 
 

@@ -110,7 +110,13 @@ class Steering:
     # ---- measurements -----------------------------------------------------------------------------------------
 
     def measured(self, edge: Edge, observe: Callable[[], Command | None], now: int) -> None:
-        """A source has spoken: ``observe`` hands it to the edge's servo."""
+        """A source has spoken: ``observe`` hands it to the edge's servo.
+
+        Not when that source takes its own time from this clock: an edge that held over must not close a loop.
+        """
+        if edge.source is not None and not edge.usable and self.takes_time_from(edge.source, edge.clock):
+            edge.why_not = f"{edge.source} takes its own time from {edge.clock}"
+            return
         edge.measured_ns = now
         edge.measurements += 1
         edge.usable = True

@@ -101,22 +101,26 @@ class Vouching:
             if not reference.declared:
                 reference.bounded(self._steering.bound_ns(name, now), now)
 
-    def forecast(self, clock: str, now: int) -> dict[str, float | None] | None:
-        """For how long a clock stays within its limit if nothing is measured from now on; None: nobody knows."""
+    def forecast(self, clock: str, now: int) -> dict[str, float | None]:
+        """For how long a clock stays within its limit if nothing is measured any more (``for_s``; None: unknown)."""
+        reference = self._references.get(clock)
+        limit_ns = (reference.plan.holdover_limit_ns if reference is not None else 0.0) or FORECAST_LIMIT_NS
+        return {"limit_ns": limit_ns, "for_s": self._within_for_s(clock, limit_ns, now)}
+
+    def _within_for_s(self, clock: str, limit_ns: float, now: int) -> float | None:
         edge = self._steering.clocks[clock].steering
-        if edge is None:
-            return None
-        estimate = self._steering.estimate(edge, now)
-        if estimate is None or estimate.bound_ns is None:
+        estimate = None if edge is None else self._steering.estimate(edge, now)
+        if edge is None or estimate is None or estimate.bound_ns is None:
             return None
         reference = self._references.get(clock)
-        limit_ns = FORECAST_LIMIT_NS
-        fixed_ns = abs(estimate.value_ns) + estimate.systematic_ns
-        if reference is not None:
-            limit_ns = reference.plan.holdover_limit_ns or limit_ns
-            fixed_ns += reference.accuracy_ns or 0.0
-        seconds = time_to_limit(lambda s: edge.servo.bound_after(s, now), fixed_ns, limit_ns)
-        return {"limit_ns": limit_ns, "for_s": seconds}
+        worth_ns = (reference.accuracy_ns or 0.0) if reference is not None else 0.0
+        fixed_ns = abs(estimate.value_ns) + estimate.systematic_ns + worth_ns
+        own_s = time_to_limit(lambda s: edge.servo.bound_after(s, now), fixed_ns, limit_ns)
+        if edge.source is None or not edge.usable or own_s is None:
+            return own_s
+        # it goes on following a source that drifts
+        source_s = self._within_for_s(edge.source, limit_ns, now)
+        return own_s if source_s is None else min(own_s, source_s)
 
     # ---- the kernel -------------------------------------------------------------------------------------------
 

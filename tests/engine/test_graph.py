@@ -5,16 +5,21 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ptpstack.engine.discipline import Edge
+from ptpstack.engine.discipline import Edge, SteeredClock
 from ptpstack.engine.effects import ReadPair, StepClock
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.graph import groups, why_refused
 from ptpstack.engine.graph_status import clocks as clock_rows
 from ptpstack.engine.graph_status import explain_clocks
 from ptpstack.engine.plan import ClockPlan, EdgePlan, EnginePlan, ReferencePlan
+from ptpstack.engine.steering import Steering
 from ptpstack.protocol.options import PortOptions
 from ptpstack.servo.base import ServoState
+from ptpstack.servo.classic import ClassicServo
+from ptpstack.servo.options import ServoOptions
 from ptpstack.wire.types import ClockQuality
 from tests.engine.bench import Table, instance, plan
 from tests.protocol.bench import GRANDMASTER, Peer, S
@@ -208,6 +213,34 @@ def test_what_makes_a_loop_is_refused_with_a_sentence(
             Engine(made)
     else:
         Engine(made)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), max_size=60))
+def test_whatever_comes_and_goes_no_clock_ever_takes_its_time_from_itself(moves: list[tuple[int, bool]]) -> None:
+    """Every clock may follow every other, and each has a source of its own: edges that open and close at random."""
+    names = "abc"
+    steered = [SteeredClock(name, True, "", 1e6) for name in names]
+    table = Steering(steered, lambda effect: None, lambda clock, step: None, lambda edge, state, now: None)
+    all_edges = []
+    for clock in steered:
+        made = [Edge(f"own of {clock.name}", clock.name, ClassicServo(ServoOptions(), steering=False), None)]
+        for other in names:
+            if other != clock.name:
+                servo = ClassicServo(ServoOptions(), steering=False)
+                made.append(Edge(f"{other} -> {clock.name}", clock.name, servo, None, source=other))
+        clock.edges += made
+        all_edges += made
+    for now, (number, comes) in enumerate(moves):
+        chosen = all_edges[number]
+        if comes:
+            chosen.servo.samples += 1
+            table.measured(chosen, lambda: None, now)
+        else:
+            table.lost(chosen, now)
+        for clock in steered:
+            above = clock.steering
+            if above is not None and above.source is not None and above.usable:
+                assert not table.takes_time_from(above.source, clock.name)
 
 
 # --------------------------------------------------------------------------------- port clocks ("just a bunch")
