@@ -81,6 +81,7 @@ class ClockEdges:
             plan.name,
             plan.clock,
             self._new_servo(plan.servo, plan.clock),
+            plan.servo,
             None,
             source=plan.source,
             automatic=automatic,
@@ -176,5 +177,7 @@ class ClockEdges:
         assert edge.source is not None
         self._steering.saw_time(edge.source, source_sns, now)
         self._steering.saw_time(edge.clock, clock_sns, now)
+        # what follows a source that nobody vouches for may be stepped again
+        edge.servo.master_uncertain(edge.fallback)
         observe = partial(edge.servo.reading, clock_sns, clock_sns - source_sns, bound_ns, now)
         self._steering.measured(edge, observe, now)

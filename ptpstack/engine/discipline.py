@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from ptpstack.protocol.decision import Decision
 from ptpstack.servo.base import Servo, ServoState
+from ptpstack.servo.options import ServoOptions
 
 #: A source is called silent after this many of its intervals without a measurement, and at least this long.
 SILENT_INTERVALS = 16
@@ -29,6 +30,8 @@ class Edge:
     name: str
     clock: str
     servo: Servo
+    #: what its servo was made with
+    options: ServoOptions
     #: the PTP instance that time comes from by this edge, if it is one
     instance: str | None
     #: the clock that time comes from, if it is one

@@ -70,15 +70,9 @@ class Watch:
         clock = self._steering.clocks[name]
         self.of[name].seen = None
         wanted, clock.confirmed_ppb = clock.frequency_ppb, frequency_ppb
-        self._set_anew(clock, now)
+        self._steering.begin_anew(name, now)
         if clock.steering is not None and wanted != frequency_ppb:
             self._emit(SetFrequency(name, wanted, "the clock is there again: the frequency it had"))
-
-    def _set_anew(self, clock: SteeredClock, now: int) -> None:
-        """It does not show our time any more: a first step is owed to it, as at the start."""
-        self._steering.was_stepped(clock.name, None, now)
-        if clock.steering is not None:
-            clock.steering.servo.step_refused()
 
     def watches(self, name: str) -> bool:
         return self._plans[name].watched
@@ -110,7 +104,7 @@ class Watch:
             if abs(jump_ns) > JUMP_NS + RATE * elapsed:
                 found.steps += 1
                 self._found(name, f"somebody else stepped {name} by {jump_ns / 1e9:+.6f} s", now)
-                self._set_anew(clock, now)
+                self._steering.begin_anew(name, now)
         if abs(frequency_ppb - clock.confirmed_ppb) > SAME_PPB:
             found.changes += 1
             sentence = self._changed(name, frequency_ppb)

@@ -50,6 +50,7 @@ class References:
                 f"reference of {made.clock}",
                 made.clock,
                 new_servo(made.servo, made.clock),
+                made.servo,
                 None,
                 interval_ns=log_interval_ns(made.log_interval),
                 log_interval=made.log_interval,

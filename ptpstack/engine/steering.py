@@ -8,7 +8,7 @@ from typing import Any
 
 from ptpstack.engine.discipline import PROOF_SAMPLES, Edge, SteeredClock
 from ptpstack.engine.effects import EngineEffect, Event, SetFrequency, StepClock
-from ptpstack.servo.base import Command, ServoState
+from ptpstack.servo.base import Command, Servo, ServoState
 from ptpstack.timebase.estimate import Estimate
 from ptpstack.timebase.units import SNS_PER_S
 
@@ -25,18 +25,26 @@ TRUSTED = (ServoState.LOCKED, ServoState.HOLDOVER)
 OnStep = Callable[[str, int | None], None]
 #: told when the servo of an edge entered another state
 OnState = Callable[[Edge, ServoState, int], None]
+#: makes a servo as an edge had it at the start
+NewServo = Callable[[Edge], Servo]
 
 
 class Steering:
     """Clocks and the edges that lead to them. Effects go to ``emit``, in order."""
 
     def __init__(
-        self, clocks: Iterable[SteeredClock], emit: Callable[[EngineEffect], None], on_step: OnStep, on_state: OnState
+        self,
+        clocks: Iterable[SteeredClock],
+        emit: Callable[[EngineEffect], None],
+        on_step: OnStep,
+        on_state: OnState,
+        new_servo: NewServo,
     ) -> None:
         self.clocks = {clock.name: clock for clock in clocks}
         self._emit = emit
         self._on_step = on_step
         self._on_state = on_state
+        self._new_servo = new_servo
         self._states: dict[str, ServoState] = {}
         #: clock -> (its time, when)
         self._times: dict[str, tuple[int, int]] = {}
@@ -204,6 +212,22 @@ class Steering:
                 if not self.clocks[edge.clock].served:
                     edge.servo.step_refused()
         self._on_step(name, step_sns)
+
+    def begin_anew(self, name: str, now: int) -> None:
+        """The clock was set by somebody else: it is to be set right as at the start, by servos that keep what they have
+        learnt of its oscillator. A restart without the restart.
+        """
+        clock = self.clocks[name]
+        self.was_stepped(name, None, now)
+        clock.served = False
+        for edge in clock.edges:
+            kept = edge.servo.keep(now)
+            edge.servo = self._new_servo(edge)
+            if kept is not None:
+                edge.servo.resume(kept, 0.0, clock.frequency_ppb)
+            if edge is clock.steering:
+                edge.servo.take_over(clock.frequency_ppb)
+            self._report(edge, now)
 
     def commanded(self, name: str, clock_sns: int, frequency_ppb: float, step_sns: int, now: int) -> None:
         """A command was carried out."""

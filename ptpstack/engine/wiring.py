@@ -50,6 +50,7 @@ class Wiring(ABC):
             self.emit,
             self._clock_stepped,
             self._servo_changed,
+            self._servo_again,
         )
         self.clocks = self.steering.clocks
         #: read once a second, for leap seconds and to see whether somebody else was there
@@ -98,7 +99,9 @@ class Wiring(ABC):
         made = self.instance_edges[options.name] = {}
         for clock in options.clocks:
             name = options.name if len(options.clocks) == 1 else f"{options.name} at {clock}"
-            edge = made[clock] = self.edges[name] = Edge(name, clock, self._new_servo(plan.servo, clock), options.name)
+            edge = made[clock] = self.edges[name] = Edge(
+                name, clock, self._new_servo(plan.servo, clock), plan.servo, options.name
+            )
             self.clocks[clock].edges.append(edge)
         self.clock_edges.tie(options.name)
         for number, port in enumerate(options.ports, 1):
@@ -114,6 +117,12 @@ class Wiring(ABC):
 
     def _new_servo(self, options: ServoOptions, clock: str) -> Servo:
         return SERVOS[options.type](options, max_frequency_ppb=self.clocks[clock].max_frequency_ppb, steering=False)
+
+    def _servo_again(self, edge: Edge) -> Servo:
+        servo = self._new_servo(edge.options, edge.clock)
+        if edge.log_interval is not None:
+            servo.set_sync_interval(edge.log_interval)
+        return servo
 
     def edge_of(self, instance: str) -> Edge:
         """The edge by which an instance's time comes, or came last."""
