@@ -86,7 +86,9 @@ def _branch(
     if steering is not None:
         yield f"{arrow}steers {name}: {_edge(steering)}"
     for edge in clock["edges"]:
-        if not edge["steers"] and (edge["usable"] or not edge["automatic"]):
+        # neither the way back of a tie, nor an instance that has never followed
+        silent = edge["automatic"] or (edge["kind"] == "instance" and not edge["measurements"])
+        if not edge["steers"] and (edge["usable"] or not silent):
             yield f"{arrow}{edge['name']} {_watching(edge)}"
     yield f"{indent}   {_clock(clock)}"
     for line in _about(clock):

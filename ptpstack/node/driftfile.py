@@ -3,7 +3,8 @@
 JSON, one entry per clock: its owner (node, clock, hardware), when it was written, and what the engine gave
 (``engine/kept.py``). Rules:
 
-1. It is replaced whole: written beside, synced, renamed. A crash leaves the old one or the new one.
+1. It is replaced whole: written beside, renamed, and at the end of the node synced. While it runs nothing waits for a
+   disk: what a power cut leaves in pieces is found damaged, and not used.
 2. What is somebody else's, too old, from the future or implausible is not used, and a sentence says which and why.
 3. Age is counted by CLOCK_BOOTTIME within one boot, by CLOCK_REALTIME across boots: at boot that may be wrong, and then
    an entry is refused rather than believed.
@@ -116,8 +117,11 @@ class DriftFile:
 
     # ---- writing ----------------------------------------------------------------------------------------------
 
-    def write(self, kept: Mapping[str, Any]) -> str:
-        """Replace the file; clocks of which nothing is known keep their entry. Why it could not be done, or ""."""
+    def write(self, kept: Mapping[str, Any], *, sync: bool = False) -> str:
+        """Replace the file; clocks of which nothing is known keep their entry. Why it could not be done, or "".
+
+        ``sync``: wait until the disk has it.
+        """
         now = self._moment()
         entries = {
             name: {
@@ -139,7 +143,8 @@ class DriftFile:
             with open(fd, "w", encoding="utf-8") as file:
                 file.write(text + "\n")
                 file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             os.replace(beside, self.path)
             self.problem = ""
         except OSError as error:

@@ -109,7 +109,7 @@ class Node(Clockwork):
     def close(self) -> None:
         now = self.loop.now_ns()
         if self._drift_due_ns is not None:
-            self._write_drift(now)
+            self._write_drift(now, sync=True)
         for channel in self.channels.values():
             self._unwatch(channel)
             channel.close()
@@ -336,10 +336,10 @@ class Node(Clockwork):
             self._write_drift(now)
         return self._drift_due_ns
 
-    def _write_drift(self, now: int) -> None:
+    def _write_drift(self, now: int, *, sync: bool = False) -> None:
         assert self.drift_file is not None
         before = self.drift_file.problem
-        problem = self.drift_file.write(self.engine.keep(now))
+        problem = self.drift_file.write(self.engine.keep(now), sync=sync)
         if problem and problem != before:
             self.event(Event("drift-file", "", 0, {"clock": "", "reason": problem}), now)
 

@@ -70,9 +70,9 @@ def test_pulses_an_edge_and_a_restart(wire: Namespace, tmp_path: Path) -> None:
     ).stdout
     for part in (
         "reference of nic (pps): locked for",
-        "└─ steers nic: pi, locked,",
+        "└─ steers nic: estimator, locked,",
         "clock nic (nic, simulated): ",
-        "└─ steers second: pi, locked,",
+        "└─ steers second: estimator, locked,",
         ", 8/s",
         "within ",
     ):
