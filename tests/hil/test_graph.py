@@ -140,8 +140,8 @@ def test_a_grandmaster_on_a_pulse_per_second(rig: Callable[..., None], tmp_path:
     )
     with node(tmp_path, "gm", text) as gm:
         wait_for(lambda: locked(gm), 40, gm)
-        time.sleep(15)
-        errors = sample(15, tai_error)
+        time.sleep(12)
+        errors = sample(12, tai_error)
         print(f"1PPS: true error rms {rms(errors):.1f} ns, max {max(map(abs, errors)):.0f} ns")
         assert max(map(abs, errors)) <= 20
         status = gm.status()
@@ -238,7 +238,7 @@ def test_a_boundary_clock_over_three_hardware_clocks(rig: Callable[..., None], t
             assert names == ["clock", "ptp2", "ptp4"]
             time.sleep(12)
             found: dict[int, list[float]] = {1: [], 2: [], 4: []}
-            for _ in range(20):
+            for _ in range(12):
                 truth = hil.snapshot()
                 for phc, values in found.items():
                     values.append(truth.error(phc) - truth.error(0))
@@ -251,11 +251,19 @@ def test_a_boundary_clock_over_three_hardware_clocks(rig: Callable[..., None], t
             steps = [clock["steps"] for clock in bc.status()["clocks"]]
             first.stop()
             wait_for(lambda: bc.port_state(0, 1) == "SLAVE", 30, bc)
-            turned = sample(20, lambda truth: max(abs(truth.error(phc) - truth.error(0)) for phc in (1, 2, 4)))
             # the second one's time is 400 ns away: everybody slews there, and nobody leaves the way
+            turned: list[float] = []
+            left: dict[int, int] = {1: 400, 2: 400, 4: 400}
+            for _ in range(120):
+                truth = hil.snapshot()
+                turned += [abs(truth.error(phc) - truth.error(0)) for phc in left]
+                left = {phc: truth.error(phc) - truth.error(3) for phc in left}
+                if all(abs(error) <= 60 for error in left.values()):
+                    break
+                time.sleep(0.5)
+            print(f"BC after the change of grandmaster: {left} ns from the new one, {max(turned):.0f} ns at most")
+            assert all(abs(error) <= 60 for error in left.values()), (left, bc.words())
             assert max(turned) <= 1_000
-            truth = hil.snapshot()
-            assert all(abs(truth.error(phc) - truth.error(3)) <= 60 for phc in (1, 2, 4))
             steered = {clock["name"]: clock["steered_by"] for clock in bc.status()["clocks"]}
             assert steered == {"clock": "ptp2 -> clock", "ptp2": "domain0 at ptp2", "ptp4": "ptp2 -> ptp4"}
             assert [clock["steps"] for clock in bc.status()["clocks"]] == steps
@@ -292,15 +300,15 @@ def test_system_clock_follows_no_worse_than_by_phc2sys(rig: Callable[..., None],
     slow_bus()
     phc2sys = subprocess.Popen(["phc2sys", "-s", "/dev/ptp0", "-O", "-37", "-N", "5", "-R", "1", "-q"])
     try:
-        time.sleep(20)
-        theirs = sample(25, utc_error)
+        time.sleep(12)
+        theirs = sample(20, utc_error)
     finally:
         phc2sys.terminate()
         phc2sys.wait(5)
     with node(tmp_path, "gm", NIC + "steer = false\n" + SYSTEM + PORT + DECLARED + TO_SYSTEM) as gm:
         wait_for(lambda: follows(gm, "system"), 30, gm)
-        time.sleep(12)
-        ours = sample(25, utc_error)
+        time.sleep(10)
+        ours = sample(20, utc_error)
         bound = clock_of(gm, "system")["bound_ns"]
     print(
         f"system clock: ours rms {rms(ours):.0f} ns max {max(map(abs, ours)):.0f}, mean {statistics.mean(ours):+.0f}; "
