@@ -38,22 +38,25 @@ def take_up(engine: Engine, kept: Mapping[str, Any], now: int) -> None:
         if clock is None:
             continue
         try:
-            age_s = float(entry["age_s"])
+            age_s, memories = float(entry["age_s"]), dict(entry["edges"])
             wanted = entry["frequency_ppb"]
             frequency = clock.frequency_ppb if wanted is None else float(wanted)
             if not math.isfinite(age_s) or age_s < 0 or not abs(frequency) <= clock.max_frequency_ppb:
                 raise ValueError(f"{frequency:+.1f} ppb, {age_s:.0f} s old")
-            if wanted is not None and clock.steerable and frequency != clock.frequency_ppb:
-                clock.frequency_ppb = frequency
-                reason = f"learnt {age_s:.0f} s ago, before the restart"
-                engine.emit(SetFrequency(name, frequency, reason))
-            memories = {edge.name: edge for edge in clock.edges}
-            for edge_name, memory in entry["edges"].items():
-                if edge_name in memories:
-                    memories[edge_name].servo.resume(memory, age_s, frequency)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            data = {"clock": name, "reason": f"what was kept of it is not used: {error!r}"}
-            engine.emit(Event("drift-file", "", 0, data))
+        except (KeyError, TypeError, ValueError) as error:
+            _tell(engine, name, f"what was kept of it is not used: {error!r}")
             continue
-        reason = f"goes on from {frequency:+.1f} ppb, learnt {age_s:.0f} s ago"
-        engine.emit(Event("drift-file", "", 0, {"clock": name, "reason": reason}))
+        if wanted is not None and clock.steerable and frequency != clock.frequency_ppb:
+            clock.frequency_ppb = frequency
+            engine.emit(SetFrequency(name, frequency, f"learnt {age_s:.0f} s ago, before the restart"))
+        _tell(engine, name, f"goes on from {frequency:+.1f} ppb, learnt {age_s:.0f} s ago")
+        for edge in clock.edges:
+            if edge.name in memories:
+                try:
+                    edge.servo.resume(memories[edge.name], age_s, frequency)
+                except (KeyError, TypeError, ValueError, AttributeError) as error:
+                    _tell(engine, name, f"what the servo of {edge.name} kept is not used: {error!r}")
+
+
+def _tell(engine: Engine, clock: str, reason: str) -> None:
+    engine.emit(Event("drift-file", "", 0, {"clock": clock, "reason": reason}))

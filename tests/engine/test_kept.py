@@ -71,8 +71,8 @@ def test_a_first_step_is_still_owed_after_a_restart() -> None:
         {"frequency_ppb": math.nan, "edges": {}, "age_s": 1.0},
         {"frequency_ppb": 9e9, "edges": {}, "age_s": 1.0},
         {"frequency_ppb": 1.0, "edges": {}, "age_s": -1.0},
-        {"frequency_ppb": 1.0, "edges": {"a": {"nonsense": 1}}, "age_s": 1.0},
         {"frequency_ppb": "fast", "edges": {}, "age_s": 1.0},
+        {"frequency_ppb": 1.0, "edges": 5, "age_s": 1.0},
         {"edges": {}},
         "nonsense",
     ],
@@ -83,6 +83,18 @@ def test_what_cannot_be_is_refused_and_told(entry: Any) -> None:
     (told,) = table.events("drift-file")
     assert told["clock"] == "nic"
     assert "not used" in told["reason"]
+    assert table.commands(SetFrequency) == []
+    table.serve(ONE, 20, clock="nic")
+    assert abs(table.error_ns["nic"]) < 1_000
+
+
+@pytest.mark.parametrize("memory", [{"nonsense": 1}, {"servo": "another"}, 5])
+def test_a_servo_of_another_kind_keeps_the_frequency_and_not_the_memory(memory: Any) -> None:
+    table = table_of()
+    entry = {"frequency_ppb": -31_000.0, "edges": {"a": memory}, "age_s": 1.0}
+    table.carry(table.engine.resume({"nic": entry}, table.now))
+    assert table.frequency["nic"] == -31_000.0
+    assert "what the servo of a kept is not used" in table.events("drift-file")[-1]["reason"]
     table.serve(ONE, 20, clock="nic")
     assert abs(table.error_ns["nic"]) < 1_000
 
