@@ -276,8 +276,11 @@ class Engine(Wiring):
         )
 
     def _edge_of_port(self, name: str, number: int) -> Edge:
+        edges = self.instance_edges[name]
+        if len(edges) == 1:
+            return next(iter(edges.values()))
         options = self.instances[name].options
-        return self.instance_edges[name][options.clock_of(options.ports[number - 1])]
+        return edges[options.clock_of(options.ports[number - 1])]
 
     def arb_offset_s(self, instance: Instance, utc_s: int) -> int:
         """What to add to the stamps of a grandmaster with an arbitrary time scale that is known to hold UTC (s).

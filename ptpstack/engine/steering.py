@@ -269,6 +269,8 @@ class Steering:
 
     def arbitrate(self, name: str, now: int) -> None:
         clock = self.clocks[name]
+        if clock.steering is not None and len(clock.edges) == 1:
+            return  # the one there is
         before = clock.frequency_ppb
 
         def loops(edge: Edge) -> bool:
