@@ -96,8 +96,8 @@ class Engine(Wiring):
             effects = instance.timer(now)
             if effects:
                 self.take(name, effects, now)
-        self.on_references.timer(now)
-        self.clock_edges.timer(now)
+        for part in self._timed_parts:
+            part.timer(now)
         self.steering.timer(now)
         if self._housekeeping_due is not None and self._housekeeping_due <= now:
             self._housekeeping_due = now + HOUSEKEEPING_NS
@@ -115,7 +115,9 @@ class Engine(Wiring):
                 when = edge.again_at_ns
                 if when is not None and (due is None or when < due):
                     due = when
-        for when in (self.on_references.next_deadline(), self.clock_edges.next_deadline()):
+        # most engines have neither, and this is asked after every frame
+        for part in self._timed_parts:
+            when = part.next_deadline()
             if when is not None and (due is None or when < due):
                 due = when
         return due

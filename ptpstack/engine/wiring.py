@@ -82,6 +82,11 @@ class Wiring(ABC):
             self.unrouted[channel] = Counter()
         self.clock_edges.connect()
         self.edges |= self.clock_edges.edges
+        self._timed_parts: list[References | ClockEdges] = []
+        if self.references:
+            self._timed_parts.append(self.on_references)
+        if self.clock_edges.edges:
+            self._timed_parts.append(self.clock_edges)
 
     def emit(self, effect: EngineEffect) -> None:
         self._out.append(effect)
