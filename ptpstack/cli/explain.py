@@ -26,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "explain",
         help="why ports are in their states, who is grandmaster and why, what is in the way",
         description="Why is this port in this state, why is that clock the grandmaster, what stops us from "
-        "synchronising: the decisions, with what they were made from.",
+        "synchronising, who steers each clock: the decisions, with what they were made from.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,6 +66,11 @@ def _render_all(result: dict[str, Any]) -> None:
         if position:
             console.print()
         _render(console, entry)
+    for clock in result["clocks"]:
+        console.print()
+        console.print(f"clock {clock['name']}", style="bold", markup=False)
+        for sentence in clock["sentences"]:
+            console.print(f"  {sentence}.", markup=False)
 
 
 def _render(console: Console, entry: dict[str, Any]) -> None:

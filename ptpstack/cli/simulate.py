@@ -124,7 +124,7 @@ def _scenarios(names: list[str]) -> list[Scenario]:
 
 
 def _servos(text: str) -> list[str | None]:
-    from ptpstack.engine.engine import SERVOS
+    from ptpstack.engine.wiring import SERVOS
 
     if not text:
         return [None]

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ptpstack.cli.graph import graph_lines, offset_text
 from ptpstack.cli.node_access import NodeRefused, add_control_option, ask, understood
 from ptpstack.timebase.units import format_ns
 
@@ -163,7 +164,7 @@ def render(status: dict[str, Any], *, counters: bool = False) -> RenderableType:
     lines = [Text(_head(status), style="bold")]
     for instance in status["instances"]:
         lines += _instance(instance)
-    lines += [Text(line) for line in _clocks(status)]
+    lines += [Text(line) for line in graph_lines(status)]
     lines += [Text(line, style="yellow") for line in _remarks(status)]
     parts: list[RenderableType] = list(lines)
     if counters:
@@ -177,14 +178,6 @@ def _head(status: dict[str, Any]) -> str:
     return text + (
         f", recording to {status['record']}" if status.get("record") and not status["record_problem"] else ""
     )
-
-
-def _offset(estimate: dict[str, Any] | None) -> str:
-    """An offset never stands alone: it comes with how wrong it may be."""
-    if estimate is None:
-        return "no offset yet"
-    bound = estimate["bound_ns"]
-    return f"{format_ns(estimate['value_ns'])} ±{format_ns(bound).lstrip('+') if bound is not None else '?'}"
 
 
 def _instance(instance: dict[str, Any]) -> Iterator[Text]:
@@ -208,7 +201,7 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
         line = Text(f"  {port['number']:>2} {port['channel']:<{width}}  ")
         line.append(f"{port['state']:<12}", style=_STATE_STYLE.get(port["state"], ""))
         if port["state"] in ("SLAVE", "UNCALIBRATED"):
-            line.append(f" {_offset(instance['estimate'])}")
+            line.append(f" {offset_text(instance['estimate'])}")
             if instance["mean_path_delay_ns"] is not None:
                 line.append(f", delay {format_ns(instance['mean_path_delay_ns']).lstrip('+')}")
             servo = instance["servo"]
@@ -225,30 +218,15 @@ def _better_master(instance: dict[str, Any]) -> str:
     return ""
 
 
-def _clocks(status: dict[str, Any]) -> Iterator[str]:
-    references = {reference["clock"]: reference for reference in status["references"]}
-    for clock in status["clocks"]:
-        steps = clock["steps"]
-        text = (
-            f"clock {clock['name']} ({clock['device']}, {clock['kind']}): {clock['frequency_ppb']:+.1f} ppb, "
-            f"{steps} step{'' if steps == 1 else 's'}"
-        )
-        if not clock["steerable"]:
-            yield text
-            yield f"  not steered: {clock['why_not_steerable']}"
-        else:
-            yield text + (f", steered by {clock['steered_by']}" if clock["steered_by"] else ", not steered yet")
-        reference = references.get(clock["name"])
-        if reference is not None:
-            why = reference["decision"]["reason"]
-            yield f"  reference {reference['state']} for {reference['since_s']:.0f} s: {why}"
-
-
 def _remarks(status: dict[str, Any]) -> Iterator[str]:
     """What the tables do not show and a person should know."""
     if not status["netlink"]:
         yield status["netlink_missing"]
     yield from status["identity_conflicts"]
+    for clock in status["clocks"]:
+        if clock["foreign"]["last"]:
+            count = clock["foreign"]["changes"] + clock["foreign"]["steps"]
+            yield f"{clock['foreign']['last']} ({count}x, {clock['foreign']['age_s']:.0f} s ago)"
     if status["record_problem"]:
         yield f"{status['record']}: {status['record_problem']}"
     if status["leap"]["state"] != "valid":
@@ -275,6 +253,9 @@ def _counters(status: dict[str, Any]) -> Table:
         for port in instance["ports"]:
             for name, value in port["counters"].items():
                 table.add_row(f"{instance['name']}/{port['number']}", name, str(value))
+    for reference in status["references"]:
+        for name, value in (reference["pulses"] or {"counters": {}})["counters"].items():
+            table.add_row(f"reference of {reference['clock']}", name, str(value))
     for channel, values in status["unrouted"].items():
         for name, value in values.items():
             table.add_row(channel, name, str(value))

@@ -10,6 +10,7 @@ from ptpstack.config.findings import ConfigError, Report, show
 from ptpstack.config.model import (
     ChannelOptions,
     ClockOptions,
+    EdgeOptions,
     InstanceSettings,
     NodeOptions,
     ReferenceOptions,
@@ -17,7 +18,7 @@ from ptpstack.config.model import (
     Site,
 )
 from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
-from ptpstack.config.schema import INSTANCE, NODE, PORT, SIMULATED_CLOCK_KEYS, SITE, Table
+from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, Table
 from ptpstack.config.validate import Section, validate
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
@@ -58,7 +59,10 @@ def _clock_name(section: Section, clocks: tuple[ClockOptions, ...], report: Repo
     """The clock an instance reads: the one it names, else the only one."""
     names = [clock.name for clock in clocks]
     wanted: str | None = section["clock"]
+    ports = [port["clock"] for port in section.tables["port"]]
     if wanted is None:
+        if ports and all(ports):
+            return str(ports[0])
         if len(names) > 1 and "clock" not in section.given:
             have = ", ".join(show(n) for n in names)
             report.error(
@@ -67,12 +71,16 @@ def _clock_name(section: Section, clocks: tuple[ClockOptions, ...], report: Repo
                 f"add clock = one of {have}",
             )
         return names[0]
+    _must_exist(wanted, names, section, "clock", report)
+    return wanted
+
+
+def _must_exist(wanted: str, names: list[str], section: Section, key: str, report: Report) -> None:
     if wanted not in names:
         near = report.suggest(wanted, names)
         hint = f'did you mean "{near}"? ' if near else ""
         have = ", ".join(show(n) for n in names)
-        report.error(section.at("clock"), f"there is no clock {show(wanted)}", f"{hint}declared: {have}")
-    return wanted
+        report.error(section.at(key), f"there is no clock {show(wanted)}", f"{hint}declared: {have}")
 
 
 class _ProfileCache:
@@ -127,15 +135,21 @@ def _apply_profile(section: Section, table: Table, profile: Profile, report: Rep
 def _reference(section: Section, report: Report) -> ReferenceOptions:
     kind = section["type"]
     if kind == "none":
-        keys = ("state", "time_source", "accuracy", "holdover_spec_s", "noise_ns", "log_interval")
-        _drop_ineffective(section, keys, "the reference's type is none", report)
+        keys = ("state", "time_source", "accuracy", "holdover_spec_s", "holdover_limit_ns", "noise_ns", "log_interval")
+        _drop_ineffective(section, keys + PPS_KEYS, "the reference's type is none", report)
         return ReferenceOptions()
     values = dict(section.values)
     if kind != "simulated":
         _drop_ineffective(section, ("noise_ns",), f"the reference's type is {kind}, not simulated", report)
         values["noise_ns"] = 0.0
+    if kind != "pps":
+        _drop_ineffective(section, PPS_KEYS, f"the reference's type is {kind}, not pps", report)
+        values = {k: v for k, v in values.items() if k not in PPS_KEYS}
+    else:
+        _drop_ineffective(section, ("log_interval",), "pulses come once a second", report)
+        values["log_interval"] = 0
     if values["state"] is None:
-        values["state"] = "locked" if kind == "simulated" else "free-running"
+        values["state"] = "locked" if kind in ("simulated", "pps") else "free-running"
         if kind == "declared":
             report.warning(section.path, "a declared reference without state is free-running", 'add state = "locked"')
     if values["time_source"] is None:
@@ -190,6 +204,7 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         delay_asymmetry_ns=values["delay_asymmetry_ns"],
         ingress_latency_ns=values["ingress_latency_ns"],
         egress_latency_ns=values["egress_latency_ns"],
+        clock=values["clock"] or "",
     )
     return port, channel
 
@@ -209,6 +224,8 @@ def _instance(
     for port_section in section.tables["port"]:
         _apply_profile(port_section, PORT, profile, report)
         ports.append(_port(port_section, profile, section["role"], report))
+        if port_section["clock"] is not None:
+            _must_exist(port_section["clock"], [clock.name for clock in clocks], port_section, "clock", report)
     clock_class = 255 if client_only else section["clock_class"] or profile.quality.free_running
     accuracy = section["clock_accuracy"]
     name = section["name"] or f"domain{section['domain']}"
@@ -252,6 +269,17 @@ def _node(section: Section, report: Report) -> NodeOptions:
     return NodeOptions(**{spec.name: section[spec.name] for spec in NODE.fields})
 
 
+def _edge(section: Section) -> EdgeOptions:
+    return EdgeOptions(
+        source=section["from"] or "?",
+        target=section["to"] or "?",
+        log_interval=section["log_interval"],
+        samples=section["samples"],
+        always=section["always"],
+        servo=ServoOptions(**section.one("servo").values),
+    )
+
+
 def build(document: Mapping[str, Any], report: Report, base: str | None = None) -> tuple[Site, Section]:
     """The site that ``document`` describes, and the validated sections (for cross checks).
 
@@ -264,4 +292,5 @@ def build(document: Mapping[str, Any], report: Report, base: str | None = None) 
     # Names that the file gives are taken before any is made up, wherever they stand.
     taken = {s["name"] for s in section.tables["instance"] if s["name"]}
     instances = tuple(_instance(s, clocks, profiles, taken, report) for s in section.tables["instance"])
-    return Site(_node(section.one("node"), report), clocks, instances), section
+    edges = tuple(_edge(s) for s in section.tables["edge"])
+    return Site(_node(section.one("node"), report), clocks, instances, edges), section

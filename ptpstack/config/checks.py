@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 
 from ptpstack.config.findings import Path, Report, show, show_path
+from ptpstack.config.graph_checks import GRAPH_CHECKS
 from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
 from ptpstack.config.validate import Section
 
@@ -43,6 +44,13 @@ def _names(site: Site, sections: Section, report: Report) -> None:
                 )
 
 
+def used_clocks(site: Site) -> set[str]:
+    """Every clock that an instance, a port, an edge or a reference names."""
+    used = {name for i in site.instances for name in (i.options.clock, *i.options.clocks)}
+    used |= {name for edge in site.edges for name in (edge.source, edge.target)}
+    return used | {i.reference.tod for i in site.instances if i.reference.type == "pps"}
+
+
 def _clocks(site: Site, sections: Section, report: Report) -> None:
     seen: dict[str, str] = {}
     for clock, section in zip(site.clocks, sections.tables["clock"], strict=False):
@@ -55,7 +63,7 @@ def _clocks(site: Site, sections: Section, report: Report) -> None:
                     f"clock {show(first)} is {hardware} too",
                     "declare it once and name it from each instance",
                 )
-        if clock.name not in {i.options.clock for i in site.instances}:
+        if clock.name not in used_clocks(site):
             report.warning(
                 section.path,
                 f"no instance uses clock {show(clock.name)}",
@@ -227,12 +235,13 @@ _STAMPING_OF = {"phc": "hardware", "system": "software", "simulated": "software"
 
 def _stamping(site: Site, sections: Section, report: Report) -> None:
     for channel, instance, port in _used_channels(site, sections):
-        kind = next((c.type for c in site.clocks if c.name == instance.options.clock), "auto")
+        name = port["clock"] or instance.options.clock
+        kind = next((c.type for c in site.clocks if c.name == name), "auto")
         wanted = _STAMPING_OF.get(kind)
         if wanted is not None and channel.stamping not in ("auto", wanted):
             report.error(
                 port.at("stamping"),
-                f"{channel.stamping} time stamps are not of clock {show(instance.options.clock)}, whose type is {kind}",
+                f"{channel.stamping} time stamps are not of clock {show(name)}, whose type is {kind}",
                 f'use stamping = "{wanted}" or "auto", or another clock',
             )
 
@@ -241,7 +250,8 @@ def _steering(site: Site, sections: Section, report: Report) -> None:
     """Rule 9 of the architecture: at most one edge steers a clock."""
     by_clock: dict[str, list[tuple[str, Path]]] = {}
     for instance, section in _pairs(site, sections):
-        by_clock.setdefault(instance.options.clock, []).append((instance.options.name, section.path))
+        for name in instance.options.clocks or (instance.options.clock,):
+            by_clock.setdefault(name, []).append((instance.options.name, section.path))
     for clock in site.clocks:
         users = by_clock.get(clock.name, [])
         may_steer = clock.steer if clock.steer is not None else clock.type != "system"
@@ -253,7 +263,7 @@ def _steering(site: Site, sections: Section, report: Report) -> None:
                 "a usable master steers it, the others measure",
                 "put the one you trust most first, or give them clocks of their own",
             )
-        following = [i for i in site.instances if i.options.clock == clock.name and i.role != "grandmaster"]
+        following = [i for i in site.instances if clock.name in i.options.clocks and i.role != "grandmaster"]
         if following and not may_steer:
             report.note(
                 by_clock[clock.name][0][1],
@@ -273,6 +283,7 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _identities,
     _stamping,
     _steering,
+    *GRAPH_CHECKS,
 )
 
 

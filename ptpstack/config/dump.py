@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from ptpstack.config.model import ClockOptions, InstanceSettings, ReferenceOptions, Site
+from ptpstack.config.model import ClockOptions, EdgeOptions, InstanceSettings, ReferenceOptions, Site
 from ptpstack.config.quantities import format_accuracy, format_time_source
-from ptpstack.config.schema import SIMULATED_CLOCK_KEYS
+from ptpstack.config.schema import PPS_KEYS, SIMULATED_CLOCK_KEYS
 from ptpstack.protocol.options import PortOptions
 from ptpstack.wire.types import format_clock_identity
 
@@ -34,7 +34,8 @@ def _clock(clock: ClockOptions) -> dict[str, Any]:
 def _reference(reference: ReferenceOptions) -> dict[str, Any]:
     if reference.type == "none":
         return {"type": "none"}
-    values = _members(reference, () if reference.type == "simulated" else ("noise_ns",))
+    ineffective = () if reference.type == "simulated" else ("noise_ns",)
+    values = _members(reference, ineffective + (() if reference.type == "pps" else PPS_KEYS))
     values["time_source"] = format_time_source(reference.time_source)
     values["accuracy"] = format_accuracy(reference.accuracy)
     return values
@@ -78,7 +79,15 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
 
 def _port(port: PortOptions) -> dict[str, Any]:
     # channel is made from interface and transport; foreign_master_capacity is no key of the schema
-    return _members(port, ("channel", "foreign_master_capacity"))
+    values = _members(port, ("channel", "foreign_master_capacity"))
+    if not port.clock:
+        del values["clock"]
+    return values
+
+
+def _edge(edge: EdgeOptions) -> dict[str, Any]:
+    values = {"from": edge.source, "to": edge.target} | _members(edge, ("source", "target", "servo"))
+    return values | {"servo": _members(edge.servo)}
 
 
 def site_as_dict(site: Site) -> dict[str, Any]:
@@ -87,6 +96,7 @@ def site_as_dict(site: Site) -> dict[str, Any]:
         "node": _members(site.node),
         "clock": [_clock(clock) for clock in site.clocks],
         "instance": [_instance(instance) for instance in site.instances],
+        "edge": [_edge(edge) for edge in site.edges],
     }
 
 

@@ -21,6 +21,8 @@ class NodeOptions:
     io_loop: str = "auto"
     log_level: str = "info"
     leap_file: str | None = None
+    #: directory of the drift file; None: by the machine, ``off``: none
+    state_dir: str | None = None
     user: str | None = None
     record: str | None = None
     seed: int | None = None
@@ -40,6 +42,7 @@ class ClockOptions:
     device: str | None = None
     #: None: by kind, see ``steers``.
     steer: bool | None = None
+    on_foreign_change: str = "keep"
     oscillator: str = "tcxo"
     frequency_ppb: float | None = None
     wander_ppb: float | None = None
@@ -84,8 +87,16 @@ class ReferenceOptions:
     time_source: int = TimeSource.INTERNAL_OSCILLATOR
     accuracy: int = ACCURACY_UNKNOWN
     holdover_spec_s: float = 0.0
+    holdover_limit_ns: float = 0.0
     noise_ns: float = 0.0
     log_interval: int = 0
+    #: the rest is for ``pps``
+    channel: int = 0
+    pin: int | None = None
+    edge: str = "rising"
+    delay_ns: float = 0.0
+    tod: str = "system"
+    tod_error_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +134,25 @@ class InstanceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeOptions:
+    """Clock ``target`` follows clock ``source``."""
+
+    source: str
+    target: str
+    log_interval: int = -3
+    samples: int = 5
+    always: bool = False
+    servo: ServoOptions = field(default_factory=ServoOptions)
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A whole configuration that has passed every check that needs no machine."""
 
     node: NodeOptions
     clocks: tuple[ClockOptions, ...]
     instances: tuple[InstanceSettings, ...]
+    edges: tuple[EdgeOptions, ...] = ()
 
     def clock(self, name: str) -> ClockOptions:
         """The clock called ``name``; KeyError when there is none."""

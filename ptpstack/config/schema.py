@@ -69,6 +69,7 @@ NODE = Table(
         Field("io_loop", CHOICE, "How the node waits for input.", "auto", choices=("auto", "epoll", "poll", "select")),
         Field("log_level", CHOICE, "The least severe log line shown.", "info", choices=("debug", "info", "warning", "error")),
         Field("leap_file", TEXT, "NIST/IERS leap-seconds.list to read.", absent="the table built in"),
+        Field("state_dir", TEXT, "Directory of the drift file, in which clocks keep what was learnt of them over a restart; `off`: none.", absent="systemd's StateDirectory, else the directory of the control socket"),
         Field("user", TEXT, "User to become once everything privileged is open.", absent="stay as started"),
         Field("record", TEXT, "Trace file to write every input to.", absent="no trace"),
         Field("seed", INTEGER, "Seed of all random choices.", low=0, high=2**63 - 1, absent="drawn at start, kept in the trace"),
@@ -84,6 +85,7 @@ CLOCK = Table(
         Field("type", CHOICE, "`auto`: the PHC of the port's interface when it stamps in hardware, else the system clock.", "auto", choices=("auto", "phc", "system", "simulated")),
         Field("device", TEXT, "PHC device, for type `phc`.", absent="the PHC of the port's interface"),
         Field("steer", BOOLEAN, "Whether ptpstack may step and steer it; otherwise it is measured only.", absent="true, but false for the system clock"),
+        Field("on_foreign_change", CHOICE, "When another program changes it too: `keep` steering and say so, or `yield` when that goes on.", "keep", choices=("keep", "yield")),
         Field("oscillator", CHOICE, "Simulated: what the oscillator is like.", "tcxo", choices=("perfect", "tcxo", "ocxo", "rubidium", "cheap")),
         Field("frequency_ppb", NUMBER, "Simulated: frequency error at start.", low=-500_000, high=500_000, unit="ppb", absent="drawn for the oscillator"),
         Field("wander_ppb", NUMBER, "Simulated: random walk of frequency, per square root of second.", low=0, high=100_000, unit="ppb", absent="that of the oscillator"),
@@ -103,6 +105,7 @@ PORT = Table(
     (
         Field("interface", INTERFACE, "Network interface.", required=True),
         Field("transport", CHOICE, "UDP over IPv4 (Annex C) or Ethernet (Annex E).", "udp4", choices=("udp4", "l2"), profiled=True),
+        Field("clock", TEXT, "Name of the clock that stamps its frames. The clocks of one instance's ports follow the one whose port follows a master.", absent="the instance's, or the PHC of its interface when that is another one"),
         Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when NIC, driver and clock can.", "auto", choices=("auto", "hardware", "software")),
         Field("server_only", BOOLEAN, "portDS.masterOnly (8.2.15.5.2): never follows a master.", False),
         Field("listen_first", BOOLEAN, "Wait for the announce receipt timeout before serving; false: serve at once until a better master is heard.", None, absent="false for role grandmaster and for server_only, else true"),
@@ -126,13 +129,20 @@ REFERENCE = Table(
     "reference",
     "What the instance's clock is set by when no PTP master is: this speaks for the quality that a grandmaster announces.",
     (
-        Field("type", CHOICE, "`declared`: something else keeps the clock right, and the state below is taken at its word. `system`: the system clock. `simulated`: the truth plus noise.", "none", choices=("none", "declared", "system", "simulated")),
-        Field("state", CHOICE, "State at start.", choices=REFERENCE_STATES, absent="`locked` when simulated, else `free-running`"),
+        Field("type", CHOICE, "`declared`: something else keeps the clock right, and the state below is taken at its word. `system`: the system clock. `pps`: one pulse per second on an input of the clock. `simulated`: the truth plus noise.", "none", choices=("none", "declared", "system", "pps", "simulated")),
+        Field("state", CHOICE, "State at start.", choices=REFERENCE_STATES, absent="`locked` when simulated or pps, else `free-running`"),
         Field("time_source", TIME_SOURCE, "timeSource (7.6.2.8): a name such as `gnss`, or a code.", absent="`internal-oscillator`"),
-        Field("accuracy", ACCURACY, "Accuracy while locked: a length of time such as `100 ns`, `unknown`, or a code.", absent="`unknown`"),
-        Field("holdover_spec_s", NUMBER, "How long holdover keeps within specification.", 0.0, 0, 1e9, "s"),
+        Field("accuracy", ACCURACY, "What the announced time is worth while locked: a length of time such as `100 ns`, `unknown`, or a code. A bound of the servo that is worse is announced instead.", absent="`unknown`"),
+        Field("holdover_spec_s", NUMBER, "How long holdover keeps within specification; 0: an hour, or, with holdover_limit_ns, as long as that says.", 0.0, 0, 1e9, "s"),
+        Field("holdover_limit_ns", NUMBER, "Holdover is within specification only while the clock's bound is below this; 0: time alone counts.", 0.0, 0, 1e9, "ns"),
         Field("noise_ns", NUMBER, "Simulated: standard deviation of its readings.", 0.0, 0, 1e9, "ns"),
         Field("log_interval", INTEGER, "Time between readings.", 0, -7, 10, "log2 s"),
+        Field("channel", INTEGER, "Pps: external time stamp channel of the clock.", 0, 0, 255),
+        Field("pin", INTEGER, "Pps: programmable pin to give to that channel.", low=0, high=255, absent="no pin is set: it is wired, or set already"),
+        Field("edge", CHOICE, "Pps: the edge of the pulse that marks the second.", "rising", choices=("rising", "falling")),
+        Field("delay_ns", NUMBER, "Pps: how much later than the second the pulse arrives: cable and receiver.", 0.0, -1e8, 1e8, "ns"),
+        Field("tod", TEXT, "Pps: name of the clock that tells which second a pulse is; it must be known within 0.4 s.", "system"),
+        Field("tod_error_s", NUMBER, "Pps: how far that clock may be off, taken at your word; 0: what it says of itself.", 0.0, 0, 0.39, "s"),
     ),
 )  # fmt: skip
 
@@ -179,7 +189,24 @@ INSTANCE = Table(
     array=True,
 )  # fmt: skip
 
-SITE = Table("", "A site file.", (), (NODE, CLOCK, INSTANCE))
+EDGE = Table(
+    "edge",
+    "One clock follows another: PHC to system clock, system clock to PHC, PHC to PHC. See docs/graph.md.",
+    (
+        Field("from", TEXT, "Name of the clock that gives the time.", required=True),
+        Field("to", TEXT, "Name of the clock that follows.", required=True),
+        Field("log_interval", INTEGER, "Time between readings.", -3, -7, 10, "log2 s"),
+        Field("samples", INTEGER, "Readings of a burst; every one counts.", 5, 1, 25),
+        Field("always", BOOLEAN, "Follow also while nothing says that the source is right.", False),
+    ),
+    (SERVO,),
+    array=True,
+)
+
+SITE = Table("", "A site file.", (), (NODE, CLOCK, INSTANCE, EDGE))
+
+#: The keys that only a reference of type pps has.
+PPS_KEYS = ("channel", "pin", "edge", "delay_ns", "tod", "tod_error_s")
 
 #: The keys of simulated clocks; given on another type they have no effect, which is worth a word.
 SIMULATED_CLOCK_KEYS = tuple(f.name for f in CLOCK.fields[CLOCK.fields.index(CLOCK.field("oscillator")) :])

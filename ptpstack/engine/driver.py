@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ptpstack.clocks.base import Clock, ClockError
-from ptpstack.engine.effects import EngineEffect, Event, ReadClock, ReadReference, SetFrequency, StepClock
+from ptpstack.engine.effects import (
+    DeclareClock,
+    EngineEffect,
+    Event,
+    ReadClock,
+    ReadPair,
+    ReadReference,
+    ReadTimeOfDay,
+    SetFrequency,
+    StepClock,
+)
 from ptpstack.engine.engine import Engine
+from ptpstack.engine.pairs import compare
 from ptpstack.protocol.effects import Send
+
+
+class ClockLook(NamedTuple):
+    """A clock as it is found: its time, when (monotonic, ns), the frequency in force, and what its backend remarks."""
+
+    clock_sns: int
+    at_ns: int
+    frequency_ppb: float
+    remark: str = ""
 
 
 class Hands(Protocol):
@@ -26,8 +46,21 @@ class Hands(Protocol):
 
     def clock_frequency(self, clock: str) -> float: ...
 
+    def look(self, clock: str, now: int) -> ClockLook: ...
+
     def read_reference(self, clock: str) -> tuple[int, int, float] | None:
         """(clock sns, reference sns, bound ns), or None when there is no reading this time."""
+
+    def read_pair(self, source: str, clock: str, samples: int) -> tuple[int, int, float]:
+        """(clock sns, source sns, bound ns) of the same moment."""
+
+    def read_time_of_day(self, clock: str) -> tuple[int, int, float | None] | None:
+        """(clock sns, time of day sns, how far that may be off ns or None), or None when there is none this time."""
+
+    def declare(self, declaration: DeclareClock) -> None: ...
+
+    def clock_failed(self, clock: str, error: ClockError) -> None:
+        """An operation on a clock has failed; the engine is told next."""
 
     def event(self, event: Event, now: int) -> None: ...
 
@@ -49,6 +82,22 @@ class ClockHands:
     def clock_frequency(self, clock: str) -> float:
         return self.clocks[clock].frequency_ppb()
 
+    def look(self, clock: str, now: int) -> ClockLook:
+        backend = self.clocks[clock]
+        return ClockLook(backend.now_sns(), now, backend.frequency_ppb())
+
+    def read_pair(self, source: str, clock: str, samples: int) -> tuple[int, int, float]:
+        return compare(self.clocks[source], self.clocks[clock], samples)
+
+    def read_time_of_day(self, clock: str) -> tuple[int, int, float | None] | None:
+        return None
+
+    def declare(self, declaration: DeclareClock) -> None:
+        """Only a kernel wants to know."""
+
+    def clock_failed(self, clock: str, error: ClockError) -> None:
+        """Nothing to do about it."""
+
 
 def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: int) -> None:
     """Do what the engine asks, in order, and tell it what really happened, until nothing is left."""
@@ -57,28 +106,43 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
         effect = pending.popleft()
         if isinstance(effect, Send):
             hands.send(effect, now)
-            continue
-        if isinstance(effect, Event):
+        elif isinstance(effect, Event):
             hands.event(effect, now)
-            continue
+        else:
+            try:
+                pending += _on_a_clock(engine, effect, hands, now)
+            except ClockError as error:
+                hands.clock_failed(effect.clock, error)
+                if isinstance(effect, (SetFrequency, StepClock)):
+                    pending += engine.command_failed(effect.clock, str(error), now, isinstance(effect, StepClock))
+                else:
+                    source = effect.source if isinstance(effect, ReadPair) else ""
+                    pending += engine.reading_failed(effect.clock, str(error), now, source)
+
+
+def _on_a_clock(engine: Engine, effect: EngineEffect, hands: Hands, now: int) -> list[EngineEffect]:
+    """Carry out what concerns a clock, and tell the engine. ClockError when the clock refuses."""
+    if isinstance(effect, SetFrequency):
+        # two programs at one clock would overwrite each other unseen
+        found = hands.clock_frequency(effect.clock) if engine.watch.watches(effect.clock) else None
+        taken = hands.set_frequency(effect.clock, effect.ppb)
+        return engine.commanded(effect.clock, hands.clock_sns(effect.clock), taken, 0, now, found)
+    if isinstance(effect, StepClock):
         clock = effect.clock
-        try:
-            if isinstance(effect, SetFrequency):
-                taken = hands.set_frequency(clock, effect.ppb)
-                pending += engine.commanded(clock, hands.clock_sns(clock), taken, 0, now)
-            elif isinstance(effect, StepClock):
-                hands.step(clock, effect.delta_sns)
-                pending += engine.commanded(
-                    clock, hands.clock_sns(clock), hands.clock_frequency(clock), effect.delta_sns, now
-                )
-            elif isinstance(effect, ReadReference):
-                reading = hands.read_reference(clock)
-                if reading is not None:
-                    pending += engine.reading(clock, *reading, now)
-            elif isinstance(effect, ReadClock):
-                pending += engine.clock_time(clock, hands.clock_sns(clock), now)
-        except ClockError as error:
-            if isinstance(effect, (SetFrequency, StepClock)):
-                pending += engine.command_failed(clock, str(error), now, isinstance(effect, StepClock))
-            else:
-                pending += engine.reading_failed(clock, str(error), now)
+        hands.step(clock, effect.delta_sns)
+        return engine.commanded(clock, hands.clock_sns(clock), hands.clock_frequency(clock), effect.delta_sns, now)
+    if isinstance(effect, ReadPair):
+        pair = hands.read_pair(effect.source, effect.clock, effect.samples)
+        return engine.reading(effect.clock, *pair, now, effect.source)
+    if isinstance(effect, ReadReference):
+        reading = hands.read_reference(effect.clock)
+        return [] if reading is None else engine.reading(effect.clock, *reading, now)
+    if isinstance(effect, ReadTimeOfDay):
+        answer = hands.read_time_of_day(effect.clock)
+        return [] if answer is None else engine.time_of_day(effect.clock, *answer, now)
+    if isinstance(effect, ReadClock):
+        look = hands.look(effect.clock, now)
+        return engine.clock_time(effect.clock, look.clock_sns, now, look.at_ns, look.frequency_ppb, look.remark)
+    if isinstance(effect, DeclareClock):
+        hands.declare(effect)
+    return []

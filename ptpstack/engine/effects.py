@@ -29,10 +29,39 @@ class ReadReference(NamedTuple):
     clock: str
 
 
-class ReadClock(NamedTuple):
-    """Tell the clock's time by ``Engine.clock_time``: leap seconds and UTC hang on it."""
+class ReadPair(NamedTuple):
+    """Compare the clock with another, by a burst of ``samples`` readings; answer by ``Engine.reading``."""
+
+    source: str
+    clock: str
+    samples: int
+
+
+class ReadTimeOfDay(NamedTuple):
+    """Compare the clock with the one that tells the seconds of its pulses; answer by ``Engine.time_of_day``."""
 
     clock: str
+
+
+class ReadClock(NamedTuple):
+    """Tell the clock's time and the frequency in force by ``Engine.clock_time``: leap seconds, UTC, and whether
+    somebody else has changed it, hang on it.
+    """
+
+    clock: str
+
+
+class DeclareClock(NamedTuple):
+    """Tell the kernel how good its clock is. ``bound_ns`` None: it is not synchronised any more.
+
+    ``leap``: the leap second that ends this UTC day, +1, -1 or 0. ``utc_offset_s``: TAI - UTC now.
+    """
+
+    clock: str
+    bound_ns: float | None
+    estimated_ns: float
+    utc_offset_s: int
+    leap: int
 
 
 class Event(NamedTuple):
@@ -44,4 +73,6 @@ class Event(NamedTuple):
     data: dict[str, Any]
 
 
-EngineEffect = Union[Send, SetFrequency, StepClock, ReadReference, ReadClock, Event]
+EngineEffect = Union[
+    Send, SetFrequency, StepClock, ReadReference, ReadPair, ReadTimeOfDay, ReadClock, DeclareClock, Event
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ptpstack.engine.engine import Engine
+from ptpstack.engine.graph_status import explain_clocks
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.port import FOLLOWING, Port
 from ptpstack.servo.base import ServoState
@@ -45,7 +46,11 @@ def explain(engine: Engine, now: int, instance: str | None = None, port: int | N
     names = [instance] if instance is not None else list(engine.instances)
     if instance is not None and instance not in engine.instances:
         raise KeyError(f"no instance {instance!r}; there are {', '.join(engine.instances)}")
-    return {"instances": [_instance(engine, engine.instances[name], now, port) for name in names]}
+    wanted = None if instance is None else set(engine.instances[instance].options.clocks)
+    return {
+        "instances": [_instance(engine, engine.instances[name], now, port) for name in names],
+        "clocks": explain_clocks(engine, now, wanted) if port is None else [],
+    }
 
 
 def _instance(engine: Engine, instance: Instance, now: int, port_number: int | None) -> dict[str, Any]:
@@ -86,8 +91,8 @@ def _grandmaster(engine: Engine, instance: Instance) -> str:
 def _synchronisation(engine: Engine, instance: Instance, now: int) -> list[str]:
     """What stands between this instance and being synchronised; or how well it is."""
     port = instance.following_port
-    edge = engine.edges[instance.options.name]
-    clock = engine.clocks[instance.options.clock]
+    edge = engine.edge_of(instance.options.name)
+    clock = engine.clocks[edge.clock]
     if port is None:
         listening = [p for p in instance.ports if p.state is PortState.LISTENING]
         if listening:

@@ -20,6 +20,35 @@ class ClockPlan:
     steerable: bool = True
     max_frequency_ppb: float = 500_000.0
     why_not_steerable: str = ""
+    #: look once a second whether somebody else has changed it
+    watched: bool = False
+    #: ``keep`` steering when somebody else changes it too, or ``yield`` when that goes on
+    on_foreign_change: str = "keep"
+    #: the kernel is told how good it is, TAI - UTC and the leap second to come (the system clock)
+    declares: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePlan:
+    """An edge from clock to clock: ``clock`` follows ``source`` by readings every ``2**log_interval`` s."""
+
+    source: str
+    clock: str
+    log_interval: int = -3
+    #: readings of a burst
+    samples: int = 5
+    #: also while nothing says that the source is right
+    always: bool = False
+    servo: ServoOptions = field(default_factory=ServoOptions)
+
+    @property
+    def name(self) -> str:
+        return edge_name(self.source, self.clock)
+
+
+def edge_name(source: str, clock: str) -> str:
+    """What an edge between two clocks is called everywhere."""
+    return f"{source} -> {clock}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +57,14 @@ class ReferencePlan:
 
     ``declared``: somebody else keeps the clock right and its state is told us. ``measured``: readings of the clock
     against the reference come in every ``2**log_interval`` s (simulated GNSS, system clock) and steer the clock.
+    ``pps``: one pulse per second is stamped by the clock; which second it is, another clock says.
     """
 
     clock: str
     type: str = "declared"
     state: str = "locked"
     time_source: int = TimeSource.GNSS
+    #: what the announced time is worth while locked, as long as the servo's own bound is not worse
     accuracy: int = ACCURACY_UNKNOWN
     variance: int = 0xFFFF
     #: seconds of holdover that stay within specification
@@ -42,6 +73,17 @@ class ReferencePlan:
     #: whether the reference is a primary one: class 6 when locked. The system clock is not.
     primary: bool = True
     servo: ServoOptions = field(default_factory=ServoOptions)
+    #: holdover is within specification only while the bound is below this, ns; 0: time alone counts
+    holdover_limit_ns: float = 0.0
+    #: pps: external time stamp channel of the clock, the pin that carries it (None: wired), the edge that counts
+    channel: int = 0
+    pin: int | None = None
+    edge: str = "rising"
+    #: how much later than the second the pulse arrives (cable, receiver), ns
+    delay_ns: float = 0.0
+    #: the clock that tells which second a pulse is; and how far it may be off, s (0: as it says of itself)
+    tod: str = "system"
+    tod_error_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +99,10 @@ class EnginePlan:
     instances: tuple[InstancePlan, ...]
     clocks: tuple[ClockPlan, ...]
     references: tuple[ReferencePlan, ...] = ()
+    #: what the configuration names; the clocks of one instance's ports are tied without
+    edges: tuple[EdgePlan, ...] = ()
+    #: how the clocks of one instance's ports follow each other
+    tie: EdgePlan = field(default_factory=lambda: EdgePlan("", ""))
     leap: LeapTable = field(default_factory=LeapTable.built_in)
     seed: int = 0
     name: str = "ptpstack"
@@ -87,6 +133,8 @@ def plan_from_dict(data: Mapping[str, Any]) -> EnginePlan:
         ),
         clocks=tuple(ClockPlan(**c) for c in data["clocks"]),
         references=tuple(ReferencePlan(**{**r, "servo": ServoOptions(**r["servo"])}) for r in data["references"]),
+        edges=tuple(_edge(e) for e in data["edges"]),
+        tie=_edge(data["tie"]),
         leap=LeapTable(
             tuple(LeapEntry(*entry) for entry in leap["entries"]),
             leap["updated_s"],
@@ -96,6 +144,10 @@ def plan_from_dict(data: Mapping[str, Any]) -> EnginePlan:
         seed=data["seed"],
         name=data["name"],
     )
+
+
+def _edge(data: Mapping[str, Any]) -> EdgePlan:
+    return EdgePlan(**{**data, "servo": ServoOptions(**data["servo"])})
 
 
 def _instance(data: Mapping[str, Any]) -> InstanceOptions:

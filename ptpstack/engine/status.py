@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptpstack.engine.discipline import Edge
 from ptpstack.engine.engine import Engine
+from ptpstack.engine.graph_status import clocks, references
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import TimeProperties
 from ptpstack.protocol.port import Port
@@ -15,53 +15,20 @@ from ptpstack.wire.types import format_clock_identity
 def status(engine: Engine, now: int) -> dict[str, Any]:
     return {
         "instances": [_instance(engine, instance, now) for instance in engine.instances.values()],
-        "clocks": [
-            {
-                "name": clock.name,
-                "frequency_ppb": clock.frequency_ppb,
-                "steps": clock.steps,
-                "steerable": clock.steerable,
-                "why_not_steerable": clock.why_not,
-                "steered_by": None if clock.steering is None else clock.steering.name,
-                "decision": clock.decision.as_dict(),
-                "edges": [_edge(edge, clock.steering is edge, now) for edge in clock.edges],
-            }
-            for clock in engine.clocks.values()
-        ],
-        "references": [
-            {
-                "clock": clock,
-                "type": reference.plan.type,
-                "state": reference.state.value,
-                "since_s": (now - reference.since_ns) / 1e9,
-                "decision": reference.decision.as_dict(),
-            }
-            for clock, reference in engine.references.items()
-        ],
+        "clocks": clocks(engine, now),
+        "references": references(engine, now),
         "unrouted": {channel: dict(counter) for channel, counter in engine.unrouted.items()},
-    }
-
-
-def _edge(edge: Edge, steers: bool, now: int) -> dict[str, Any]:
-    estimate = edge.servo.estimate(now)
-    return {
-        "name": edge.name,
-        "usable": edge.usable,
-        "steers": steers,
-        "state": edge.servo.state.value,
-        "measurements": edge.measurements,
-        "estimate": None if estimate is None else estimate.as_dict(),
     }
 
 
 def _instance(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
     options, data = instance.options, instance.data
     following = instance.following_port is not None
-    edge = engine.edges[options.name]
+    edge = engine.edge_of(options.name)
     if not following:
         # a grandmaster's offset is that from its reference
         edge = engine.reference_edges.get(options.clock, edge)
-    steered = engine.clocks[options.clock]
+    steered = engine.clocks[edge.clock]
     estimate = edge.servo.estimate(now)
     parent = data.parent
     default = data.default
@@ -71,6 +38,7 @@ def _instance(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
         "sdo_id": options.sdo_id,
         "profile": options.profile,
         "clock": options.clock,
+        "leading_clock": engine.leader_of(options.name),
         "clock_identity": format_clock_identity(instance.clock_identity),
         "priority1": default.priority1,
         "priority2": default.priority2,
@@ -104,16 +72,17 @@ def _instance(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
             "steers": steered.steering is edge and steered.steerable,
             "reason": edge.servo.reason,
         },
-        "ports": [_port(port, now) for port in instance.ports],
+        "ports": [_port(port, options.clock_of(port.options), now) for port in instance.ports],
         "foreign_masters": instance.foreign_masters(now),
     }
 
 
-def _port(port: Port, now: int) -> dict[str, Any]:
+def _port(port: Port, clock: str, now: int) -> dict[str, Any]:
     return {
         "number": port.number,
         "identity": str(port.identity),
         "channel": port.channel,
+        "clock": clock,
         "interface": port.channel.rpartition("/")[0],
         "transport": port.channel.rpartition("/")[2],
         "state": port.state.name,
@@ -144,7 +113,7 @@ def _time_properties(properties: TimeProperties) -> dict[str, Any]:
 def _time(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
     """Time scale and UTC of this instance, or why UTC cannot be told."""
     properties = instance.data.time_properties
-    ptp_s = engine.clock_ptp_s(instance.options.clock, now)
+    ptp_s = engine.clock_ptp_s(engine.leader_of(instance.options.name), now)
     if properties.ptp_timescale:
         if properties.current_utc_offset_valid:
             offset: int | None = properties.current_utc_offset

@@ -8,31 +8,23 @@ import random
 from dataclasses import dataclass, field, replace
 
 from ptpstack.clocks.base import Clock, ClockError
-from ptpstack.clocks.oscillator import OscillatorModel
-from ptpstack.clocks.phc import LinuxPhc
-from ptpstack.clocks.simulated import RealtimeBase, SimulatedClock
+from ptpstack.clocks.pulses import Pulse
+from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
-from ptpstack.config.model import ChannelOptions, ClockOptions, InstanceSettings, Site
-from ptpstack.config.model import ServoOptions as ServoSettings
-from ptpstack.engine.plan import ClockPlan, EnginePlan, InstancePlan, ReferencePlan
+from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
+from ptpstack.engine.plan import EnginePlan, InstancePlan, ReferencePlan
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.net.channel import Channel, ChannelError
 from ptpstack.net.open import open_channel
-from ptpstack.node.service import CAPABILITIES, effective_capabilities
-from ptpstack.servo.options import GAINS, ServoOptions
+from ptpstack.node.clock_parts import Stamped, assign, open_clock, plan_of, ports_of, warning_of
+from ptpstack.node.errors import AssemblyError
+from ptpstack.node.plans import edge_plan, own_word, reference_plan, servo_options
 from ptpstack.timebase.leap import LeapTable
-from ptpstack.wire.types import ACCURACY_UNKNOWN, TimeSource, clock_accuracy_for, clock_identity_from_mac
+from ptpstack.wire.types import clock_identity_from_mac
 
-#: Offsets of software stamps jitter by about a microsecond even on an idle machine.
-DEFAULT_LOCK_THRESHOLD_NS = 20_000.0
-LOCKED_VARIANCE = 0x4E5D
 #: What keeps a channel from being opened and passes while a machine boots: no interface yet, no address yet.
 NOT_YET = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 _MACHINE_ID = "/etc/machine-id"
-
-
-class AssemblyError(Exception):
-    """The site cannot run on this machine: what, where, and what to do."""
 
 
 @dataclass(slots=True)
@@ -56,6 +48,10 @@ class Parts:
     notes: list[str]
     #: the same for what deserves more attention
     warnings: list[str] = field(default_factory=list)
+    #: what tells which second a pulse is, by the clock that stamps the pulse
+    times_of_day: dict[str, Clock] = field(default_factory=dict)
+    #: whose a clock's drift is: hardware identity by clock
+    owners: dict[str, str] = field(default_factory=dict)
 
     def close(self) -> None:
         _close(self.channels, self.clocks)
@@ -118,82 +114,120 @@ def _open_or_wait(options: ChannelOptions, patient: bool) -> Channel:
         return AbsentChannel(options.interface, options.transport, options.stamping, str(error))
 
 
+def _open_channels(site: Site, patient: bool, notes: list[str], channels: dict[str, Channel]) -> None:
+    types = {clock.name: clock.type for clock in site.clocks}
+    for settings, _, port, wanted in ports_of(site):
+        if wanted.name in channels:
+            continue
+        # a simulated clock is a map over the kernel's software stamps: NIC stamps are on another clock
+        simulated = types[settings.options.clock_of(port)] == "simulated"
+        channel = channels[wanted.name] = _open_or_wait(
+            replace(wanted, stamping="software") if simulated else wanted, patient
+        )
+        if not isinstance(channel, AbsentChannel):
+            notes.append(f"{channel.name}: {channel.stamping} time stamps: {channel.stamping_reason}")
+
+
+def _open_clocks(site: Site, stamped: Stamped, leap: LeapTable, clocks: dict[str, Clock]) -> None:
+    """Those of ports first, then what edges and references name beside them."""
+    named = [name for edge in site.edges for name in (edge.source, edge.target)]
+    named += [i.reference.tod for i in site.instances if i.reference.type == "pps"]
+    for name in (*stamped.clock_of.values(), *named):
+        if name not in clocks and name in stamped.options:
+            clocks[name] = open_clock(stamped.options[name], stamped.channels.get(name, []), leap)
+
+
 def _assemble(
     site: Site, leap: LeapTable, patient: bool, channels: dict[str, Channel], clocks: dict[str, Clock]
 ) -> Parts:
     notes: list[str] = []
     warnings: list[str] = []
-    #: every channel whose frames are stamped on a clock, of whichever instance
-    channels_of_clock: dict[str, list[Channel]] = {}
     seed = site.node.seed if site.node.seed is not None else int.from_bytes(os.urandom(6), "big")
-    clock_options = {c.name: c for c in site.clocks}
-    for settings in site.instances:
-        simulated = clock_options[settings.options.clock].type == "simulated"
-        for wanted in settings.channels:
-            if wanted.name not in channels:
-                # a simulated clock is a map over the kernel's software stamps: NIC stamps are on another clock
-                channel = channels[wanted.name] = _open_or_wait(
-                    replace(wanted, stamping="software") if simulated else wanted, patient
-                )
-                if not isinstance(channel, AbsentChannel):
-                    notes.append(f"{channel.name}: {channel.stamping} time stamps: {channel.stamping_reason}")
-            channels_of_clock.setdefault(settings.options.clock, []).append(channels[wanted.name])
+    _open_channels(site, patient, notes, channels)
+    stamped = assign(site, channels)
+    notes += stamped.notes
+    _open_clocks(site, stamped, leap, clocks)
+    clock_plans = {name: plan_of(stamped.options[name], clock) for name, clock in clocks.items()}
+    for name, clock in clocks.items():
+        why_not = clock_plans[name].why_not_steerable
+        notes.append(
+            f"clock {name}: {clock.name} ({clock.kind})" + (f" is only measured: {why_not}" if why_not else "")
+        )
+        warning = warning_of(stamped.options[name], clock)
+        if warning:
+            warnings.append(warning)
     clock_of_channel: dict[str, str] = {}
-    clock_plans: dict[str, ClockPlan] = {}
     references: dict[str, ReferencePlan] = {}
     readings: dict[str, Reading] = {}
+    times_of_day: dict[str, Clock] = {}
     instances: list[InstancePlan] = []
     for settings in site.instances:
-        options = clock_options[settings.options.clock]
         used = [channels[c.name] for c in settings.channels]
-        if options.name not in clocks:
-            clock = clocks[options.name] = _open_clock(
-                options, channels_of_clock[options.name], leap, settings.options.name
-            )
-            steers = options.steers(clock.kind)
-            clock_plans[options.name] = ClockPlan(
-                options.name,
-                steers and clock.capabilities.can_adjust,
-                clock.capabilities.max_adjustment_ppb,
-                _why_not(options, clock, steers),
-            )
-            notes.append(
-                f"clock {options.name}: {clock.name} ({clock.kind})"
-                + (" is only measured: " + clock_plans[options.name].why_not_steerable if not steers else "")
-            )
-            if steers and clock.kind == "system" and not effective_capabilities() >> CAPABILITIES["CAP_SYS_TIME"] & 1:
-                warnings.append(
-                    f"clock {options.name}: the system clock is to be steered, and that needs CAP_SYS_TIME, which this "
-                    "process lacks: every command will fail; run as root, or grant it (systemd: AmbientCapabilities=)"
-                )
-        clock = clocks[options.name]
-        _check_stamps(settings, used, clock)
-        for channel in used:
-            other = clock_of_channel.setdefault(channel.name, options.name)
-            if other != options.name:
+        names = [stamped.clock_of[settings.options.name, index] for index in range(len(used))]
+        own = settings.options.clock if settings.options.clock in names else names[0]
+        for name, channel in zip(names, used, strict=True):
+            _check_stamps(settings, channel, clocks[name])
+            other = clock_of_channel.setdefault(channel.name, name)
+            if other != name:
                 raise AssemblyError(
-                    f"{channel.name} is used with clock {other} and with clock {options.name}: a channel's time "
+                    f"{channel.name} is used with clock {other} and with clock {name}: a channel's time "
                     "stamps are on one clock; give both instances the same clock"
                 )
         noise = settings.servo.time_stamping_noise
         if noise == "auto":
-            noise = "hardware" if clock.kind == "phc" else "software"
-        servo = _servo(settings.servo, noise)
+            noise = "hardware" if clocks[own].kind == "phc" else "software"
+        ports = tuple(
+            replace(port, clock="" if name == own else name)
+            for port, name in zip(settings.options.ports, names, strict=True)
+        )
         identity = settings.options.clock_identity or _identity(site.node.name, used, warnings)
-        instances.append(InstancePlan(replace(settings.options, clock_identity=identity), servo, settings.arb_is))
-        if settings.reference.type != "none" and options.name not in references:
-            references[options.name] = _reference(settings, options.name, clock)
-            if references[options.name].type == "measured":
-                readings[options.name] = Reading(settings.reference.noise_ns, random.Random(f"reference/{seed}"))
+        options = replace(settings.options, clock=own, ports=ports, clock_identity=identity)
+        instances.append(InstancePlan(options, servo_options(settings.servo, noise), settings.arb_is))
+        if settings.reference.type != "none" and own not in references:
+            references[own] = reference = reference_plan(settings, own, clocks[own])
+            if reference.type == "measured":
+                readings[own] = Reading(settings.reference.noise_ns, random.Random(f"reference/{seed}"))
+            elif reference.type == "pps":
+                times_of_day[own] = _pulse_input(reference, clocks, leap)
+    for edge in site.edges:
+        # nobody here steers the source: what the kernel says of its clock is what it is worth
+        source = clocks[edge.source]
+        if isinstance(source, SystemClock) and not clock_plans[edge.source].steerable and edge.source not in references:
+            references[edge.source] = own_word(edge.source, source)
     plan = EnginePlan(
         instances=tuple(instances),
         clocks=tuple(clock_plans.values()),
         references=tuple(references.values()),
+        edges=tuple(edge_plan(edge) for edge in site.edges),
         leap=leap,
         seed=seed,
         name=site.node.name,
     )
-    return Parts(site, plan, channels, clocks, clock_of_channel, readings, notes, warnings)
+    owners = {name: _owner(clock, stamped.channels.get(name, [])) for name, clock in clocks.items()}
+    return Parts(site, plan, channels, clocks, clock_of_channel, readings, notes, warnings, times_of_day, owners)
+
+
+def _pulse_input(plan: ReferencePlan, clocks: dict[str, Clock], leap: LeapTable) -> Clock:
+    """Check the clock's input, and find the clock that tells its seconds. AssemblyError when there is no input."""
+    clock = clocks[plan.clock]
+    inputs = clock.capabilities.external_timestamps
+    if isinstance(clock, SimulatedClock):
+        clock.connect(plan.channel, Pulse(offset_ns=plan.delay_ns))
+    elif plan.channel >= inputs:
+        raise AssemblyError(
+            f"clock {plan.clock} ({clock.name}) has {inputs} external time stamp inputs, and the reference wants "
+            f"channel {plan.channel}: use a channel below {inputs}"
+            if inputs
+            else f"clock {plan.clock} ({clock.name}) cannot stamp pulses (no external time stamps); use another clock"
+        )
+    # no clock of that name: the kernel's, which is only read
+    return clocks[plan.tod] if plan.tod in clocks else SystemClock(leap)
+
+
+def _owner(clock: Clock, stamped: list[Channel]) -> str:
+    """What hardware a drift belongs to: /dev/ptpN may be another card after the next boot, a MAC is not."""
+    mac = next((channel.mac.hex(":") for channel in stamped if channel.mac), "")
+    return f"{clock.kind} {mac or clock.name}" if clock.kind == "phc" else f"{clock.kind} {clock.name}"
 
 
 def _identity(node: str, used: list[Channel], warnings: list[str]) -> bytes:
@@ -224,20 +258,11 @@ def _identity(node: str, used: list[Channel], warnings: list[str]) -> bytes:
     return bytes((digest[0] & 0xFC | 0x02,)) + digest[1:8]
 
 
-def _why_not(options: ClockOptions, clock: Clock, steers: bool) -> str:
-    if not steers:
-        if clock.kind == "system":
-            return f'the system clock is everybody\'s; steer = true in [[clock]] "{options.name}" lets us steer it'
-        return f'steer = false in [[clock]] "{options.name}"'
-    return "" if clock.capabilities.can_adjust else f"{clock.name} offers no frequency adjustment"
-
-
-def _check_stamps(settings: InstanceSettings, used: list[Channel], clock: Clock) -> None:
-    """All ports of an instance must stamp on the instance's clock."""
-    for channel in used:
-        wrong = _wrong_stamps(channel, clock)
-        if wrong:
-            raise AssemblyError(f"instance {settings.options.name}: {channel.name}: {wrong}")
+def _check_stamps(settings: InstanceSettings, channel: Channel, clock: Clock) -> None:
+    """A port must stamp on its clock."""
+    wrong = _wrong_stamps(channel, clock)
+    if wrong:
+        raise AssemblyError(f"instance {settings.options.name}: {channel.name}: {wrong}")
 
 
 def _wrong_stamps(channel: Channel, clock: Clock) -> str:
@@ -253,8 +278,8 @@ def _wrong_stamps(channel: Channel, clock: Clock) -> str:
             )
         if channel.phc_index is not None and clock.name != f"/dev/ptp{channel.phc_index}":
             return (
-                f"stamps on /dev/ptp{channel.phc_index}, not on {clock.name}; ports on different hardware clocks need "
-                "one instance (and [[clock]]) each for now"
+                f"stamps on /dev/ptp{channel.phc_index}, not on {clock.name}; name a [[clock]] with that device in the "
+                "port (clock = ...), or leave out the port's clock"
             )
     elif hardware:
         return (
@@ -262,117 +287,3 @@ def _wrong_stamps(channel: Channel, clock: Clock) -> str:
             'type = "auto" for the clock'
         )
     return ""
-
-
-def _open_clock(options: ClockOptions, used: list[Channel], leap: LeapTable, instance: str) -> Clock:
-    kind = options.type
-    if kind == "simulated":
-        return _simulated(options)
-    device_path = options.device
-    if kind in ("auto", "phc") and device_path is None:
-        hardware = {c.name: c.phc_index for c in used if c.stamping == "hardware" and c.phc_index is not None}
-        if len(set(hardware.values())) > 1:
-            names = ", ".join(f"{name} on /dev/ptp{index}" for name, index in hardware.items())
-            raise AssemblyError(
-                f"instance {instance}: its ports stamp on different hardware clocks ({names}); that needs clocks tied "
-                "to each other, which this version does not do: use ports of one NIC"
-            )
-        if hardware:
-            device_path = f"/dev/ptp{next(iter(hardware.values()))}"
-        elif not any(c.stamping for c in used):
-            names = ", ".join(dict.fromkeys(c.interface for c in used))
-            raise AssemblyError(
-                f'clock {options.name}: type = "{kind}" takes the clock of the interface, and none of {names} is there '
-                "yet; start again when it is (the systemd unit does, every second), or name the clock: "
-                'type = "phc" with a device, or type = "system"'
-            )
-    if device_path is not None:
-        return LinuxPhc(device_path)
-    if kind == "phc":
-        raise AssemblyError(
-            f'clock {options.name}: type = "phc", but no interface of instance {instance} has hardware time stamps and '
-            "no device is given; `ptpstack interfaces` shows what there is"
-        )
-    return SystemClock(leap, read_only=not options.steers("system"))
-
-
-def _simulated(options: ClockOptions) -> SimulatedClock:
-    changes: dict[str, float] = {}
-    if options.frequency_ppb is not None:
-        changes["initial_frequency_ppb"] = options.frequency_ppb
-    if options.wander_ppb is not None:
-        changes["wander_ppb"] = options.wander_ppb
-    if options.drift_ppb_per_day is not None:
-        changes["ageing_ppb_per_day"] = options.drift_ppb_per_day
-    return SimulatedClock(
-        RealtimeBase(),
-        OscillatorModel.preset(options.oscillator, **changes),
-        seed=options.seed if options.seed is not None else 0,
-        name=options.name,
-        initial_error_ns=options.initial_error_ns,
-        max_adjustment_ppb=options.max_adjustment_ppb,
-        grain_ns=round(options.grain_ns),
-        noise_ns=options.noise_ns,
-    )
-
-
-def _servo(settings: ServoSettings, noise: str) -> ServoOptions:
-    if noise not in GAINS:
-        raise AssemblyError(f"servo: time_stamping_noise {noise!r} is none of {', '.join(GAINS)}")
-    return ServoOptions(
-        type=settings.type,
-        gains=noise,
-        kp=settings.kp,
-        ki=settings.ki,
-        first_step_threshold_ns=settings.first_step_threshold_ns,
-        step_threshold_ns=settings.step_threshold_ns,
-        max_frequency_ppb=settings.max_frequency_ppb or 1e9,
-        max_slew_ppb=settings.max_slew_ppb,
-        delay_filter=settings.delay_filter,
-        delay_filter_length=settings.delay_filter_length,
-        lock_threshold_ns=settings.lock_threshold_ns or DEFAULT_LOCK_THRESHOLD_NS,
-    )
-
-
-def _reference(settings: InstanceSettings, clock_name: str, clock: Clock) -> ReferencePlan:
-    wanted = settings.reference
-    if wanted.type == "system":
-        if isinstance(clock, SystemClock):
-            # the clock is its own reference: what the kernel says of it is what we may say
-            synchronised, accuracy = system_quality(clock)
-            return ReferencePlan(
-                clock_name,
-                "declared",
-                "locked" if synchronised else "free-running",
-                TimeSource.NTP,
-                accuracy,
-                primary=False,
-            )
-        return ReferencePlan(
-            clock_name,
-            "measured",
-            "locked",
-            TimeSource.NTP,
-            ACCURACY_UNKNOWN,
-            log_interval=wanted.log_interval,
-            primary=False,
-            servo=ServoOptions(gains="hardware", lock_threshold_ns=DEFAULT_LOCK_THRESHOLD_NS),
-        )
-    return ReferencePlan(
-        clock_name,
-        "measured" if wanted.type == "simulated" else "declared",
-        wanted.state,
-        wanted.time_source,
-        wanted.accuracy,
-        LOCKED_VARIANCE,
-        wanted.holdover_spec_s or 3600.0,
-        wanted.log_interval,
-        True,
-        ServoOptions(gains="hardware", lock_threshold_ns=1_000.0 + 10 * wanted.noise_ns),
-    )
-
-
-def system_quality(clock: SystemClock) -> tuple[bool, int]:
-    """What the kernel knows of its clock: synchronised, and the clockAccuracy that its maximum error allows."""
-    status = clock.status()
-    return status.synchronised, clock_accuracy_for(status.max_error_ns) if status.synchronised else ACCURACY_UNKNOWN

@@ -16,6 +16,7 @@ _CLOCK_TROUBLES = {
     "clock-failed": "a command was refused",
     "reading-failed": "could not be read",
     "implausible-time": "not followed",
+    "clock-gone": "the device is gone, and looked for once a second",
 }
 
 
@@ -51,6 +52,18 @@ def sentence(event: Event) -> tuple[int, str]:
         return 6, f"{data['channel']}: open, {data['stamping']} time stamps"
     if kind == "record-failed":
         return 3, data["reason"]
+    if kind == "foreign-change":
+        return 4, f"{_clock(data)}{because}"
+    if kind == "leader":
+        return 6, f"{where}{because}"
+    if kind == "pulses":
+        return (6 if data["used"] else 4), f"pulses of {data['clock']}: {data['reason'] or 'in use'}"
+    if kind == "drift-file":
+        return 6, (f"clock {data['clock']}: " if data["clock"] else "") + data["reason"]
+    if kind == "clock-back":
+        return 5, f"{_clock(data)}: there again, as {data['device']}" + (f"; {data['note']}" if data["note"] else "")
+    if kind == "reading-resumed":
+        return 5, f"{_clock(data)}: can be read again, after {data['failures']} failures"
     if kind in _CLOCK_TROUBLES:
         return 3 if kind == "clock-failed" else 4, f"{_clock(data)}: {_CLOCK_TROUBLES[kind]}: {data['reason']}"
     return 6, f"{where + ': ' if where else ''}{kind} {data}"

@@ -10,15 +10,19 @@ from typing import Any
 from ptpstack.clocks.base import ClockError
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
-from ptpstack.engine.driver import ClockHands, carry_out
+from ptpstack.engine.driver import carry_out
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.trace import RecordedEngine
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.net.channel import Channel
 from ptpstack.net.links import LinkEvent, LinkWatch
-from ptpstack.node.assembly import Parts, open_again, system_quality
+from ptpstack.node.assembly import Parts, open_again
+from ptpstack.node.clockwork import Clockwork
+from ptpstack.node.driftfile import INTERVAL_NS as DRIFT_INTERVAL_NS
+from ptpstack.node.driftfile import DriftFile
 from ptpstack.node.loop import Loop
+from ptpstack.node.plans import system_quality
 from ptpstack.protocol.effects import Send
 from ptpstack.timebase.units import NS_PER_S
 
@@ -37,7 +41,7 @@ _NEVER_NS = 1_000 * NS_PER_S
 Listener = Callable[[Event, int], None]
 
 
-class Node(ClockHands):
+class Node(Clockwork):
     """Owns the parts. ``start`` once, then the loop drives it; ``close`` releases everything."""
 
     def __init__(
@@ -48,12 +52,13 @@ class Node(ClockHands):
         engine: Engine | None = None,
         links: LinkWatch | None = None,
         links_missing: str = "",
+        drift_file: DriftFile | None = None,
     ) -> None:
-        self.parts = parts
-        self.loop = loop
+        super().__init__(parts, loop)
+        self.drift_file = drift_file
+        self._drift_due_ns: int | None = None
         self.engine = engine if engine is not None else Engine(parts.plan)
         self.channels = parts.channels
-        self.clocks = parts.clocks
         self.links = links
         self.links_missing = links_missing
         self.link_state: dict[str, bool] = {}
@@ -63,7 +68,12 @@ class Node(ClockHands):
             options.name: options for settings in parts.site.instances for options in settings.channels
         }
         #: called each time round with the present time; returns its next deadline
-        self.periodic: list[Callable[[int], int | None]] = [self._retry_absent]
+        self.periodic: list[Callable[[int], int | None]] = [
+            self._retry_absent,
+            self.retry_clocks,
+            self.poll_pulses,
+            self._keep_drift,
+        ]
         #: channel -> what the engine was told of it last
         self._told: dict[str, bool] = {}
         #: clock -> steps so far
@@ -86,6 +96,9 @@ class Node(ClockHands):
             with contextlib.suppress(ClockError):
                 frequencies[name] = clock.frequency_ppb()
         self.perform(self.engine.start(now, frequencies), now)
+        self._take_up_drift(now)
+        for name, sentence in self.start_pulses(list(self.engine.on_references.pulses)):
+            self.event(Event("pulses", "", 0, {"clock": name, "used": False, "reason": sentence}), now)
         self._retry_ns = now + RETRY_NS
         for channel in list(self.channels.values()):
             if isinstance(channel, AbsentChannel):
@@ -95,6 +108,8 @@ class Node(ClockHands):
 
     def close(self) -> None:
         now = self.loop.now_ns()
+        if self._drift_due_ns is not None:
+            self._write_drift(now, sync=True)
         for channel in self.channels.values():
             self._unwatch(channel)
             channel.close()
@@ -291,17 +306,42 @@ class Node(ClockHands):
                         if not channel.receive(fd, BATCH):
                             break
 
-    def read_reference(self, clock: str) -> tuple[int, int, float] | None:
-        reading = self.parts.readings[clock]
-        cross = self.clocks[clock].cross_reading()
-        utc_ns = cross.realtime_ns
-        tai_ns = utc_ns + self.parts.plan.leap.tai_minus_utc(utc_ns // NS_PER_S) * NS_PER_S
-        noise_sns = round(reading.rng.gauss(0.0, reading.noise_ns) * 65536) if reading.noise_ns else 0
-        return cross.clock_sns, (tai_ns << 16) + noise_sns, cross.bound_ns + 3 * reading.noise_ns
+    def pulse(self, clock: str, channel: int, clock_sns: int) -> None:
+        now = self.loop.now_ns()
+        self.perform(self.engine.pulse(clock, channel, clock_sns, now), now)
+        self._set_deadline()
 
     def event(self, event: Event, now: int) -> None:
         for listener in self.listeners:
             listener(event, now)
+
+    def renewed(self, clock: str, frequency_ppb: float, now: int) -> None:
+        self.perform(self.engine.renewed(clock, frequency_ppb, now), now)
+
+    # ---- the drift file ---------------------------------------------------------------------------------------
+
+    def _take_up_drift(self, now: int) -> None:
+        if self.drift_file is None:
+            return
+        kept, notes = self.drift_file.read()
+        for note in notes:
+            self.event(Event("drift-file", "", 0, {"clock": "", "reason": note}), now)
+        if kept:
+            self.perform(self.engine.resume(kept, now), now)
+        self._drift_due_ns = now + DRIFT_INTERVAL_NS
+
+    def _keep_drift(self, now: int) -> int | None:
+        if self._drift_due_ns is not None and now >= self._drift_due_ns:
+            self._drift_due_ns = now + DRIFT_INTERVAL_NS
+            self._write_drift(now)
+        return self._drift_due_ns
+
+    def _write_drift(self, now: int, *, sync: bool = False) -> None:
+        assert self.drift_file is not None
+        before = self.drift_file.problem
+        problem = self.drift_file.write(self.engine.keep(now), sync=sync)
+        if problem and problem != before:
+            self.event(Event("drift-file", "", 0, {"clock": "", "reason": problem}), now)
 
     # ---- operations -------------------------------------------------------------------------------------------
 

@@ -17,9 +17,11 @@ from ptpstack.engine.reference import ReferenceState
 from ptpstack.engine.status import status
 from ptpstack.engine.trace import RecordedEngine, move_aside, open_for_writing
 from ptpstack.net.links import LinkWatch
-from ptpstack.node.assembly import AssemblyError, Parts, assemble
+from ptpstack.node.assembly import Parts, assemble
 from ptpstack.node.claims import Claims, names_of
 from ptpstack.node.control import ControlError, ControlServer, ControlSocketError, event_record
+from ptpstack.node.driftfile import DriftFile, path_for
+from ptpstack.node.errors import AssemblyError
 from ptpstack.node.journal import Journal
 from ptpstack.node.loop import Loop, settle_memory
 from ptpstack.node.node import Node
@@ -86,7 +88,10 @@ class Runner:
         try:
             if self.site.node.record:
                 engine = self._recorded_engine(parts, self.site.node.record)
-            node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing)
+            options = self.site.node
+            path = path_for(options.state_dir, options.control)
+            drift = None if path is None else DriftFile(path, options.name, parts.owners)
+            node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing, drift_file=drift)
         except BaseException:
             if links is not None:
                 links.close()

@@ -112,7 +112,6 @@ class Instance:
         self.emit = self._effects.append
         self._new_token = new_token or itertools.count(1).__next__
         self._awaited: dict[int, _Awaited] = {}
-        self._epoch = 0
         self._election_due: int | None = None
         self._uncertain = True
         #: the servo has been locked to a master since the start
@@ -137,7 +136,7 @@ class Instance:
         """The transmit time stamp of an event message, or None when it is known not to come."""
         awaited = self._awaited.pop(token, None)
         if awaited is not None:
-            if awaited.epoch == self._epoch:
+            if awaited.epoch == awaited.port.epoch:
                 awaited.port.transmitted(awaited.kind, awaited.sequence_id, egress_sns)
             else:
                 # taken before a step of the clock: a time of another epoch
@@ -223,11 +222,15 @@ class Instance:
         self.elect(now)
         return self._drain()
 
-    def clock_stepped(self) -> None:
-        """The clock behind the time stamps was stepped: nothing measured before may meet anything measured after."""
-        self._epoch += 1
+    def clock_stepped(self, clock: str | None = None) -> None:
+        """The clock behind the time stamps was stepped: nothing measured before may meet anything measured after.
+
+        Ports that are stamped by another clock than ``clock`` (None: every clock was stepped) go on.
+        """
         for port in self.ports:
-            port.flush()
+            if clock is None or self.options.clock_of(port.options) == clock:
+                port.epoch += 1
+                port.flush()
 
     def synchronised(self, locked: bool, now: int, reason: str) -> list[Effect]:
         """The servo's word: MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the following port."""
@@ -249,7 +252,7 @@ class Instance:
             lost = self._awaited.pop(next(iter(self._awaited)))
             lost.port.counters["stamp-never-reported"] += 1
         token = self._new_token()
-        self._awaited[token] = _Awaited(port, kind, sequence_id, self._epoch)
+        self._awaited[token] = _Awaited(port, kind, sequence_id, port.epoch)
         return token
 
     def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None:
@@ -456,6 +459,12 @@ class Instance:
     @property
     def following_port(self) -> Port | None:
         return next((p for p in self.ports if p.state in FOLLOWING), None)
+
+    @property
+    def following_clock(self) -> str | None:
+        """The clock of the port that follows."""
+        port = self.following_port
+        return None if port is None else self.options.clock_of(port.options)
 
     @property
     def has_parent(self) -> bool:

@@ -35,6 +35,8 @@ class PortOptions:
     foreign_master_capacity: int = 16
     #: False: do not wait for the announce receipt timeout before serving (a grandmaster on a NIC of its own).
     listen_first: bool = True
+    #: the clock whose time stamps this port has; "": that of the instance
+    clock: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class QualityTable:
 
 @dataclass(frozen=True, slots=True)
 class InstanceOptions:
-    """One PTP Instance (one domain). ``clock`` names the clock whose time stamps its ports use."""
+    """One PTP Instance (one domain). ``clock`` names the clock of the ports that name none of their own."""
 
     name: str
     clock_identity: ClockIdentity
@@ -81,3 +83,13 @@ class InstanceOptions:
     client_only: bool = False
     max_steps_removed: int = 255
     minor_version: int = 1
+
+    def clock_of(self, port: PortOptions) -> str:
+        """The clock that stamps the frames of one of its ports."""
+        return port.clock or self.clock
+
+    @property
+    def clocks(self) -> tuple[str, ...]:
+        """Every clock of its ports once, in their order; its own clock comes first when a port has it."""
+        names = dict.fromkeys(self.clock_of(port) for port in self.ports)
+        return tuple(sorted(names, key=lambda name: name != self.clock))

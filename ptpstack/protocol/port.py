@@ -135,6 +135,8 @@ class Port:
         #: whose Announce the receipt timeout waits for
         self.keeper: PortIdentity | None = None
         self.link_up = True
+        #: how often the clock behind its time stamps was stepped
+        self.epoch = 0
         self._handlers: dict[type[Message], Callable[[Message, int | None, str, int], None]] = {
             Announce: self._on_announce,
             Sync: self._on_sync,

@@ -37,7 +37,7 @@ class SimNode(ClockHands):
         self.on_frequency: Callable[[str], None] | None = None
         self.running = False
         self._clock_of_channel = {
-            port.channel: plan.options.clock for plan in engine.plan.instances for port in plan.options.ports
+            port.channel: plan.options.clock_of(port) for plan in engine.plan.instances for port in plan.options.ports
         }
         #: transmit stamps of what was just sent: (token, stamp)
         self._stamps: list[tuple[int, int | None]] = []

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ptpstack.clocks.base import ClockError
-from ptpstack.engine.driver import carry_out
-from ptpstack.engine.effects import EngineEffect, Event
+from ptpstack.engine.driver import ClockLook, carry_out
+from ptpstack.engine.effects import DeclareClock, EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import ClockPlan, EnginePlan, InstancePlan, ReferencePlan
+from ptpstack.engine.trace import METHODS
 from ptpstack.protocol.effects import Send
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.wire.codec import decode
@@ -26,7 +27,8 @@ def instance(
 
 
 def plan(*instances: InstancePlan, references: tuple[ReferencePlan, ...] = (), **fields: Any) -> EnginePlan:
-    names = dict.fromkeys([i.options.clock for i in instances] + [r.clock for r in references])
+    names = dict.fromkeys([c for i in instances for c in i.options.clocks] + [r.clock for r in references])
+    names |= dict.fromkeys(name for e in fields.get("edges", ()) for name in (e.source, e.clock))
     fields = {"clocks": tuple(ClockPlan(name) for name in names), "seed": 1, **fields}
     return EnginePlan(instances=instances, references=references, **fields)
 
@@ -47,6 +49,11 @@ class Table:
         self.broken: set[str] = set()
         #: clocks whose reference gives no reading just now
         self.mute: set[str] = set()
+        #: what the kernel was told last, by clock
+        self.declared: dict[str, DeclareClock] = {}
+        #: how far the time of day may be off, ns (None: unknown), and how far it is
+        self.tod_bound_ns: float | None = 1e6
+        self.tod_error_ns = 0.0
         #: what waits for an answer: channel, request, perfect time at which it left
         self.requests: list[tuple[str, DelayReq, int]] = []
 
@@ -61,7 +68,9 @@ class Table:
                 i for i in self.engine.instances.values() if i.options.domain == message.domain
                 and i.options.sdo_id == message.sdo_id and any(p.channel == send.channel for p in i.ports)
             )  # fmt: skip
-            self.carry(self.engine.transmitted(send.token, self.clock_sns(owner.options.clock), self.now))
+            port = next(p for p in owner.ports if p.channel == send.channel)
+            clock = owner.options.clock_of(port.options)
+            self.carry(self.engine.transmitted(send.token, self.clock_sns(clock), self.now))
 
     def set_frequency(self, clock: str, ppb: float) -> float:
         self._check(clock)
@@ -78,11 +87,30 @@ class Table:
     def clock_frequency(self, clock: str) -> float:
         return self.frequency[clock]
 
+    def look(self, clock: str, now: int) -> ClockLook:
+        self._check(clock)
+        return ClockLook(self.clock_sns(clock), now, self.frequency[clock])
+
+    def read_pair(self, source: str, clock: str, samples: int) -> tuple[int, int, float]:
+        self._check(source)
+        self._check(clock)
+        return self.clock_sns(clock), self.clock_sns(source), 10.0
+
+    def read_time_of_day(self, clock: str) -> tuple[int, int, float | None] | None:
+        truth = self.epoch_ns + self.now << 16
+        return self.clock_sns(clock), truth + round(self.tod_error_ns * 65536), self.tod_bound_ns
+
+    def declare(self, declaration: DeclareClock) -> None:
+        self.declared[declaration.clock] = declaration
+
     def read_reference(self, clock: str) -> tuple[int, int, float] | None:
         self._check(clock)
         if clock in self.mute:
             return None
         return self.clock_sns(clock), self.epoch_ns + self.now << 16, 10.0
+
+    def clock_failed(self, clock: str, error: ClockError) -> None:
+        pass
 
     def event(self, event: Event, now: int) -> None:
         pass
@@ -179,6 +207,8 @@ class _Noting:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._table.engine, name)
+        if name not in METHODS:
+            return method
 
         def noted(*arguments: Any) -> list[EngineEffect]:
             effects: list[EngineEffect] = method(*arguments)

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from ptpstack.clocks.oscillator import OscillatorModel
 from ptpstack.clocks.simulated import SimulatedClock
-from ptpstack.engine.plan import EnginePlan, InstancePlan, ReferencePlan, plan_as_dict, plan_from_dict
+from ptpstack.engine.plan import (
+    ClockPlan,
+    EdgePlan,
+    EnginePlan,
+    InstancePlan,
+    ReferencePlan,
+    plan_as_dict,
+    plan_from_dict,
+)
 from ptpstack.engine.trace import RecordedEngine, TraceError, open_for_writing, read_trace, replay
 from ptpstack.protocol.options import PortOptions, QualityTable, TimeProperties
 from ptpstack.servo.options import ServoOptions
@@ -26,7 +34,7 @@ from ptpstack.sim.world import World
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapEntry
 from ptpstack.wire.types import ClockQuality
-from tests.engine.bench import instance, plan
+from tests.engine.bench import Table, instance, plan
 
 SECONDS = 40
 
@@ -350,3 +358,59 @@ def test_a_plan_survives_json() -> None:
     assert again == full
     for default in (EnginePlan((), ()), plan(instance("a"))):
         assert plan_from_dict(json.loads(json.dumps(plan_as_dict(default)))) == default
+
+
+def test_a_plan_of_a_whole_graph_survives_json() -> None:
+    full = plan(
+        instance("a", clock="nic0", ports=(PortOptions("x"), PortOptions("y", clock="nic1"))),
+        clocks=(
+            ClockPlan("nic0", watched=True, on_foreign_change="yield"),
+            ClockPlan("nic1"),
+            ClockPlan("system", declares=True),
+        ),
+        references=(ReferencePlan("nic0", "pps", channel=1, pin=3, edge="falling", delay_ns=-7.5, tod="system"),),
+        edges=(EdgePlan("nic0", "system", -4, 9, True, ServoOptions(kp=0.25)),),
+        tie=EdgePlan("", "", -2),
+    )
+    assert plan_from_dict(json.loads(json.dumps(plan_as_dict(full)))) == full
+
+
+# ----------------------------------------------------------------------------------------------------- the graph
+
+
+@pytest.mark.parametrize("policy", ["keep", "yield"])
+def test_a_graph_replays(tmp_path: Path, policy: str) -> None:
+    """Pulses, times of day, pairs, an intruder, a memory of an earlier life, a reading that fails: all of it inputs."""
+    made = plan(
+        instance("gm", clock="nic0", ports=(PortOptions("p0"), PortOptions("p1", clock="nic1"))),
+        clocks=(
+            ClockPlan("nic0", watched=True, on_foreign_change=policy),
+            ClockPlan("nic1", watched=True, on_foreign_change=policy),
+            ClockPlan("system", declares=True),
+        ),
+        references=(ReferencePlan("nic0", "pps", accuracy=0x21),),
+        edges=(EdgePlan("nic1", "system"),),
+    )
+    path = tmp_path / "graph.trace.gz"
+    recorded = RecordedEngine(made, open_for_writing(str(path)))
+    table = Table(made, ptp_s=1_767_225_637, engine=recorded)
+    table.oscillator.update(nic0=4_000.0, nic1=-9_000.0, system=700.0)
+    table.error_ns.update(nic0=7e9, nic1=-2e9)
+    table.start()
+    memory = {"nic1": {"frequency_ppb": 8_990.0, "edges": {"no such": {}}, "age_s": 12.0}}
+    table.carry(recorded.resume(memory, table.now))
+    for second in range(90):
+        table.run(1 - (table.epoch_ns + table.now) % 10**9 / 1e9)
+        if second % 17:
+            table.carry(recorded.pulse("nic0", 0, table.clock_sns("nic0"), table.now))
+        if 40 <= second < 60:
+            table.frequency["nic1"] += 100.0
+        table.broken = {"system"} if second == 70 else set()
+    recorded.close_trace(table.now)
+    result = replay(str(path))
+    assert result.identical, result.divergence
+    assert result.complete
+    assert {"pulse", "time_of_day", "reading", "resume", "reading_failed", "clock_time"} <= set(result.counts)
+    kinds = {r[2] for r in records(path) if r[0] == "out"}
+    assert {"ReadPair", "ReadTimeOfDay", "DeclareClock", "ReadClock"} <= kinds
+    assert abs(table.error_ns["nic0"]) < 1_000

@@ -1,0 +1,62 @@
+"""What an engine has learnt and a later one can use: a restart is a holdover.
+
+By clock: the frequency that a trusted servo has learnt for it, and each servo's own memory, under the name of its edge.
+What does not fit the present graph is passed over, and an event says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ptpstack.engine.effects import Event, SetFrequency
+from ptpstack.engine.steering import TRUSTED
+
+if TYPE_CHECKING:
+    from ptpstack.engine.engine import Engine
+
+
+def kept_of(engine: Engine, now: int) -> dict[str, Any]:
+    """By clock, only clocks of which something is known."""
+    result: dict[str, Any] = {}
+    for name, clock in engine.clocks.items():
+        memories = {e.name: kept for e in clock.edges if (kept := e.servo.keep(now)) is not None}
+        trusted = clock.steering is not None and clock.steering.servo.state in TRUSTED
+        if memories or trusted:
+            result[name] = {"frequency_ppb": clock.frequency_ppb if trusted else None, "edges": memories}
+    return result
+
+
+def take_up(engine: Engine, kept: Mapping[str, Any], now: int) -> None:
+    """Give each servo its memory, and each clock the frequency that was learnt for it.
+
+    ``kept`` is what ``kept_of`` made, with ``age_s`` for each clock. Nothing in it raises.
+    """
+    for name, entry in kept.items():
+        clock = engine.clocks.get(name)
+        if clock is None:
+            continue
+        try:
+            age_s, memories = float(entry["age_s"]), dict(entry["edges"])
+            wanted = entry["frequency_ppb"]
+            frequency = clock.frequency_ppb if wanted is None else float(wanted)
+            if not math.isfinite(age_s) or age_s < 0 or not abs(frequency) <= clock.max_frequency_ppb:
+                raise ValueError(f"{frequency:+.1f} ppb, {age_s:.0f} s old")
+        except (KeyError, TypeError, ValueError) as error:
+            _tell(engine, name, f"what was kept of it is not used: {error!r}")
+            continue
+        if wanted is not None and clock.steerable and frequency != clock.frequency_ppb:
+            clock.frequency_ppb = frequency
+            engine.emit(SetFrequency(name, frequency, f"learnt {age_s:.0f} s ago, before the restart"))
+        _tell(engine, name, f"goes on from {frequency:+.1f} ppb, learnt {age_s:.0f} s ago")
+        for edge in clock.edges:
+            if edge.name in memories:
+                try:
+                    edge.servo.resume(memories[edge.name], age_s, frequency)
+                except (KeyError, TypeError, ValueError, AttributeError) as error:
+                    _tell(engine, name, f"what the servo of {edge.name} kept is not used: {error!r}")
+
+
+def _tell(engine: Engine, clock: str, reason: str) -> None:
+    engine.emit(Event("drift-file", "", 0, {"clock": clock, "reason": reason}))

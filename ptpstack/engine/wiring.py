@@ -1,0 +1,164 @@
+"""What an engine is made of, and how its parts are joined: from a plan to instances, edges, routes.
+
+The engine (``engine.py``) adds inputs and what is done with them; it is what calls, and is called by, all of this.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ptpstack.engine.clock_edges import ClockEdges
+from ptpstack.engine.discipline import Edge, SteeredClock
+from ptpstack.engine.effects import EngineEffect, Event
+from ptpstack.engine.outsiders import Watch
+from ptpstack.engine.plan import EnginePlan, InstancePlan
+from ptpstack.engine.reference import Reference
+from ptpstack.engine.references import References
+from ptpstack.engine.steering import Steering
+from ptpstack.engine.vouching import Vouching
+from ptpstack.protocol.effects import Effect
+from ptpstack.protocol.instance import Instance
+from ptpstack.servo.base import Servo, ServoState
+from ptpstack.servo.classic import ClassicServo
+from ptpstack.servo.estimator.servo import EstimatorServo
+from ptpstack.servo.options import ServoOptions
+
+#: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
+#: and no divisor of the usual intervals.
+STAGGER_NS = 13_000_000
+
+#: servos by the name that a configuration uses
+SERVOS: dict[str, type[ClassicServo] | type[EstimatorServo]] = {
+    "estimator": EstimatorServo,
+    "pi": ClassicServo,
+    "linreg": ClassicServo,
+}
+
+
+class Wiring(ABC):
+    def __init__(self, plan: EnginePlan) -> None:
+        self.plan = plan
+        self.instances: dict[str, Instance] = {}
+        self.plans: dict[str, InstancePlan] = {}
+        self.steering = Steering(
+            [SteeredClock(c.name, c.steerable, c.why_not_steerable, c.max_frequency_ppb) for c in plan.clocks],
+            self.emit,
+            self._clock_stepped,
+            self._servo_changed,
+            self._servo_again,
+        )
+        self.clocks = self.steering.clocks
+        #: read once a second, for leap seconds and to see whether somebody else was there
+        self._looked_at = [c.name for c in plan.clocks if c.watched or c.declares]
+        self._looked_at += [r.clock for r in plan.references if r.clock not in self._looked_at]
+        self.watch = Watch({c.name: c for c in plan.clocks}, self.steering, self.emit)
+        #: by name: "reference of CLOCK", the instance (or "INSTANCE at CLOCK" when its ports have several), "A -> B"
+        self.edges: dict[str, Edge] = {}
+        #: instance -> clock -> edge
+        self.instance_edges: dict[str, dict[str, Edge]] = {}
+        self.on_references = References(plan, self.steering, self._new_servo, self.emit, self._reference_changed)
+        self.references = self.on_references.references
+        self.reference_edges = self.on_references.edges
+        self.edges |= {edge.name: edge for edge in self.reference_edges.values()}
+        self.clock_edges = ClockEdges(plan, self.instances, self.steering, self._new_servo, self.emit)
+        self.vouching = Vouching(plan, self.instances, self.references, self.steering, self.take, self.emit)
+        #: per channel: frames that belong to no instance
+        self.unrouted: dict[str, Counter[str]] = {}
+        #: (clock, source) -> readings that failed in a row
+        self._failures: Counter[tuple[str, str]] = Counter()
+        self._housekeeping_due: int | None = None
+        self._out: list[EngineEffect] = []
+        self._token_owners: list[Instance] = []
+        self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
+        rng = random.Random(plan.seed)
+        for index, instance_plan in enumerate(plan.instances):
+            self._add_instance(index, instance_plan, random.Random(rng.getrandbits(64)))
+        for channel in self._routes:
+            self.unrouted[channel] = Counter()
+        self.clock_edges.connect()
+        self.edges |= self.clock_edges.edges
+        self._timed_parts: list[References | ClockEdges] = []
+        if self.references:
+            self._timed_parts.append(self.on_references)
+        if self.clock_edges.edges:
+            self._timed_parts.append(self.clock_edges)
+
+    def emit(self, effect: EngineEffect) -> None:
+        self._out.append(effect)
+
+    def _add_instance(self, index: int, plan: InstancePlan, rng: random.Random) -> None:
+        options = plan.options
+        # instances that share a channel speak one after the other
+        offsets = [STAGGER_NS * len(self._routes.get(port.channel, {})) for port in options.ports]
+        # the token itself says whose it is: nothing to remember, nothing to leak
+        tokens = itertools.count(index, len(self.plan.instances)).__next__
+        instance = Instance(options, rng, tokens, offsets)
+        self._token_owners.append(instance)
+        self.instances[options.name] = instance
+        self.plans[options.name] = plan
+        made = self.instance_edges[options.name] = {}
+        for clock in options.clocks:
+            name = options.name if len(options.clocks) == 1 else f"{options.name} at {clock}"
+            edge = made[clock] = self.edges[name] = Edge(
+                name, clock, self._new_servo(plan.servo, clock), plan.servo, options.name
+            )
+            self.clocks[clock].edges.append(edge)
+        self.clock_edges.tie(options.name)
+        for number, port in enumerate(options.ports, 1):
+            routes = self._routes.setdefault(port.channel, {})
+            key = route_key(options.sdo_id, options.domain)
+            if key in routes:
+                other = routes[key][0].options.name
+                raise ValueError(
+                    f"instances {other} and {options.name} both have domain {options.domain} and sdoId "
+                    f"0x{options.sdo_id:03x} on {port.channel}: frames could not be told apart"
+                )
+            routes[key] = (instance, number)
+
+    def _new_servo(self, options: ServoOptions, clock: str) -> Servo:
+        return SERVOS[options.type](options, max_frequency_ppb=self.clocks[clock].max_frequency_ppb, steering=False)
+
+    def _servo_again(self, edge: Edge) -> Servo:
+        servo = self._new_servo(edge.options, edge.clock)
+        if edge.log_interval is not None:
+            servo.set_sync_interval(edge.log_interval)
+        return servo
+
+    def edge_of(self, instance: str) -> Edge:
+        """The edge by which an instance's time comes, or came last."""
+        edges = self.instance_edges[instance]
+        clock = self.instances[instance].following_clock or self.leader_of(instance)
+        return edges[clock]
+
+    def leader_of(self, instance: str) -> str:
+        """The clock whose time an instance serves."""
+        own = self.instances[instance].options.clocks
+        return self.clock_edges.leaders.get(instance, own[0])
+
+    def event(self, kind: str, instance: str, port: int, data: dict[str, Any]) -> None:
+        self.emit(Event(kind, instance, port, data))
+
+    # ---- what the parts tell ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def take(self, name: str, effects: Iterable[Effect], now: int) -> None:
+        """What an instance wants done."""
+
+    @abstractmethod
+    def _clock_stepped(self, clock: str, step_sns: int | None) -> None: ...
+
+    @abstractmethod
+    def _servo_changed(self, edge: Edge, state: ServoState, now: int) -> None: ...
+
+    @abstractmethod
+    def _reference_changed(self, reference: Reference, now: int) -> None: ...
+
+
+def route_key(sdo_id: int, domain: int) -> int:
+    """What tells the frames of instances on one channel apart: majorSdoId, minorSdoId, domainNumber."""
+    return (sdo_id >> 8) << 16 | (sdo_id & 0xFF) << 8 | domain
