@@ -105,6 +105,11 @@ class Oscillator:
         self.rate += round(jump_ppb * UNITS_PER_PPB)
         return self.rate
 
+    def warmth(self) -> float:
+        """Where the temperature stands within its swing, -1 to 1."""
+        model = self.model
+        return math.sin(2.0 * math.pi * (self.second + 0.5) / model.temperature_period_s + model.temperature_phase_rad)
+
     def _sum(self) -> int:
         model = self.model
         ppb = self._base_ppb + self._walk_ppb
@@ -113,6 +118,5 @@ class Oscillator:
         if model.ageing_ppb_per_day or model.temperature_ppb:
             middle_s = self.second + 0.5  # the value half way makes the second's phase right for a linear change
             ppb += model.ageing_ppb_per_day * middle_s / SECONDS_PER_DAY
-            angle = 2.0 * math.pi * middle_s / model.temperature_period_s + model.temperature_phase_rad
-            ppb += model.temperature_ppb * math.sin(angle)
+            ppb += model.temperature_ppb * self.warmth()
         return round(ppb * UNITS_PER_PPB)

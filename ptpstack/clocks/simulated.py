@@ -241,6 +241,11 @@ class SimulatedClock(SimulatedPins):
         self._error_at(self._base.now_ns())
         return self._rate / UNITS_PER_PPB
 
+    def celsius(self) -> float:
+        """What a sensor beside the oscillator shows: 25 degrees, and 5 more or less with the model's swing."""
+        self.now_sns()
+        return 25.0 + 5.0 * self._oscillator.warmth()
+
     def change_oscillator(self, *, jump_ppb: float = 0.0, wander_ppb: float | None = None) -> None:
         """Something happens to the oscillator: its frequency jumps now, or wanders otherwise from the next second on.
 

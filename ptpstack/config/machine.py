@@ -38,6 +38,12 @@ def machine_check(site: Site, sections: Section, report: Report) -> None:
                 f"this machine has no {show(clock.device)}",
                 "see `ls /dev/ptp*` and `ethtool -T INTERFACE`; --offline leaves this check out",
             )
+        if clock.temperature is not None and clock.type != "simulated" and not os.access(clock.temperature, os.R_OK):
+            report.warning(
+                section.at("temperature"),
+                f"{show(clock.temperature)} cannot be read",
+                "see `grep . /sys/class/hwmon/hwmon*/temp*_input`; --offline leaves this check out",
+            )
     node = site.node
     where = sections.one("node")
     if node.leap_file is not None and not os.access(node.leap_file, os.R_OK):

@@ -42,6 +42,8 @@ class ClockOptions:
     device: str | None = None
     #: None: by kind, see ``steers``.
     steer: bool | None = None
+    #: file of a temperature sensor beside the oscillator, in thousandths of a degree (hwmon, thermal zones)
+    temperature: str | None = None
     on_foreign_change: str = "keep"
     oscillator: str = "tcxo"
     frequency_ppb: float | None = None

@@ -85,6 +85,7 @@ CLOCK = Table(
         Field("type", CHOICE, "`auto`: the PHC of the port's interface when it stamps in hardware, else the system clock.", "auto", choices=("auto", "phc", "system", "simulated")),
         Field("device", TEXT, "PHC device, for type `phc`.", absent="the PHC of the port's interface"),
         Field("steer", BOOLEAN, "Whether ptpstack may step and steer it; otherwise it is measured only.", absent="true, but false for the system clock"),
+        Field("temperature", TEXT, "File of a temperature sensor near its oscillator, in thousandths of a degree: `/sys/class/hwmon/hwmonN/temp1_input`, `/sys/class/thermal/thermal_zoneN/temp`. The servo learns what a degree does to the frequency, and holds over by it. Of a simulated clock: `model`.", absent="no sensor"),
         Field("on_foreign_change", CHOICE, "When another program changes it too: `keep` steering and say so, or `yield` when that goes on.", "keep", choices=("keep", "yield")),
         Field("oscillator", CHOICE, "Simulated: what the oscillator is like.", "tcxo", choices=("perfect", "tcxo", "ocxo", "rubidium", "cheap")),
         Field("frequency_ppb", NUMBER, "Simulated: frequency error at start.", low=-500_000, high=500_000, unit="ppb", absent="drawn for the oscillator"),

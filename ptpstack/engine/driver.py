@@ -14,6 +14,7 @@ from ptpstack.engine.effects import (
     ReadClock,
     ReadPair,
     ReadReference,
+    ReadTemperature,
     ReadTimeOfDay,
     SetFrequency,
     StepClock,
@@ -57,6 +58,9 @@ class Hands(Protocol):
     def read_time_of_day(self, clock: str) -> tuple[int, int, float | None] | None:
         """(clock sns, time of day sns, how far that may be off ns or None), or None when there is none this time."""
 
+    def read_temperature(self, clock: str) -> float | None:
+        """Degrees Celsius, or None when the sensor does not tell."""
+
     def declare(self, declaration: DeclareClock) -> None: ...
 
     def clock_failed(self, clock: str, error: ClockError) -> None:
@@ -90,6 +94,9 @@ class ClockHands:
         return compare(self.clocks[source], self.clocks[clock], samples)
 
     def read_time_of_day(self, clock: str) -> tuple[int, int, float | None] | None:
+        return None
+
+    def read_temperature(self, clock: str) -> float | None:
         return None
 
     def declare(self, declaration: DeclareClock) -> None:
@@ -140,6 +147,9 @@ def _on_a_clock(engine: Engine, effect: EngineEffect, hands: Hands, now: int) ->
     if isinstance(effect, ReadTimeOfDay):
         answer = hands.read_time_of_day(effect.clock)
         return [] if answer is None else engine.time_of_day(effect.clock, *answer, now)
+    if isinstance(effect, ReadTemperature):
+        celsius = hands.read_temperature(effect.clock)
+        return [] if celsius is None else engine.temperature(effect.clock, celsius, now)
     if isinstance(effect, ReadClock):
         look = hands.look(effect.clock, now)
         return engine.clock_time(effect.clock, look.clock_sns, now, look.at_ns, look.frequency_ppb, look.remark)

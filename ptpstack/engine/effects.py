@@ -43,6 +43,12 @@ class ReadTimeOfDay(NamedTuple):
     clock: str
 
 
+class ReadTemperature(NamedTuple):
+    """Ask the sensor beside the clock's oscillator; answer by ``Engine.temperature``."""
+
+    clock: str
+
+
 class ReadClock(NamedTuple):
     """Tell the clock's time and the frequency in force by ``Engine.clock_time``: leap seconds, UTC, and whether
     somebody else has changed it, hang on it.
@@ -74,5 +80,14 @@ class Event(NamedTuple):
 
 
 EngineEffect = Union[
-    Send, SetFrequency, StepClock, ReadReference, ReadPair, ReadTimeOfDay, ReadClock, DeclareClock, Event
+    Send,
+    SetFrequency,
+    StepClock,
+    ReadReference,
+    ReadPair,
+    ReadTimeOfDay,
+    ReadTemperature,
+    ReadClock,
+    DeclareClock,
+    Event,
 ]

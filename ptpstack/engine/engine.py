@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ptpstack.engine.discipline import Edge
-from ptpstack.engine.effects import EngineEffect, ReadClock
+from ptpstack.engine.effects import EngineEffect, ReadClock, ReadTemperature
 from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.plan import edge_name
 from ptpstack.engine.reference import Reference
@@ -21,6 +21,8 @@ from ptpstack.wire.types import format_clock_identity
 
 #: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources.
 HOUSEKEEPING_NS = 1_000_000_000
+#: How often temperatures are asked for: an oscillator warms slowly.
+TEMPERATURE_NS = 10_000_000_000
 #: A parent of this clockClass or worse has never had a reference: it may be a boundary clock that has just begun.
 UNVOUCHED_CLASS = 248
 SETTLING_NS = 30_000_000_000
@@ -210,6 +212,11 @@ class Engine(Wiring):
         self.watch.renewed(clock, frequency_ppb, now)
         return self._drain()
 
+    def temperature(self, clock: str, celsius: float, now: int) -> list[EngineEffect]:
+        """What the sensor beside a clock's oscillator shows."""
+        self.steering.temperature(clock, celsius, now)
+        return self._drain()
+
     def resume(self, kept: Mapping[str, Any], now: int) -> list[EngineEffect]:
         """What ``keep`` gave at the end of an earlier life, with ``age_s`` for each clock. After ``start``."""
         take_up(self, kept, now)
@@ -346,6 +353,9 @@ class Engine(Wiring):
 
     def _housekeep(self, now: int) -> None:
         self.steering.housekeep(now)
+        if now >= self._temperature_due:
+            self._temperature_due = now + TEMPERATURE_NS
+            self._out += [ReadTemperature(plan.name) for plan in self.plan.clocks if plan.temperature]
         self.clock_edges.close(now)
         self.vouching.bound(now)
         self.vouching.declare(now)

@@ -26,6 +26,8 @@ class ClockPlan:
     on_foreign_change: str = "keep"
     #: the kernel is told how good it is, TAI - UTC and the leap second to come (the system clock)
     declares: bool = False
+    #: a sensor shows the temperature beside its oscillator
+    temperature: bool = False
 
 
 @dataclass(frozen=True, slots=True)

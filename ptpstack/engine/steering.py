@@ -148,6 +148,10 @@ class Steering:
                 edge.again_at_ns = None
                 self.obey(edge, edge.servo.timer(now), now)
 
+    def temperature(self, name: str, celsius: float, now: int) -> None:
+        for edge in self.clocks[name].edges:
+            self.obey(edge, edge.servo.temperature(celsius, now), now)
+
     def housekeep(self, now: int) -> None:
         """Silent sources, and clocks that were left alone for a while."""
         for clock in self.clocks.values():

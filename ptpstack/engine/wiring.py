@@ -72,6 +72,7 @@ class Wiring(ABC):
         #: (clock, source) -> readings that failed in a row
         self._failures: Counter[tuple[str, str]] = Counter()
         self._housekeeping_due: int | None = None
+        self._temperature_due = 0
         self._out: list[EngineEffect] = []
         self._token_owners: list[Instance] = []
         self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}

@@ -146,6 +146,7 @@ def plan_of(options: ClockOptions, clock: Clock) -> ClockPlan:
         watched=able,
         on_foreign_change=options.on_foreign_change,
         declares=able and clock.kind == "system",
+        temperature=options.temperature is not None,
     )
 
 

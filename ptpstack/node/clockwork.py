@@ -44,6 +44,7 @@ class Clockwork(ClockHands):
         self._clock_retry_ns = 0
         self._watched: dict[str, int] = {}
         self._pulse_clocks: list[str] = []
+        self._sensors = {c.name: c.temperature for c in parts.site.clocks if c.temperature is not None}
 
     # ---- readings (engine.driver.Hands) -----------------------------------------------------------------------
 
@@ -82,6 +83,20 @@ class Clockwork(ClockHands):
         tai_ns = utc_ns + self.parts.plan.leap.tai_minus_utc(utc_ns // NS_PER_S) * NS_PER_S
         noise_sns = round(reading.rng.gauss(0.0, reading.noise_ns) * 65536) if reading.noise_ns else 0
         return cross.clock_sns, (tai_ns << 16) + noise_sns, cross.bound_ns + 3 * reading.noise_ns
+
+    def read_temperature(self, clock: str) -> float | None:
+        backend = self.clocks[clock]
+        if isinstance(backend, SimulatedClock):
+            return backend.celsius()
+        path = self._sensors.get(clock)
+        if path is None:
+            return None
+        try:
+            with open(path, encoding="ascii") as sensor:
+                return int(sensor.read(16)) / 1000.0
+        except (OSError, ValueError):
+            # a sensor that is gone, or tells nonsense, is no reason to disturb anybody: the clock goes on without
+            return None
 
     def read_time_of_day(self, clock: str) -> tuple[int, int, float | None] | None:
         told = self.parts.times_of_day[clock]

@@ -66,6 +66,9 @@ class Servo(Protocol):
 
     def timer(self, now_ns: int) -> Command | None: ...
 
+    def temperature(self, celsius: float, now_ns: int) -> Command | None:
+        """What a sensor near the clock's oscillator shows now."""
+
     def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None: ...
 
     def new_master(self, now_ns: int) -> None: ...

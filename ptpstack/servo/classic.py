@@ -210,6 +210,10 @@ class ClassicServo:
     def timer(self, now_ns: int) -> Command | None:
         return None
 
+    def temperature(self, celsius: float, now_ns: int) -> Command | None:
+        """The classics know nothing of temperature."""
+        return None
+
     def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None:
         """Nothing to account for: this servo measures anew after each step, and its frequencies are absolute."""
 

@@ -28,6 +28,7 @@ def make_node(
     *,
     seed: int = 0,
     oscillator: OscillatorModel | None = None,
+    temperature_sensor: bool = False,
     initial_error_ns: float = 0.0,
     servo: ServoOptions | None = None,
     reference: ReferencePlan | None = None,
@@ -61,7 +62,9 @@ def make_node(
     )
     plan = EnginePlan(
         instances=(InstancePlan(options, servo or ServoOptions()),) if ports else (),
-        clocks=(ClockPlan("clock", max_frequency_ppb=clock.capabilities.max_adjustment_ppb),),
+        clocks=(
+            ClockPlan("clock", max_frequency_ppb=clock.capabilities.max_adjustment_ppb, temperature=temperature_sensor),
+        ),
         references=(reference,) if reference is not None else (),
         seed=seed,
         name=name,

@@ -93,6 +93,9 @@ class SimNode(ClockHands):
             self.on_frequency(clock)
         return taken
 
+    def read_temperature(self, clock: str) -> float | None:
+        return self.clocks[clock].celsius()
+
     def event(self, event: Event, now: int) -> None:
         self.events.append((now / 1e9, event))
 

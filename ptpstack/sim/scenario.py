@@ -56,6 +56,7 @@ class NodeSpec:
     role: str
     start_s: float = 0.0
     oscillator: OscillatorModel = field(default_factory=OscillatorModel)
+    temperature_sensor: bool = False
     initial_error_ns: float = 0.0
     grain_ns: int = 1
     stamp_noise_ns: float = 0.0

@@ -191,6 +191,7 @@ class _Reader:
             role=section["role"] or "",
             start_s=section["start_s"],
             oscillator=replace(model, **changes),
+            temperature_sensor=section["temperature_sensor"],
             initial_error_ns=section["initial_error_ns"],
             grain_ns=section["grain_ns"],
             stamp_noise_ns=section["stamp_noise_ns"],

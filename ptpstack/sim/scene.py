@@ -97,6 +97,7 @@ def _node(scene: Scene, spec: NodeSpec, number: int, ports: int, servo: str | No
         ports,
         seed=seed_for(scene.seed, spec.name),
         oscillator=spec.oscillator,
+        temperature_sensor=spec.temperature_sensor,
         initial_error_ns=spec.initial_error_ns,
         servo=options,
         reference=_reference(spec, options),

@@ -61,6 +61,7 @@ NODE = Table(
         Field("temperature_ppb", NUMBER, "Amplitude of a sinusoidal swing.", low=0, high=1e6, unit="ppb", absent="the oscillator's"),
         Field("temperature_period_s", NUMBER, "Its period.", low=1, high=1e9, unit="s", absent="the oscillator's"),
         Field("temperature_phase_rad", NUMBER, "Its phase.", low=-10, high=10, unit="rad", absent="0"),
+        Field("temperature_sensor", BOOLEAN, "A sensor shows it: 5 degrees about 25.", False),
         Field("initial_error_ns", NUMBER, "Distance from perfect time at the start of the world.", 0.0, -1e18, 1e18, "ns"),
         Field("grain_ns", INTEGER, "Resolution of time stamps; 0 is none.", 1, 0, 10**9, "ns"),
         Field("stamp_noise_ns", NUMBER, "Normal noise of time stamps, sigma.", 0.0, 0, 1e9, "ns"),

@@ -140,7 +140,8 @@ class Bench(Clockwork):
         )
         self.now = 0
         super().__init__(
-            cast(Any, SimpleNamespace(clocks=clocks, plan=plan)), cast(Any, SimpleNamespace(now_ns=lambda: self.now))
+            cast(Any, SimpleNamespace(clocks=clocks, plan=plan, site=SimpleNamespace(clocks=()))),
+            cast(Any, SimpleNamespace(now_ns=lambda: self.now)),
         )
         self.engine = Engine(plan)
         self.steps: list[StepClock] = []

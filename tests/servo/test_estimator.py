@@ -306,3 +306,22 @@ def test_memory_stays_bounded() -> None:
     before = size(course.servo, set())
     course.run(2000)
     assert size(course.servo, set()) < before + 100
+
+
+def test_in_holdover_the_clock_follows_the_temperature_that_it_has_learnt() -> None:
+    """Twenty minutes' notes are too few to wait for here: what a degree does is given, as from a restart."""
+    course = Course(exponential(10.0), wander=0.001)
+    course.run(200)
+    kept = course.servo.keep(course.now)
+    assert kept is not None
+    notes = [[600.0 * (40 - n), kept["oscillator_ppb"] + 4.0 * (n % 9), 0.01, 20.0 + n % 9] for n in range(40)]
+    course.servo.resume({**kept, "notes": notes}, 1.0, course.command)
+    course.obey(course.servo.temperature(20.0, course.now))
+    course.run(300)
+    course.obey(course.servo.lost(course.now))
+    before = course.frequency + course.command
+    course.frequency += 8.0
+    course.obey(course.servo.temperature(22.0, course.now))
+    assert course.frequency + course.command == pytest.approx(before, abs=1.0)
+    course.run(120, silent=True)
+    assert abs(course.error) < 200.0

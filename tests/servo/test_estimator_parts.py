@@ -313,3 +313,29 @@ def test_normal_noise_lies_within_the_bound() -> None:
     bound = Bound(direct=True)
     limit = bound.statistical_ns(1.0, 0.0, 0.0)
     assert erf(limit / sqrt(2)) > 0.9999
+
+
+def test_what_a_degree_does_is_learnt_and_then_a_swing_is_none() -> None:
+    record = OscillatorRecord()
+    rng = random.Random(9)
+    for n in range(60):
+        celsius = 25.0 + 5.0 * math.sin(2 * pi * n * SPACING_S / DAY)
+        record.warmed(celsius)
+        record.note(n * SPACING_S, 100.0 + 4.0 * (celsius - 25.0) + rng.gauss(0.0, 0.05), 0.05)
+    assert record.per_degree == pytest.approx(4.0, rel=0.02)
+    assert record.swing_ppb(1e-4) < 1.0
+    assert record.warmed(record.celsius + 2.0 if record.celsius is not None else 0.0) == pytest.approx(8.0, rel=0.02)
+
+
+def test_a_walk_beside_a_sensor_is_no_dependence() -> None:
+    """A random walk looks like any slow curve for a while: most seeds must not be taken in."""
+    taken_in = 0
+    for seed in range(40):
+        rng = random.Random(seed)
+        record, frequency = OscillatorRecord(), 0.0
+        for n in range(100):
+            frequency += rng.gauss(0.0, 1.0)
+            record.warmed(25.0 + 5.0 * math.sin(2 * pi * n * SPACING_S / DAY))
+            record.note(n * SPACING_S, frequency, 0.05)
+        taken_in += record.per_degree != 0.0
+    assert taken_in <= 4

@@ -99,6 +99,8 @@ class Misfits:
         return verdict
 
     def _forget_runs(self) -> None:
+        self._longest.clear()
+        self._shortest.clear()
         for direction in self._directions.values():
             direction.run.clear()
             direction.late.clear()
@@ -179,7 +181,8 @@ class Misfits:
             return None
         chosen = panel.chosen
         before, between = own.kept[-2], other.kept[-1]
-        if before.t < between.t < seen.t:
+        # a trip across an event would be half of the old path and half of the new one
+        if before.t < between.t < seen.t and (self._event_t is None or before.t >= self._event_t):
             # the other direction's packet against the line between its neighbours: no frequency has to be known
             gap = seen.t - before.t
             share = (between.t - before.t) / gap
@@ -215,8 +218,6 @@ class Misfits:
             (room, 0.0, 0.0, chosen.ff + (size / interval_s) ** 2, 0.0, room),
         )
         self._event_t = seen.t
-        self._longest.clear()
-        self._shortest.clear()
         self._forget_runs()
         return verdict
 

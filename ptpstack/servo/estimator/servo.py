@@ -112,6 +112,8 @@ class EstimatorServo:
         self._fit: Fit | None = None
         self._probation = 0
         self._absurd = 0
+        #: time of the newest packet, s
+        self._heard_t = 0.0
         #: sides heard of this master
         self._heard: set[int] = set()
 
@@ -139,24 +141,26 @@ class EstimatorServo:
         if self._fit is not None and not self._running:
             phase = self._fit.phase + self._fit.frequency * (t - self._fit.t)
             return Estimate(self._offset_ns(phase, t), None, self._systematic_ns(), "estimator, start: no bound yet")
-        dt = max(0.0, t - self._panel.t)
-        phase, _, variance = self._panel.state(dt)
+        phase, _, variance = self._panel.state(max(0.0, t - self._panel.t))
+        silent = max(0.0, t - self._heard_t)
         return Estimate(
             self._offset_ns(phase, t),
-            self._statistical_ns(variance, dt),
+            self._statistical_ns(variance, silent),
             self._systematic_ns(),
-            f"estimator, {self._state.value}, last packet {dt:.1f} s ago",
+            f"estimator, {self._state.value}, last packet {silent:.1f} s ago",
         )
 
     def bound_after(self, seconds: float, now_ns: int) -> float | None:
         if not self._running or self._moment is None or self._step_under_way:
             return None
-        dt = max(0.0, self._t(now_ns) - self._panel.t) + seconds
-        return self._statistical_ns(self._panel.state(dt)[2], dt)
+        t = self._t(now_ns)
+        variance = self._panel.state(max(0.0, t - self._panel.t) + seconds)[2]
+        return self._statistical_ns(variance, max(0.0, t - self._heard_t) + seconds)
 
-    def _statistical_ns(self, variance: float, dt: float) -> float:
+    def _statistical_ns(self, variance: float, silent: float) -> float:
+        """``variance`` of the phase, ns^2; ``silent``: s since the last packet."""
         grain2 = self._local_grain.ns**2 + self._received_grain.ns**2
-        return self._bound.statistical_ns(variance, grain2, self._record.allowance_ns(dt, self._panel.q))
+        return self._bound.statistical_ns(variance, grain2, self._record.allowance_ns(silent, self._panel.q))
 
     def _systematic_ns(self) -> float:
         if self._direct:
@@ -281,6 +285,7 @@ class EstimatorServo:
             direction.set_level(self._knowledge.levels.get(direction.side, max(fit.variance, 0.1)), 8)
         if fit.wander > self._panel.q:
             self._panel.adopt(fit.wander, self._panel.notch)
+        self._heard_t = fit.t
         self._panel.begin(fit.t, (fit.phase, fit.frequency, fit.delay), fit.covariance)
         self._bound.begin()
 
@@ -290,6 +295,7 @@ class EstimatorServo:
         panel = self._panel
         direction = self._directions[seen.side]
         grain2 = self._grain2()
+        self._heard_t = max(self._heard_t, seen.t)
         panel.predict(seen.t, self._quietest())
         seen.nu = nu = panel.residual(seen.side, seen.t, seen.value)
         variance = panel.chosen.expected(seen.side)[1] + panel.share * direction.level + LEAST_NOISE + grain2
@@ -391,10 +397,10 @@ class EstimatorServo:
 
     # ---- commands ---------------------------------------------------------------------------------------------
 
-    def _rest_ppb(self, dt: float = 0.0) -> float:
-        """The command with which the clock neither gains nor loses, ``dt`` s after the last packet."""
+    def _rest_ppb(self) -> float:
+        """The command with which the clock neither gains nor loses."""
         if self._running:
-            frequency = self._panel.belief().frequency + self._record.ageing_ppb_per_s() * dt
+            frequency = self._panel.belief().frequency
         else:
             frequency = self._fit.frequency if self._fit is not None else 0.0
         return max(-self._limit, min(self._limit, self._base_ppb - frequency))
@@ -419,12 +425,28 @@ class EstimatorServo:
             return self._hold(now_ns)
         return Command(self._rest_ppb(), None, None, "slewed")
 
+    def temperature(self, celsius: float, now_ns: int) -> Command | None:
+        shift = self._record.warmed(celsius)
+        if not shift or not self._running or self._moment is None:
+            return None
+        self._carry_on(self._t(now_ns), shift)
+        return self._hold(now_ns) if self._steering and self._state is ServoState.HOLDOVER else None
+
+    def _carry_on(self, t: float, shift_ppb: float) -> None:
+        """What is known of the oscillator without packets: ageing, and the change that a new temperature makes."""
+        dt = t - self._panel.t
+        if dt > 0.0:
+            self._panel.predict(t, self._quietest())
+            shift_ppb += self._record.ageing_ppb_per_s() * dt
+        if shift_ppb:
+            self._panel.shift(frequency=shift_ppb)
+
     def _hold(self, now_ns: int) -> Command:
         """What the clock would be told if it were seen: ageing, and the rounding of the last command, go on."""
         t = self._t(now_ns)
-        dt = t - self._panel.t
-        frequency = self._rest_ppb(dt)
-        phase = self._panel.state(dt)[0]
+        self._carry_on(t, 0.0)
+        frequency = self._rest_ppb()
+        phase = self._panel.belief().phase
         slew = -self._offset_ns(phase, t) / (_HOLDOVER_NS / 1e9)
         slew = max(-_HOLDOVER_SLEW_PPB, min(_HOLDOVER_SLEW_PPB, slew))
         taken = max(-self._limit, min(self._limit, frequency + slew))
