@@ -83,7 +83,7 @@ def _grandmaster(engine: Engine, instance: Instance) -> str:
         return "another grandmaster serves here; our own clock keeps its own time and stays ready"
     if any(p.state is PortState.MASTER for p in instance.ports):
         reference = engine.references.get(instance.options.clock)
-        why = f" Its reference: {reference.decision.reason}." if reference is not None else ""
+        why = f" Its reference: {reference.decision.reason}" if reference is not None else ""
         return f"our own clock is the grandmaster (class {data.default.quality.clock_class}).{why}"
     return "nobody yet: no port serves or follows"
 
