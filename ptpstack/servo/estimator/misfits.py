@@ -20,7 +20,7 @@ While a run is collected the clock coasts on its prediction.
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 from dataclasses import dataclass, field
 from math import exp, inf, log, sqrt
 from typing import Any
@@ -72,8 +72,8 @@ class Misfits:
         self._clock_t: float | None = None
         self._open_t: float | None = None
         #: the last round trips, each with what the clock may have done meanwhile added and taken off, ns
-        self._longest: deque[float] = deque(maxlen=_TRIPS)
-        self._shortest: deque[float] = deque(maxlen=_TRIPS)
+        self._longest = array("d")
+        self._shortest = array("d")
         #: packets of a new master for which short runs are enough
         self.newcomer = 0
 
@@ -99,8 +99,8 @@ class Misfits:
         return verdict
 
     def _forget_runs(self) -> None:
-        self._longest.clear()
-        self._shortest.clear()
+        del self._longest[:]
+        del self._shortest[:]
         for direction in self._directions.values():
             direction.run.clear()
             direction.late.clear()
@@ -195,6 +195,8 @@ class Misfits:
             drift = chosen.q * gap * sqrt(gap)
             self._longest.append(trip + drift)
             self._shortest.append(trip - drift)
+            if len(self._longest) > _TRIPS:
+                del self._longest[0], self._shortest[0]
         if len(self._longest) < _TRIPS:
             return None
         most, least = max(self._longest), min(self._shortest)

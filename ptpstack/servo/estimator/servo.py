@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from array import array
 from collections.abc import Mapping
 from math import sqrt
 from typing import Any
@@ -52,6 +52,51 @@ _HOLDOVER_NS = 60_000_000_000
 
 
 class EstimatorServo:
+    #: more than thirty attributes in a dictionary of their own would take several times as long to find
+    __slots__ = (
+        "__dict__",
+        "_absurd",
+        "_bad",
+        "_base_ppb",
+        "_base_sns",
+        "_bound",
+        "_clock_ppb",
+        "_direct",
+        "_directions",
+        "_fit",
+        "_heard",
+        "_heard_t",
+        "_interval_s",
+        "_intervals",
+        "_knowledge",
+        "_last_forward",
+        "_ledger",
+        "_limit",
+        "_local_grain",
+        "_may_step",
+        "_misfits",
+        "_moment",
+        "_options",
+        "_panel",
+        "_probation",
+        "_reading_bound_ns",
+        "_received_grain",
+        "_record",
+        "_running",
+        "_sent_grain",
+        "_startup",
+        "_state",
+        "_steering",
+        "_step_under_way",
+        "_stepped",
+        "_stepped_at",
+        "_uncertain_master",
+        "_verdict",
+        "counts",
+        "reason",
+        "samples",
+    )
+
     name = "estimator"
 
     def __init__(self, options: ServoOptions, *, max_frequency_ppb: float = math.inf, steering: bool = True) -> None:
@@ -64,7 +109,7 @@ class EstimatorServo:
         #: the command that the clock runs with, ppb
         self._clock_ppb = 0.0
         self._interval_s = 1.0
-        self._intervals: deque[float] = deque(maxlen=_INTERVALS)
+        self._intervals = array("d")
         #: a clock that has not been shown to be right yet may be stepped; one in service never is, without a threshold
         self._may_step = True
         self._stepped = False
@@ -227,6 +272,8 @@ class EstimatorServo:
         last, self._last_forward = self._last_forward, t
         if last is not None and t > last:
             self._intervals.append(t - last)
+            if len(self._intervals) > _INTERVALS:
+                del self._intervals[0]
             if len(self._intervals) >= 3:
                 self._interval_s = sorted(self._intervals)[len(self._intervals) // 2]
 
@@ -565,7 +612,7 @@ class EstimatorServo:
 
     def set_sync_interval(self, log_interval: int) -> None:
         self._interval_s = 2.0**log_interval
-        self._intervals.clear()
+        del self._intervals[:]
 
     def lost(self, now_ns: int) -> Command | None:
         """Hold over: the mean of the prediction stays, its variance grows."""
