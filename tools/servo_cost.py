@@ -102,7 +102,7 @@ SERVO_METHODS = (
 def client(world: World, servo: ServoOptions, log_rate: int) -> SimNode:
     """A client of four domains, each on a clock and a channel of its own, and a grandmaster for each."""
     quality = ClockQuality(CLASS_LOCKED, 0x21, GOOD_VARIANCE)
-    rates = {"log_sync_interval": -log_rate, "log_min_delay_req_interval": -log_rate}
+    rates: dict[str, Any] = {"log_sync_interval": -log_rate, "log_min_delay_req_interval": -log_rate}
     numbers = range(1, PORTS + 1)
     clocks = {
         f"clock{n}": SimulatedClock(
