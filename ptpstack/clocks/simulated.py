@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 #: how far back a stamp is converted by the mapping of its own moment
 HISTORY_NS = 30 * NS_PER_S
-_HISTORY_CHECK = 1024
+#: Segments from which on they are looked through for old ones: few, so that hundreds of clocks stay in the cache.
+_HISTORY_CHECK = 256
 _HISTORY_LIMIT = 16_384
 #: A base that jumps further than this ahead (116 days) was set, not run: the oscillator would be drawn for minutes.
 MAX_GAP_S = 10_000_000
@@ -326,6 +327,11 @@ class SimulatedClock(SimulatedPins):
         base_ns = self._base.now_ns()
         error = self._error_at(base_ns) + delta  # draws the seconds until now, under the old command
         self._command = command
+        if self._starts[-1] <= base_ns:
+            self._append(base_ns, error, self._segments[-1][2])
+            if len(self._starts) >= _HISTORY_CHECK:
+                self._forget()
+            return
         # Seconds ahead of the base may have been drawn (a stamp slightly ahead; a base set back): they stay as drawn.
         ahead = bisect_right(self._starts, base_ns)
         later = list(zip(self._starts[ahead:], self._segments[ahead:], strict=True))

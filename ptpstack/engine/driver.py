@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
@@ -108,9 +107,9 @@ class ClockHands:
 
 def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: int) -> None:
     """Do what the engine asks, in order, and tell it what really happened, until nothing is left."""
-    pending = deque(effects)
-    while pending:
-        effect = pending.popleft()
+    pending = list(effects)
+    # it grows meanwhile: what follows from an effect comes after all that was asked for before
+    for effect in pending:
         if isinstance(effect, Send):
             hands.send(effect, now)
         elif isinstance(effect, Event):

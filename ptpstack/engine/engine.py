@@ -248,6 +248,7 @@ class Engine(Wiring):
             if isinstance(effect, Send):
                 self._out.append(effect)
             elif isinstance(effect, SyncMeasured):
+                instance = self.instances[name]
                 edge = self._edge_of_port(name, effect.port)
                 if effect.log_interval != edge.log_interval and effect.log_interval in LOG_INTERVAL_RANGE:
                     edge.log_interval = effect.log_interval
@@ -255,12 +256,16 @@ class Engine(Wiring):
                     edge.servo.set_sync_interval(effect.log_interval)
                 edge.servo.master_uncertain(self._uncertain_master(name, edge, now))
                 self.steering.saw_time(edge.clock, effect.t2_sns, now)
-                t1 = effect.t1_sns + self.arb_offset_s(self.instances[name], effect.t1_sns // SNS_PER_S) * SNS_PER_S
+                t1 = effect.t1_sns
+                if not instance.data.time_properties.ptp_timescale:
+                    t1 += self.arb_offset_s(instance, t1 // SNS_PER_S) * SNS_PER_S
                 observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
                 self.steering.measured(edge, observe, now)
             elif isinstance(effect, DelayMeasured):
                 edge = self._edge_of_port(name, effect.port)
-                t4 = effect.t4_sns + self.arb_offset_s(self.instances[name], effect.t4_sns // SNS_PER_S) * SNS_PER_S
+                t4, instance = effect.t4_sns, self.instances[name]
+                if not instance.data.time_properties.ptp_timescale:
+                    t4 += self.arb_offset_s(instance, t4 // SNS_PER_S) * SNS_PER_S
                 self.steering.obey(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
             elif isinstance(effect, ParentChanged):
                 self._parent_changed(name, effect, now)

@@ -143,10 +143,11 @@ class Steering:
         self.arbitrate(edge.clock, now)
 
     def timer(self, now: int) -> None:
-        for edge in self.edges():
-            if edge.again_at_ns is not None and edge.again_at_ns <= now:
-                edge.again_at_ns = None
-                self.obey(edge, edge.servo.timer(now), now)
+        for clock in self.clocks.values():
+            for edge in clock.edges:
+                if edge.again_at_ns is not None and edge.again_at_ns <= now:
+                    edge.again_at_ns = None
+                    self.obey(edge, edge.servo.timer(now), now)
 
     def temperature(self, name: str, celsius: float, now: int) -> None:
         for edge in self.clocks[name].edges:

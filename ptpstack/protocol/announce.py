@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ptpstack.protocol.comparison import Candidate
 from ptpstack.protocol.datasets import DataSets
 from ptpstack.protocol.foreign import ForeignMaster
@@ -72,10 +74,15 @@ def time_flags(properties: TimeProperties) -> int:
 
 def time_properties(announce: Announce) -> TimeProperties:
     """timePropertiesDS as an Announce of the parent tells it (table 33)."""
-    flags = announce.flags
+    return _time_properties(announce.flags, announce.current_utc_offset, announce.time_source)
+
+
+@lru_cache(maxsize=64)
+def _time_properties(flags: int, current_utc_offset: int, time_source: int) -> TimeProperties:
+    # a master says the same in every Announce, and making a frozen record takes long
     ptp = bool(flags & Flag.PTP_TIMESCALE)
     return TimeProperties(
-        current_utc_offset=announce.current_utc_offset,
+        current_utc_offset=current_utc_offset,
         current_utc_offset_valid=bool(flags & Flag.CURRENT_UTC_OFFSET_VALID),
         # 8.2.4.4: always FALSE when ptpTimescale is FALSE
         leap59=ptp and bool(flags & Flag.LEAP59),
@@ -83,5 +90,5 @@ def time_properties(announce: Announce) -> TimeProperties:
         time_traceable=bool(flags & Flag.TIME_TRACEABLE),
         frequency_traceable=bool(flags & Flag.FREQUENCY_TRACEABLE),
         ptp_timescale=ptp,
-        time_source=announce.time_source,
+        time_source=time_source,
     )

@@ -104,6 +104,8 @@ class Instance:
             Port(self, number, port, rng, offset)
             for number, (port, offset) in enumerate(zip(options.ports, offsets, strict=True), 1)
         ]
+        #: of each port, for who only wants to know whether one is due
+        self._timers = [port.timers for port in self.ports]
         self.election: list[Recommendation] = []
         #: what the newest election was held over, and the best master it found
         self._judged: tuple[Candidate, list[PortView]] | None = None
@@ -144,19 +146,18 @@ class Instance:
         return self._drain()
 
     def timer(self, now: int) -> list[Effect]:
-        for port in self.ports:
-            if port.timers.due <= now:
-                port.timer(now)
+        for index, timers in enumerate(self._timers):
+            if timers.due <= now:
+                self.ports[index].timer(now)
         if self._election_due is not None and self._election_due <= now:
             self.elect(now)
         return self._drain()
 
     def next_deadline(self) -> int | None:
         due = NEVER if self._election_due is None else self._election_due
-        for port in self.ports:
-            when = port.timers.due
-            if when < due:
-                due = when
+        for timers in self._timers:
+            if timers.due < due:
+                due = timers.due
         return None if due == NEVER else due
 
     def link(self, port_number: int, up: bool, now: int) -> list[Effect]:

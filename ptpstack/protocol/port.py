@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from struct import Struct
 from typing import Protocol, TypeVar
 
 from ptpstack.protocol.datasets import DataSets, PortDS
@@ -21,7 +22,7 @@ from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync, EarlySyncs, SyncReceiver
 from ptpstack.protocol.timers import Timers
-from ptpstack.timebase.units import TIMESTAMP_END_SNS, float_ns_to_sns, log_interval_ns
+from ptpstack.timebase.units import NS_PER_S, TIMESTAMP_END_SNS, float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.messages import (
@@ -59,6 +60,12 @@ _SENT = {kind: f"tx-{kind.name.lower()}" for kind in MessageType}
 _RECEIVED = {kind: f"rx-{kind.name.lower()}" for kind in MessageType}
 #: sequenceId in the header (13.3.1)
 _SEQUENCE_AT = 30
+_SEQUENCE = Struct(">H")
+#: correctionField (13.3.1), and the timestamp behind the header of Follow_Up (13.7.2)
+_CORRECTION_AT = 8
+_CORRECTION = Struct(">q")
+_TIMESTAMP_AT = 34
+_TIMESTAMP = Struct(">HII")
 
 TIMER_ANNOUNCE = "announce"
 TIMER_SYNC = "sync"
@@ -334,6 +341,20 @@ class Port:
         octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
         self.instance.emit(Send(self.channel, octets, None, token))
 
+    def _send_follow_up(self, sequence_id: int, egress_sns: int) -> None:
+        """13.7: whole ns in preciseOriginTimestamp, what is left in correctionField."""
+        interval = self.ds.log_sync_interval
+        template = self._templates.get((FollowUp, interval))
+        if template is None:
+            template = self._templates[(FollowUp, interval)] = encode(self._new(FollowUp, 0, interval))
+        seconds, ns = divmod(egress_sns >> 16, NS_PER_S)
+        octets = bytearray(template)
+        _CORRECTION.pack_into(octets, _CORRECTION_AT, egress_sns & 0xFFFF)
+        _SEQUENCE.pack_into(octets, _SEQUENCE_AT, sequence_id)
+        _TIMESTAMP.pack_into(octets, _TIMESTAMP_AT, seconds >> 32, seconds & 0xFFFFFFFF, ns)
+        self.counters[_SENT[MessageType.FOLLOW_UP]] += 1
+        self.instance.emit(Send(self.channel, bytes(octets), None, None))
+
     def _send_general(self, message: Message, destination: str | None = None) -> None:
         self.counters[_SENT[message.type]] += 1
         self.instance.emit(Send(self.channel, encode(message), destination, None))
@@ -354,10 +375,7 @@ class Port:
             elif not 0 <= egress_sns < TIMESTAMP_END_SNS:
                 self.counters["stamp-out-of-range"] += 1
             elif self.state is PortState.MASTER:
-                message = self._new(FollowUp, sequence_id, self.ds.log_sync_interval)
-                message.precise_origin_ns = egress_sns >> 16
-                message.correction_sns = egress_sns & 0xFFFF
-                self._send_general(message)
+                self._send_follow_up(sequence_id, egress_sns)
         else:
             self._delay_complete(self._requester.transmitted(sequence_id, egress_sns))
 

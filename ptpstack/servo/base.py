@@ -13,9 +13,8 @@ Rules of this room:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ptpstack.protocol.decision import Decision
 from ptpstack.timebase.estimate import Estimate
@@ -29,8 +28,7 @@ class ServoState(Enum):
     HOLDOVER = "holdover"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What to do with the steered clock now. The frequency first, then ``step_sns`` is added to the clock."""
 
     frequency_ppb: float | None = None

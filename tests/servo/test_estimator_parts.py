@@ -100,13 +100,26 @@ def test_prediction_does_not_depend_on_how_it_is_cut() -> None:
         assert getattr(once, name) == pytest.approx(getattr(often, name)), name
 
 
+def test_a_packet_taken_later_is_a_prediction_and_a_packet() -> None:
+    rng = random.Random(1)
+    once, twice = Hypothesis(), Hypothesis()
+    for h in (once, twice):
+        h.q, h.x, h.tt, h.ff, h.dd = 1.5, 0.3, 100.0, 10.0, 50.0
+    for n in range(50):
+        dt, value = rng.uniform(0.1, 2.0), rng.gauss(0.0, 30.0)
+        given = (1 - 2 * (n % 2), value, 0.0, 4.0, 7.0, 60.0, 0.02, 0.9)
+        answer = once.observe(dt, 0.3, *given)
+        twice.predict(dt, 0.3)
+        assert twice.observe(0.0, 0.0, *given) == answer
+    assert all(getattr(once, name) == getattr(twice, name) for name in Hypothesis.__slots__)
+
+
 def test_both_directions_later_move_the_delay_and_not_the_phase() -> None:
     h = Hypothesis()
     h.tt, h.dd, h.ff = 100.0, 100.0, 1.0
     for _ in range(200):
         for side in (1, -1):
-            expected, _ = h.expected(side)
-            h.observe(side, 500.0 - expected, 1.0, 0.0, 1.0, 0.02, 1.0)
+            h.observe(0.0, 0.0, side, 500.0, 0.0, 1.0, 0.0, 1.0, 0.02, 1.0)
     assert h.d == pytest.approx(500.0, abs=1.0)
     assert h.phase == pytest.approx(0.0, abs=1.0)
 

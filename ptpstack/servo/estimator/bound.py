@@ -24,6 +24,8 @@ _DECAY = 0.7
 
 
 class Bound:
+    __slots__ = ("_chi", "_correction", "_sigmas")
+
     def __init__(self, direct: bool) -> None:
         self._sigmas = _SIGMAS_DIRECT if direct else _SIGMAS
         self.begin()
@@ -35,11 +37,13 @@ class Bound:
     def saw(self, nu: float, variance: float, beta: float) -> None:
         """A packet ``nu`` ns from its prediction; ``variance`` of prediction and blur, ``beta`` the mean wait."""
         misfit = (nu - beta) ** 2 / (variance + beta * beta)
-        self._chi += _CHI_MEMORY * (min(misfit, _CHI_MOST) - self._chi)
+        self._chi += _CHI_MEMORY * ((misfit if misfit < _CHI_MOST else _CHI_MOST) - self._chi)
         self._correction *= _DECAY
 
     def corrected(self, by_ns: float) -> None:
-        self._correction = max(abs(by_ns), self._correction)
+        size = abs(by_ns)
+        if size > self._correction:
+            self._correction = size
 
     def statistical_ns(self, variance: float, grain2: float, allowance_ns: float) -> float:
         """``variance`` of the phase, ns^2; ``grain2``: squares of both clocks' grains, added, ns^2."""

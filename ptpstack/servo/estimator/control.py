@@ -11,7 +11,7 @@ There is no integrator, so nothing winds up and nothing overshoots.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _QUICK_S = 0.05
 _SHARE = 0.1
@@ -20,8 +20,7 @@ _USUAL_CAP_PPB = 2_500.0
 _FAR_S = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class Drive:
+class Drive(NamedTuple):
     frequency_ppb: float
     #: s from now after which the frequency alone is to be set, if no packet comes before; None: it is set already
     ends_in_s: float | None
@@ -33,11 +32,27 @@ def drive(phase_ns: float, frequency_ppb: float, interval_s: float, limit_ppb: f
     size = abs(phase_ns)
     if size == 0.0:
         return Drive(max(-limit_ppb, min(limit_ppb, rest)), None)
-    tau = max(_SHARE * interval_s, min(interval_s, _QUICK_S))
-    cap = max(_LEAST_CAP_PPB, min(2.0 * size / interval_s, _USUAL_CAP_PPB), size / _FAR_S)
-    v = min(size / tau, cap, slew_limit_ppb)
-    wanted = rest - v if phase_ns > 0 else rest + v
-    taken = max(-limit_ppb, min(limit_ppb, wanted))
+    # comparisons spelt out: this is done for each packet
+    tau = interval_s if interval_s < _QUICK_S else _QUICK_S
+    if _SHARE * interval_s > tau:
+        tau = _SHARE * interval_s
+    cap = 2.0 * size / interval_s
+    if cap > _USUAL_CAP_PPB:
+        cap = _USUAL_CAP_PPB
+    elif cap < _LEAST_CAP_PPB:
+        cap = _LEAST_CAP_PPB
+    if size / _FAR_S > cap:
+        cap = size / _FAR_S
+    v = size / tau
+    if v > cap:
+        v = cap
+    if v > slew_limit_ppb:
+        v = slew_limit_ppb
+    taken = rest - v if phase_ns > 0 else rest + v
+    if taken > limit_ppb:
+        taken = limit_ppb
+    elif taken < -limit_ppb:
+        taken = -limit_ppb
     v = (rest - taken) if phase_ns > 0 else (taken - rest)
     if v <= 0.0:
         return Drive(taken, None)

@@ -67,7 +67,8 @@ class Direction:
     run: list[Observed] = field(default_factory=list)
     #: packets since the last one near the floor, taken or not, newest last
     late: list[Observed] = field(default_factory=list)
-    _beyond: list[float] = field(default_factory=lambda: [0.0] * len(_HEIGHTS))
+    #: shares of packets beyond each of the heights
+    _beyond: tuple[float, float, float] = (0.0, 0.0, 0.0)
     _heights: int = 0
     _sum: float = 0.0
     _count: int = 0
@@ -92,14 +93,21 @@ class Direction:
 
     def height(self, seen: Observed, unit: float) -> None:
         """A packet lies ``seen.nu`` above the floor; ``unit``: what is usual there (mean wait + standard deviation)."""
-        self._heights = min(self._heights + 1, _HEIGHT_MEMORY)
+        count = self._heights
+        if count < _HEIGHT_MEMORY:
+            count = self._heights = count + 1
         high = seen.nu / unit
-        beyond = self._beyond
-        for index, step in enumerate(_HEIGHTS):
-            beyond[index] += ((high > step) - beyond[index]) / self._heights
+        first, second, third = self._beyond
         if high <= _HEIGHTS[0]:
-            self.late.clear()
+            self._beyond = (first - first / count, second - second / count, third - third / count)
+            if self.late:
+                self.late.clear()
             return
+        self._beyond = (
+            first + (1.0 - first) / count,
+            second + ((high > _HEIGHTS[1]) - second) / count,
+            third + ((high > _HEIGHTS[2]) - third) / count,
+        )
         self.late.append(seen)
         if len(self.late) > KEPT:
             del self.late[0]
@@ -114,10 +122,12 @@ class Direction:
 
     def learn(self, look: float, spread: float) -> None:
         """``look``: y of the packet; ``spread``: variance of its prediction."""
-        look = min(look, self.most)
-        self.spread += (spread - self.spread) / min(self.looks, _SPREAD_MEMORY)
-        self.level += (look - self.level) / min(self.looks, _MEMORY)
-        self.looks += 1
+        if look > self.most:
+            look = self.most
+        looks = self.looks
+        self.spread += (spread - self.spread) / (looks if looks < _SPREAD_MEMORY else _SPREAD_MEMORY)
+        self.level += (look - self.level) / (looks if looks < _MEMORY else _MEMORY)
+        self.looks = looks + 1
         self._sum += look
         self._count += 1
         if self._count == _LOOKS:
@@ -125,7 +135,9 @@ class Direction:
             self._sum = self._count = 0
             if mean < _ENDED * self.level:
                 self.set_level(2.0 * mean, 16)
-        least = min(_VISIBLE * self.spread, self.most)
+        least = _VISIBLE * self.spread
+        if least > self.most:
+            least = self.most
         if self.level < least:
             self.level = least
 

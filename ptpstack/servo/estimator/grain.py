@@ -18,15 +18,19 @@ _FINEST_SNS = 1 << 16
 class Grain:
     """Feed it stamps of one clock in order; ``skip`` when the clock was stepped in between."""
 
+    __slots__ = ("_gcd", "_last", "_seen", "_settled", "ns")
+
     def __init__(self) -> None:
         #: ns; 0 while it is not known
         self.ns = 0.0
         self._last: int | None = None
         self._gcd = 0
         self._seen: set[int] = set()
+        #: as fine as it is looked for: it stays
+        self._settled = False
 
     def add(self, stamp_sns: int) -> None:
-        if self._gcd and self._gcd <= _FINEST_SNS and len(self._seen) >= _ENOUGH:
+        if self._settled:
             return
         last, self._last = self._last, stamp_sns
         if last is None:
@@ -40,6 +44,7 @@ class Grain:
         if len(self._seen) >= _ENOUGH:
             grain = self._gcd / 65536.0
             self.ns = grain if grain <= _MOST_NS else 0.0
+            self._settled = self._gcd <= _FINEST_SNS
 
     def skip(self) -> None:
         self._last = None

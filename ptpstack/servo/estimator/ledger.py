@@ -16,6 +16,8 @@ _PIECES = 64
 class Ledger:
     """Times are s since ``origin_sns`` on the clock's own, step-free scale."""
 
+    __slots__ = ("_origin_sns", "_pieces", "frequency_ppb", "stepped_sns", "used")
+
     def __init__(self) -> None:
         self._origin_sns: int | None = None
         #: sum of all steps, sns: subtracted from every time and every offset
@@ -44,7 +46,8 @@ class Ledger:
     def commanded(self, t: float, frequency_ppb: float) -> None:
         """From ``t`` on the clock runs with ``frequency_ppb``."""
         start, phase, rate = self._pieces[0]
-        t = max(t, start)
+        if t < start:
+            t = start
         self._pieces.appendleft((t, phase + rate * (t - start), frequency_ppb))
         self.frequency_ppb = frequency_ppb
         self.used = True

@@ -20,7 +20,7 @@ While a run is collected the clock coasts on its prediction.
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 from dataclasses import dataclass, field
 from math import exp, inf, log, sqrt
 from typing import Any
@@ -72,8 +72,8 @@ class Misfits:
         self._clock_t: float | None = None
         self._open_t: float | None = None
         #: the last round trips, each with what the clock may have done meanwhile added and taken off, ns
-        self._longest: deque[float] = deque(maxlen=_TRIPS)
-        self._shortest: deque[float] = deque(maxlen=_TRIPS)
+        self._longest = array("d")
+        self._shortest = array("d")
         #: packets of a new master for which short runs are enough
         self.newcomer = 0
 
@@ -99,8 +99,8 @@ class Misfits:
         return verdict
 
     def _forget_runs(self) -> None:
-        self._longest.clear()
-        self._shortest.clear()
+        del self._longest[:]
+        del self._shortest[:]
         for direction in self._directions.values():
             direction.run.clear()
             direction.late.clear()
@@ -150,11 +150,16 @@ class Misfits:
     def floor_too_far(self, direction: Direction, grain2: float) -> Verdict | None:
         """Packets that are all late by about the same do not wait: the floor lies elsewhere."""
         kept = list(direction.kept)[-_CALM_PACKETS:]
-        if len(kept) < _CALM_PACKETS or any(p.misfit for p in kept):
+        if len(kept) < _CALM_PACKETS:
             return None
-        least = min(self._panel.residual(p.side, p.t, p.value) for p in kept)
-        if least < _FAR * sqrt(direction.level):
-            return None
+        least, far = inf, _FAR * sqrt(direction.level)
+        # the newest ones first: most often they say at once that all is well
+        for p in reversed(kept):
+            residual = self._panel.residual(p.side, p.t, p.value)
+            if residual < far or p.misfit:
+                return None
+            if residual < least:
+                least = residual
         scatter = max(second_differences(kept), default=inf)
         if scatter + grain2 + 0.1 > _CALM * direction.level:
             return None
@@ -190,6 +195,8 @@ class Misfits:
             drift = chosen.q * gap * sqrt(gap)
             self._longest.append(trip + drift)
             self._shortest.append(trip - drift)
+            if len(self._longest) > _TRIPS:
+                del self._longest[0], self._shortest[0]
         if len(self._longest) < _TRIPS:
             return None
         most, least = max(self._longest), min(self._shortest)
@@ -200,7 +207,8 @@ class Misfits:
                 direction.level = cap
         level = own.level if own.level > other.level else other.level
         slack = 4.0 * sqrt(chosen.dd + panel.share * level) + 10.0
-        if min(0.0, least / 2.0) - slack <= chosen.d <= max(most, 0.0) / 2.0 + slack:
+        delay = chosen.d
+        if (least / 2.0 if least < 0.0 else 0.0) - slack <= delay <= (most / 2.0 if most > 0.0 else 0.0) + slack:
             return None
         trip = (self._longest[-1] + self._shortest[-1]) / 2.0
         size = max(abs(trip), abs(chosen.d))

@@ -66,6 +66,8 @@ class OscillatorRecord:
     def note(self, t: float, frequency_ppb: float, sigma_ppb: float) -> None:
         """Called as often as one likes; kept every ``SPACING_S``."""
         notes = self._notes
+        if notes and 0.0 <= t - notes[-1].t < SPACING_S:
+            return
         if notes and t < notes[-1].t:
             notes.clear()
         if not notes or t - notes[-1].t >= SPACING_S:

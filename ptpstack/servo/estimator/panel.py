@@ -31,6 +31,8 @@ _PATH_LEAST = 1.0
 _PATH_OF_NOISE = 0.05
 #: Variance that no clock reading is without, ns^2.
 LEAST_NOISE = 0.1
+#: A hypothesis this far behind in its log likelihood has no say.
+_NEGLIGIBLE = 40.0
 
 _OPPOSITE = (0, 2, 1, 4, 3, 6, 5)
 
@@ -60,6 +62,9 @@ class Panel:
         self.chosen.share = BLUR[self.notch]
         self.others: list[Hypothesis] = []
         self.t = 0.0
+        #: what the neighbours still have to be carried on by, s, and the path's wander then: they wait for the packet
+        self._owed = 0.0
+        self._owed_qd2 = 0.0
         self._belief: Belief | None = None
         self._surround()
 
@@ -84,6 +89,7 @@ class Panel:
     ) -> None:
         """All hypotheses from this state; ``covariance``: tt, tf, td, ff, fd, dd."""
         self.t = t
+        self._owed = 0.0
         self._belief = None
         for hypothesis in (self.chosen, *self.others):
             hypothesis.phase, hypothesis.f, hypothesis.d = state
@@ -97,10 +103,14 @@ class Panel:
     # ---- time and packets -------------------------------------------------------------------------------------
 
     def predict(self, t: float, noise: float) -> None:
-        """Carry every hypothesis on to ``t``; ``noise``: the least level of the directions, ns^2."""
+        """Carry the chosen hypothesis on to ``t``; ``noise``: the least level of the directions, ns^2.
+
+        The others follow when they take the packet, in one go (``take``), or else are to be ``settle``d.
+        """
         dt = t - self.t
         if dt <= 0.0:
             return
+        self.settle()
         self.t = t
         self._belief = None
         qd2 = 0.0
@@ -108,8 +118,14 @@ class Panel:
             qd = _PATH_OF_NOISE * sqrt(noise)
             qd2 = max(_PATH_LEAST, qd * qd)
         self.chosen.predict(dt, qd2)
-        for hypothesis in self.others:
-            hypothesis.predict(dt, qd2)
+        self._owed, self._owed_qd2 = dt, qd2
+
+    def settle(self) -> None:
+        """Carry the other hypotheses on to where the chosen one is."""
+        if self._owed:
+            for hypothesis in self.others:
+                hypothesis.predict(self._owed, self._owed_qd2)
+            self._owed = 0.0
 
     def residual(self, side: int, t: float, value: float) -> float:
         """Distance of an observation of time ``t`` from the chosen hypothesis's prediction, ns."""
@@ -121,23 +137,32 @@ class Panel:
         self._belief = None
         side = direction.side
         level = direction.level
-        tail = max(direction.tail_share, 0.02)
+        tail = direction.tail_share
+        if tail < 0.02:
+            tail = 0.02
         fixed = LEAST_NOISE + grain2
         back = t - self.t
         chosen = self.chosen
         share = chosen.share
         symmetric = share * level * chosen.weight + fixed
         beta = sqrt((1.0 - share) * level * chosen.weight)
-        nu = value - (side * (chosen.phase + chosen.f * back) + chosen.d)
         phase = chosen.phase
-        v, s, delta, left, long = chosen.observe(side, nu, symmetric, beta, level, tail, _EVIDENCE_MEMORY)
+        nu = value - (side * (phase + chosen.f * back) + chosen.d)
+        v, s, delta, left, long = chosen.observe(
+            0.0, 0.0, side, value, back, symmetric, beta, level, tail, _EVIDENCE_MEMORY
+        )
         correction = chosen.phase - phase
+        dt, qd2 = self._owed, self._owed_qd2
+        self._owed = 0.0
         for other in self.others:
             other_share = other.share
             other_level = level * other.weight
             other.observe(
+                dt,
+                qd2,
                 side,
-                value - (side * (other.phase + other.f * back) + other.d),
+                value,
+                back,
                 other_share * other_level + fixed,
                 sqrt((1.0 - other_share) * other_level),
                 level,
@@ -188,6 +213,7 @@ class Panel:
 
     def _surround(self) -> None:
         """New neighbours round the chosen hypothesis, from its state."""
+        self._owed = 0.0
         self._belief = None
         chosen = self.chosen
         self.others = []
@@ -213,6 +239,7 @@ class Panel:
 
     def open(self, phase: float = 0.0, frequency: float = 0.0, delay: float = 0.0) -> None:
         """Add to the variances of all hypotheses, ns^2, ppb^2, ns^2: something has happened."""
+        self.settle()
         self._belief = None
         for hypothesis in self.all():
             hypothesis.tt += phase
@@ -220,6 +247,7 @@ class Panel:
             hypothesis.dd += delay
 
     def shift(self, phase: float = 0.0, frequency: float = 0.0, delay: float = 0.0) -> None:
+        self.settle()
         self._belief = None
         for hypothesis in self.all():
             hypothesis.phase += phase
@@ -229,6 +257,7 @@ class Panel:
     def belief(self) -> Belief:
         """All hypotheses together, at the time of the last packet."""
         if self._belief is None:
+            self.settle()
             self._belief = self._mix()
         return self._belief
 
@@ -239,28 +268,40 @@ class Panel:
 
     def _mix(self) -> Belief:
         chosen = self.chosen
-        hypotheses = [chosen, *self.others]
-        best = max([h.evidence for h in hypotheses])
-        weights = [exp(h.evidence - best) if h.evidence > best - 40.0 else 0.0 for h in hypotheses]
-        total = sum(weights)
-        phase = frequency = tt = tf = ff = qq = e0 = e1 = e2 = 0.0
-        for weight, h in zip(weights, hypotheses, strict=True):
+        others = self.others
+        best = chosen.evidence
+        for h in others:
+            if h.evidence > best:
+                best = h.evidence
+        total = own = exp(chosen.evidence - best) if chosen.evidence > best - _NEGLIGIBLE else 0.0
+        weights = []
+        for h in others:
+            weight = exp(h.evidence - best) if h.evidence > best - _NEGLIGIBLE else 0.0
+            weights.append(weight)
+            total += weight
+        # distances are from the chosen one, which has none from itself
+        phase = frequency = e0 = e1 = e2 = 0.0
+        own /= total
+        tt, tf, ff, qq = own * chosen.tt, own * chosen.tf, own * chosen.ff, own * chosen.q * chosen.q
+        centre, centre_f = chosen.phase, chosen.f
+        for weight, h in zip(weights, others, strict=True):
             if weight == 0.0:
                 continue
             weight /= total
-            e, g = h.phase - chosen.phase, h.f - chosen.f
-            phase += weight * e
-            frequency += weight * g
-            e0 += weight * e * e
-            e1 += weight * e * g
-            e2 += weight * g * g
+            e, g = h.phase - centre, h.f - centre_f
+            we, wg = weight * e, weight * g
+            phase += we
+            frequency += wg
+            e0 += we * e
+            e1 += we * g
+            e2 += wg * g
             tt += weight * h.tt
             tf += weight * h.tf
             ff += weight * h.ff
             qq += weight * h.q * h.q
         return Belief(
-            chosen.phase + phase,
-            chosen.f + frequency,
+            centre + phase,
+            centre_f + frequency,
             tt + e0 - phase * phase,
             tf + e1 - phase * frequency,
             ff + e2 - frequency * frequency,

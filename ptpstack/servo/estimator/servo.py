@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from array import array
 from collections.abc import Mapping
 from math import sqrt
 from typing import Any
@@ -52,6 +52,51 @@ _HOLDOVER_NS = 60_000_000_000
 
 
 class EstimatorServo:
+    #: more than thirty attributes in a dictionary of their own would take several times as long to find
+    __slots__ = (
+        "__dict__",
+        "_absurd",
+        "_bad",
+        "_base_ppb",
+        "_base_sns",
+        "_bound",
+        "_clock_ppb",
+        "_direct",
+        "_directions",
+        "_fit",
+        "_heard",
+        "_heard_t",
+        "_interval_s",
+        "_intervals",
+        "_knowledge",
+        "_last_forward",
+        "_ledger",
+        "_limit",
+        "_local_grain",
+        "_may_step",
+        "_misfits",
+        "_moment",
+        "_options",
+        "_panel",
+        "_probation",
+        "_reading_bound_ns",
+        "_received_grain",
+        "_record",
+        "_running",
+        "_sent_grain",
+        "_startup",
+        "_state",
+        "_steering",
+        "_step_under_way",
+        "_stepped",
+        "_stepped_at",
+        "_uncertain_master",
+        "_verdict",
+        "counts",
+        "reason",
+        "samples",
+    )
+
     name = "estimator"
 
     def __init__(self, options: ServoOptions, *, max_frequency_ppb: float = math.inf, steering: bool = True) -> None:
@@ -64,7 +109,7 @@ class EstimatorServo:
         #: the command that the clock runs with, ppb
         self._clock_ppb = 0.0
         self._interval_s = 1.0
-        self._intervals: deque[float] = deque(maxlen=_INTERVALS)
+        self._intervals = array("d")
         #: a clock that has not been shown to be right yet may be stepped; one in service never is, without a threshold
         self._may_step = True
         self._stepped = False
@@ -187,13 +232,15 @@ class EstimatorServo:
         return self._observe(1, clock_sns, offset_sns, now_ns)
 
     def _observe(self, side: int, clock_sns: int, difference_sns: int, now_ns: int) -> Command | None:
-        t = self._ledger.seconds(clock_sns)
+        ledger = self._ledger
+        t = ledger.seconds(clock_sns)
         moment = self._moment
         if self._step_under_way or (
             moment is not None and abs(t - moment[0] - (now_ns - moment[1]) / 1e9) > _SET_FROM_OUTSIDE_S
         ):
             self._was_set()
-            t, moment = self._ledger.seconds(clock_sns), None
+            ledger = self._ledger
+            t, moment = ledger.seconds(clock_sns), None
         if self._base_sns is None:
             self._base_sns = side * difference_sns
         if side > 0:
@@ -201,14 +248,13 @@ class EstimatorServo:
             self._saw_forward(t)
         elif moment is None:
             self._moment = (t, now_ns)
-        origin = self._base_sns + self._ledger.stepped_sns
-        value = (difference_sns - side * origin) / 65536.0 - side * self._ledger.at(t) + self._half_grains(side)
+        origin = self._base_sns + ledger.stepped_sns
+        value = (difference_sns - side * origin) / 65536.0 - side * ledger.at(t) + self._half_grains(side)
         seen = Observed(side, t, value)
         command = self._running_packet(seen, now_ns) if self._running else self._starting_packet(seen, now_ns)
         if self._verdict is not None:
             told, self._verdict = self._verdict, None
-            command = command if command is not None else Command(None, None, None, told.reason)
-            return Command(command.frequency_ppb, command.step_sns, command.again_at_ns, command.reason, told)
+            return (command if command is not None else Command(reason=told.reason))._replace(verdict=told)
         return command
 
     def _half_grains(self, side: int) -> float:
@@ -226,6 +272,8 @@ class EstimatorServo:
         last, self._last_forward = self._last_forward, t
         if last is not None and t > last:
             self._intervals.append(t - last)
+            if len(self._intervals) > _INTERVALS:
+                del self._intervals[0]
             if len(self._intervals) >= 3:
                 self._interval_s = sorted(self._intervals)[len(self._intervals) // 2]
 
@@ -246,12 +294,13 @@ class EstimatorServo:
             self._hand_over(fit)
         t = self._t(now_ns)
         phase = fit.phase + fit.frequency * (t - fit.t)
-        self._judge(t, phase)
-        far = self._far(self._offset_ns(phase, t))
-        sure = fit.inliers >= _STEP_PACKETS and abs(self._offset_ns(phase, t)) > _STEP_SIGMAS * sqrt(fit.covariance[0])
+        offset = self._offset_ns(phase, t)
+        self._judge(t, offset)
+        far = self._far(offset)
+        sure = fit.inliers >= _STEP_PACKETS and abs(offset) > _STEP_SIGMAS * sqrt(fit.covariance[0])
         if far and self._stepped and not sure and self._steering:
             return Command(self._rest_ppb(), None, None, "far off again: wait until it is sure enough for another step")
-        return self._command(phase, fit.frequency, t, now_ns, step=far)
+        return self._command(offset, phase, fit.frequency, t, now_ns, step=far)
 
     def _step_while_running(self, offset_ns: float, t: float) -> bool:
         if not self._far(offset_ns):
@@ -295,11 +344,13 @@ class EstimatorServo:
         panel = self._panel
         direction = self._directions[seen.side]
         grain2 = self._grain2()
-        self._heard_t = max(self._heard_t, seen.t)
+        if seen.t > self._heard_t:
+            self._heard_t = seen.t
         panel.predict(seen.t, self._quietest())
         seen.nu = nu = panel.residual(seen.side, seen.t, seen.value)
-        variance = panel.chosen.expected(seen.side)[1] + panel.share * direction.level + LEAST_NOISE + grain2
-        beta = sqrt((1.0 - panel.share) * direction.level)
+        share, level = panel.chosen.share, direction.level
+        variance = panel.chosen.expected(seen.side)[1] + share * level + LEAST_NOISE + grain2
+        beta = sqrt((1.0 - share) * level)
         root = sqrt(variance)
         self._bound.saw(nu, variance, beta)
         direction.kept.append(seen)
@@ -313,9 +364,12 @@ class EstimatorServo:
                 self.samples += 1
             self._absurd = 0
             self.reason = f"packet {nu:+.3g} ns from its prediction"
-            misfits.newcomer = max(0, misfits.newcomer - 1)
-            self._probation = max(0, self._probation - 1)
+            if misfits.newcomer:
+                misfits.newcomer -= 1
+            if self._probation:
+                self._probation -= 1
         else:
+            panel.settle()
             seen.misfit = True
             direction.misfit(seen)
             self.reason = f"packet {nu:+.3g} ns off set aside"
@@ -337,8 +391,9 @@ class EstimatorServo:
         belief = panel.belief()
         frequency = belief.frequency
         phase = belief.phase + frequency * (t - panel.t)
-        self._judge(t, phase)
-        return self._command(phase, frequency, t, now_ns, step=self._step_while_running(self._offset_ns(phase, t), t))
+        offset = self._offset_ns(phase, t)
+        self._judge(t, offset)
+        return self._command(offset, phase, frequency, t, now_ns, step=self._step_while_running(offset, t))
 
     def _absurd_packet(self, nu: float) -> Command | None:
         """So far off that it would not fit into the filter's numbers: a few of them, and all begins anew."""
@@ -405,10 +460,11 @@ class EstimatorServo:
             frequency = self._fit.frequency if self._fit is not None else 0.0
         return max(-self._limit, min(self._limit, self._base_ppb - frequency))
 
-    def _command(self, phase: float, frequency: float, t: float, now_ns: int, *, step: bool) -> Command | None:
+    def _command(
+        self, offset: float, phase: float, frequency: float, t: float, now_ns: int, *, step: bool
+    ) -> Command | None:
         if not self._steering:
             return None
-        offset = self._offset_ns(phase, t)
         if step:
             self._stepped = True
             reason = f"offset {format_ns(offset)} is beyond the step threshold: step"
@@ -487,8 +543,8 @@ class EstimatorServo:
             self._state = ServoState.UNLOCKED
         return self._rest_ppb() if settled else None
 
-    def _judge(self, t: float, phase: float) -> None:
-        """Locked or not, from the ``phase`` (ns, freed of commands) believed in at ``t`` (s)."""
+    def _judge(self, t: float, offset: float) -> None:
+        """Locked or not, from the ``offset`` (ns) believed in at ``t`` (s)."""
         if not self._running or self._step_under_way:
             self._state = ServoState.TRACKING
             return
@@ -497,7 +553,7 @@ class EstimatorServo:
             # what it coasts on is being contradicted
             self._state = ServoState.TRACKING
             return
-        size = abs(self._offset_ns(phase, t))
+        size = abs(offset)
         limit = self._options.lock_threshold_ns
         if size > limit:
             dt = t - self._panel.t
@@ -556,7 +612,7 @@ class EstimatorServo:
 
     def set_sync_interval(self, log_interval: int) -> None:
         self._interval_s = 2.0**log_interval
-        self._intervals.clear()
+        del self._intervals[:]
 
     def lost(self, now_ns: int) -> Command | None:
         """Hold over: the mean of the prediction stays, its variance grows."""
