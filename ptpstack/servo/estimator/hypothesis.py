@@ -20,6 +20,7 @@ from ptpstack.servo.estimator.likelihood import one_sided
 #: Least variances of phase, frequency and delay: float64 must never carry P below zero.
 _FLOOR_PHASE = 1e-4
 _FLOOR_FREQUENCY = 1e-9
+_MOST_CORRELATED = 0.99
 #: A late packet longer than this many mean waits may be of another kind: a second, longer exponential is mixed in.
 _TAIL_FROM = 3.0
 _TAIL_TIMES = 8.0
@@ -66,9 +67,11 @@ class Hypothesis:
 
     def expected(self, side: int) -> tuple[float, float]:
         """(prediction, its variance) of an observation of ``side``, ns and ns^2."""
-        if side:
-            return side * self.phase + self.d, self.tt + 2.0 * side * self.td + self.dd
-        return self.d, self.dd
+        s = self.tt + 2.0 * side * self.td + self.dd if side else self.dd
+        if s <= 0.0:
+            self._repair()
+            s = self.tt + 2.0 * side * self.td + self.dd if side else self.dd
+        return side * self.phase + self.d, s
 
     def observe(
         self, side: int, nu: float, symmetric: float, beta: float, level: float, tail: float, memory: float
@@ -87,6 +90,10 @@ class Hypothesis:
         else:
             k0, k1, k2 = self.td, self.fd, self.dd
             s = k2
+        if s <= 0.0:
+            self._repair()
+            k0, k1, k2 = side * self.tt + self.td, side * self.tf + self.fd, side * self.td + self.dd
+            s = side * k0 + k2
         v = s + symmetric
         delta, left, evidence = one_sided(nu, v, beta)
         long = 0.0
@@ -121,7 +128,21 @@ class Hypothesis:
             self.tt = _FLOOR_PHASE
         if self.ff < _FLOOR_FREQUENCY:
             self.ff = _FLOOR_FREQUENCY
+        if self.dd < 0.0:
+            self._repair()
         return v, s, delta, left, long
+
+    def _repair(self) -> None:
+        """Rounding has carried a covariance out of what covariances can be, after something huge was opened.
+
+        A variance below 0 is as wrong as its size says.
+        """
+        self.tt = max(abs(self.tt), _FLOOR_PHASE)
+        self.ff = max(abs(self.ff), _FLOOR_FREQUENCY)
+        self.dd = abs(self.dd)
+        for name, one, other in (("tf", self.tt, self.ff), ("td", self.tt, self.dd), ("fd", self.ff, self.dd)):
+            most = _MOST_CORRELATED * sqrt(one * other)
+            setattr(self, name, max(-most, min(most, getattr(self, name))))
 
     def phase_variance(self, dt: float) -> float:
         """Variance of the phase ``dt`` s ahead, ns^2."""
