@@ -22,6 +22,10 @@ _ENDED = 0.01
 #: The level stays above this share of the usual variance of predictions: below, it cannot be seen.
 _VISIBLE = 0.02
 _SPREAD_MEMORY = 100
+#: No prediction counts for more than this many times the level there.
+_SPREAD_MOST = 500.0
+#: There is no less noise than this, ns^2.
+_LEAST_LEVEL = 1e-2
 #: Running shares of misfits: memory of 100 packets, and their values at start.
 _RARE = 0.01
 _START_LATE = 0.002
@@ -71,6 +75,8 @@ class Direction:
     _heights: int = 0
     _sum: float = 0.0
     _count: int = 0
+    #: the level as its looks say, which may lie below what a level can be
+    _raw: float = 100.0
 
     def fits(self, tail: float) -> None:
         """A packet was taken; ``tail``: how far it was a long wait."""
@@ -113,10 +119,17 @@ class Direction:
         return max(share, _LEAST_SHARE)
 
     def learn(self, look: float, spread: float) -> None:
-        """``look``: y of the packet; ``spread``: variance of its prediction."""
+        """``look``: y of the packet before it is cut off at 0; ``spread``: variance of its prediction.
+
+        Looks below 0 count: where the grain of the stamps is coarser than the noise, half of them are, and without them
+        the level would settle at a third of the grain.
+        """
         look = min(look, self.most)
+        # one packet that an event or a gap has opened everything for says nothing of what is usual
+        spread = min(spread, _SPREAD_MOST * self.level)
         self.spread += (spread - self.spread) / min(self.looks, _SPREAD_MEMORY)
-        self.level += (look - self.level) / min(self.looks, _MEMORY)
+        raw = min(self._raw, self.most)
+        self.level = self._raw = raw + (look - raw) / min(self.looks, _MEMORY)
         self.looks += 1
         self._sum += look
         self._count += 1
@@ -125,13 +138,13 @@ class Direction:
             self._sum = self._count = 0
             if mean < _ENDED * self.level:
                 self.set_level(2.0 * mean, 16)
-        least = min(_VISIBLE * self.spread, self.most)
+        least = min(max(_VISIBLE * self.spread, _LEAST_LEVEL), self.most)
         if self.level < least:
             self.level = least
 
     def set_level(self, level: float, looks: int) -> None:
         """Begin anew with ``level``, ns^2, as good as that many looks."""
-        self.level = min(max(level, 1e-2), self.most)
+        self.level = self._raw = min(max(level, _LEAST_LEVEL), self.most)
         self.looks = looks
         self.tail_share = min(self.tail_share, 0.02)
         self._sum = 0.0
