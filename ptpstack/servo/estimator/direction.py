@@ -23,7 +23,7 @@ _ENDED = 0.01
 _VISIBLE = 0.02
 _SPREAD_MEMORY = 100
 #: No prediction counts for more than this many times the level there.
-_SPREAD_MOST = 500.0
+_SPREAD_MOST = 5000.0
 #: There is no less noise than this, ns^2.
 _LEAST_LEVEL = 1e-2
 #: Running shares of misfits: memory of 100 packets, and their values at start.
