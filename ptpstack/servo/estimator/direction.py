@@ -22,6 +22,10 @@ _ENDED = 0.01
 #: The level stays above this share of the usual variance of predictions: below, it cannot be seen.
 _VISIBLE = 0.02
 _SPREAD_MEMORY = 100
+#: No prediction counts for more than this many times the level there.
+_SPREAD_MOST = 5000.0
+#: There is no less noise than this, ns^2.
+_LEAST_LEVEL = 1e-2
 #: Running shares of misfits: memory of 100 packets, and their values at start.
 _RARE = 0.01
 _START_LATE = 0.002
@@ -72,6 +76,8 @@ class Direction:
     _heights: int = 0
     _sum: float = 0.0
     _count: int = 0
+    #: the level as its looks say, which may lie below what a level can be
+    _raw: float = 100.0
 
     def fits(self, tail: float) -> None:
         """A packet was taken; ``tail``: how far it was a long wait."""
@@ -121,12 +127,22 @@ class Direction:
         return max(share, _LEAST_SHARE)
 
     def learn(self, look: float, spread: float) -> None:
-        """``look``: y of the packet; ``spread``: variance of its prediction."""
-        if look > self.most:
-            look = self.most
+        """``look``: y of the packet before it is cut off at 0; ``spread``: variance of its prediction.
+
+        Looks below 0 count: where the grain of the stamps is coarser than the noise, half of them are, and without them
+        the level would settle at a third of the grain.
+        """
+        most = self.most
+        if look > most:
+            look = most
+        # one packet that an event or a gap has opened everything for says nothing of what is usual
+        usual = _SPREAD_MOST * self.level
+        if spread > usual:
+            spread = usual
         looks = self.looks
         self.spread += (spread - self.spread) / (looks if looks < _SPREAD_MEMORY else _SPREAD_MEMORY)
-        self.level += (look - self.level) / (looks if looks < _MEMORY else _MEMORY)
+        raw = self._raw if self._raw < most else most
+        self.level = self._raw = raw + (look - raw) / (looks if looks < _MEMORY else _MEMORY)
         self.looks = looks + 1
         self._sum += look
         self._count += 1
@@ -136,14 +152,16 @@ class Direction:
             if mean < _ENDED * self.level:
                 self.set_level(2.0 * mean, 16)
         least = _VISIBLE * self.spread
-        if least > self.most:
-            least = self.most
+        if least < _LEAST_LEVEL:
+            least = _LEAST_LEVEL
+        if least > most:
+            least = most
         if self.level < least:
             self.level = least
 
     def set_level(self, level: float, looks: int) -> None:
         """Begin anew with ``level``, ns^2, as good as that many looks."""
-        self.level = min(max(level, 1e-2), self.most)
+        self.level = self._raw = min(max(level, _LEAST_LEVEL), self.most)
         self.looks = looks
         self.tail_share = min(self.tail_share, 0.02)
         self._sum = 0.0

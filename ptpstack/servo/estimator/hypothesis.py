@@ -20,6 +20,7 @@ from ptpstack.servo.estimator.likelihood import one_sided
 #: Least variances of phase, frequency and delay: float64 must never carry P below zero.
 _FLOOR_PHASE = 1e-4
 _FLOOR_FREQUENCY = 1e-9
+_MOST_CORRELATED = 0.99
 #: A late packet longer than this many mean waits may be of another kind: a second, longer exponential is mixed in.
 _TAIL_FROM = 3.0
 _TAIL_TIMES = 8.0
@@ -66,9 +67,11 @@ class Hypothesis:
 
     def expected(self, side: int) -> tuple[float, float]:
         """(prediction, its variance) of an observation of ``side``, ns and ns^2."""
-        if side:
-            return side * self.phase + self.d, self.tt + 2.0 * side * self.td + self.dd
-        return self.d, self.dd
+        s = self.tt + 2.0 * side * self.td + self.dd if side else self.dd
+        if s <= 0.0:
+            self._repair()
+            s = self.tt + 2.0 * side * self.td + self.dd if side else self.dd
+        return side * self.phase + self.d, s
 
     def observe(
         self,
@@ -113,6 +116,12 @@ class Hypothesis:
             nu = value - d
             k0, k1, k2 = td, fd, dd
             s = k2
+        if s <= 0.0:
+            self.tt, self.tf, self.td, self.ff, self.fd, self.dd = tt, tf, td, ff, fd, dd
+            self._repair()
+            tt, tf, td, ff, fd, dd = self.tt, self.tf, self.td, self.ff, self.fd, self.dd
+            k0, k1, k2 = side * tt + td, side * tf + fd, side * td + dd
+            s = side * k0 + k2
         v = s + symmetric
         delta, left, evidence = one_sided(nu, v, beta)
         long = 0.0
@@ -145,8 +154,23 @@ class Hypothesis:
         ff -= k1 * k1 * shrink
         self.ff = ff if ff > _FLOOR_FREQUENCY else _FLOOR_FREQUENCY
         self.fd = fd - k1 * k2 * shrink
-        self.dd = dd - k2 * k2 * shrink
+        dd -= k2 * k2 * shrink
+        self.dd = dd
+        if dd < 0.0:
+            self._repair()
         return v, s, delta, left, long
+
+    def _repair(self) -> None:
+        """Rounding has carried a covariance out of what covariances can be, after something huge was opened.
+
+        A variance below 0 is as wrong as its size says.
+        """
+        self.tt = max(abs(self.tt), _FLOOR_PHASE)
+        self.ff = max(abs(self.ff), _FLOOR_FREQUENCY)
+        self.dd = abs(self.dd)
+        for name, one, other in (("tf", self.tt, self.ff), ("td", self.tt, self.dd), ("fd", self.ff, self.dd)):
+            most = _MOST_CORRELATED * sqrt(one * other)
+            setattr(self, name, max(-most, min(most, getattr(self, name))))
 
     def phase_variance(self, dt: float) -> float:
         """Variance of the phase ``dt`` s ahead, ns^2."""

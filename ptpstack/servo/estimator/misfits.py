@@ -15,13 +15,18 @@ In this order, at each misfit (c: its direction, o: the other one, m: how far of
   allow. line        a straight line through the misfits of both directions: phase and frequency have changed.
   open, lost  none of these: the phase is opened; when that does not help, the start-up begins anew (without a step).
 
-While a run is collected the clock coasts on its prediction.
+While a run is collected the clock coasts on its prediction. One short of a verdict, what the run would mean for the
+clock is added to the bound (``doubt_ns``), and physics waits for it.
+
+Direct readings have no path and wait for nothing: a run on one side is the clock (a step when it is level, a frequency
+when it runs away), on both sides it is noise.
 """
 
 from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import exp, inf, log, sqrt
 from typing import Any
 
@@ -41,12 +46,19 @@ _NEWCOMER_PACKETS = 4
 _LEVEL_WAITS = 5.0
 #: A floor that rises in one direction only might be a spell of load there: it takes more to be believed.
 _ONE_SIDED = 10
+#: A second such step soon after makes the wander so many times larger; the vote takes it back if it was none.
+_STEPS_WANDER = 4.0
 #: Scatter below this share of the level contradicts it, when all packets lie this many widths above the floor.
 _CALM = 0.02
 _FAR = 0.3
+_FAR_READINGS = 1.0
 _CALM_PACKETS = 10
 #: Round trips that are remembered.
 _TRIPS = 6
+#: Misfits in a row that may stay unexplained before physics speaks.
+_PATIENCE = 10
+#: Late packets in a row that bear out an early one of the other direction.
+_LATE_THERE = 2
 _RUN_LINE = 5
 _RUN_LATE = 8
 _RUN_OTHER = 4
@@ -97,6 +109,27 @@ class Misfits:
             self._event_t = seen.t
             self._forget_runs()
         return verdict
+
+    def doubt_ns(self, interval_s: float) -> float:
+        """How far the clock may be off if the misfits that are being collected are right about it.
+
+        It counts when one more would bring a verdict, unless the other direction is off with the same sign: then the
+        path has changed, or when the other direction has not spoken yet though it is about to.
+        """
+        doubt = 0.0
+        for own in self._directions.values():
+            run = own.run
+            if not run or len(run) + 1 < self.needed(own, run[-1].nu > 0):
+                continue
+            other = self._directions.get(-own.side)
+            if other is not None and other.kept:
+                last = other.kept[-1]
+                if last.misfit and (last.nu > 0) == (run[-1].nu > 0):
+                    continue
+                if last.t < run[0].t and run[-1].t - last.t < _PAIR_INTERVALS * interval_s:
+                    continue
+            doubt = max(doubt, abs(run[-1].nu))
+        return doubt
 
     def _forget_runs(self) -> None:
         del self._longest[:]
@@ -152,21 +185,43 @@ class Misfits:
         kept = list(direction.kept)[-_CALM_PACKETS:]
         if len(kept) < _CALM_PACKETS:
             return None
-        least, far = inf, _FAR * sqrt(direction.level)
+        least, far = inf, (_FAR_READINGS if self._panel.direct else _FAR) * sqrt(direction.level)
+        most = -inf
         # the newest ones first: most often they say at once that all is well
         for p in reversed(kept):
             residual = self._panel.residual(p.side, p.t, p.value)
-            if residual < far or p.misfit:
+            if p.misfit or (abs(residual) if self._panel.direct else residual) < far:
                 return None
-            if residual < least:
-                least = residual
+            least, most = min(least, residual), max(most, residual)
+        if self._panel.direct:
+            # readings that are all early count as well; some late and some early are noise
+            least = max(least, -most)
+        if least < far:
+            return None
         scatter = max(second_differences(kept), default=inf)
         if scatter + grain2 + 0.1 > _CALM * direction.level:
             return None
         before = sqrt(direction.level)
         direction.set_level(2.0 * scatter + grain2, _CALM_PACKETS)
+        if self._panel.direct or self._opposite(direction, least):
+            # noise was taken for what is wander: a walk by q strays by q sqrt(span^3 / 3)
+            size = abs(self._panel.residual(kept[-1].side, kept[-1].t, kept[-1].value))
+            span = kept[-1].t - kept[0].t
+            walk = 0.5 * size / sqrt(span**3 / 3.0)
+            self._panel.adopt(max(self._panel.q, walk), self._panel.notch)
+            self._panel.open(phase=size * size, frequency=(size / span) ** 2)
+            self._event_t = kept[-1].t
+            self._forget_runs()
+            return Verdict(
+                "calm",
+                f"{_name(direction)} packets scatter by {sqrt(scatter):.3g} ns where {before:.3g} ns were believed in, "
+                "all on one side: it is the clock that moves",
+                {"direction": _name(direction), "before_ns": before, "now_ns": sqrt(scatter)},
+            )
         floors = {direction.side: least}
-        self._moved(kept[-1], floors.get(1, 0.0), floors.get(-1, 0.0), len(kept), scatter + (_FAR * least) ** 2, 0.0)
+        interval_s = (kept[-1].t - kept[0].t) / (len(kept) - 1)
+        variance = scatter + (_FAR * least) ** 2
+        self._moved(kept[-1], floors.get(1, 0.0), floors.get(-1, 0.0), len(kept), variance, interval_s)
         self._forget_runs()
         return Verdict(
             "calm",
@@ -175,16 +230,19 @@ class Misfits:
             {"direction": _name(direction), "before_ns": before, "now_ns": sqrt(scatter)},
         )
 
-    def check_physics(self, seen: Observed, interval_s: float) -> Verdict | None:
-        """A path takes time, in both directions: the delay lies between nothing and half of the round trip seen, and no
-        wait is longer than the round trip. An estimate that says otherwise has gone astray and is taken back to what
-        the last packets allow.
-        """
-        panel = self._panel
+    def _opposite(self, direction: Direction, by: float) -> bool:
+        """The other direction's packets are early by about as much as this one's are late: no path does that."""
+        other = self._directions.get(-direction.side)
+        kept = list(other.kept)[-_CALM_PACKETS // 2 :] if other is not None and direction.side else []
+        return len(kept) >= _CALM_PACKETS // 2 and all(
+            self._panel.residual(p.side, p.t, p.value) < -0.5 * by for p in kept
+        )
+
+    def round_trip(self, seen: Observed) -> None:
+        """Note the round trip that ``seen`` completes, whatever else it may mean."""
         own, other = self._directions[seen.side], self._directions.get(-seen.side)
-        if panel.direct or seen.side == 0 or other is None or len(own.kept) < 2 or not other.kept:
-            return None
-        chosen = panel.chosen
+        if seen.side == 0 or other is None or len(own.kept) < 2 or not other.kept:
+            return
         before, between = own.kept[-2], other.kept[-1]
         # a trip across an event would be half of the old path and half of the new one
         if before.t < between.t < seen.t and (self._event_t is None or before.t >= self._event_t):
@@ -192,13 +250,22 @@ class Misfits:
             gap = seen.t - before.t
             share = (between.t - before.t) / gap
             trip = between.value + before.value + share * (seen.value - before.value)
-            drift = chosen.q * gap * sqrt(gap)
+            drift = self._panel.q * gap * sqrt(gap)
             self._longest.append(trip + drift)
             self._shortest.append(trip - drift)
             if len(self._longest) > _TRIPS:
                 del self._longest[0], self._shortest[0]
-        if len(self._longest) < _TRIPS:
+
+    def check_physics(self, seen: Observed, interval_s: float, grain2: float) -> Verdict | None:
+        """A path takes time, in both directions: the delay lies between nothing and half of the round trip seen, and no
+        wait is longer than the round trip. An estimate that says otherwise has gone astray and is taken back to what
+        the last packets allow.
+        """
+        panel = self._panel
+        own, other = self._directions[seen.side], self._directions.get(-seen.side)
+        if other is None or len(self._longest) < _TRIPS:
             return None
+        chosen = panel.chosen
         most, least = max(self._longest), min(self._shortest)
         cap = most * most + 1.0 if most > 0.0 else 1.0
         for direction in (own, other):
@@ -206,9 +273,12 @@ class Misfits:
             if direction.level > cap:
                 direction.level = cap
         level = own.level if own.level > other.level else other.level
-        slack = 4.0 * sqrt(chosen.dd + panel.share * level) + 10.0
+        slack = 4.0 * sqrt(chosen.dd + panel.share * level + grain2) + 10.0
         delay = chosen.d
         if (least / 2.0 if least < 0.0 else 0.0) - slack <= delay <= (most / 2.0 if most > 0.0 else 0.0) + slack:
+            return None
+        if 0 < max(len(own.run), len(other.run)) < _PATIENCE:
+            # a path that has just become shorter contradicts too: a run has the first word
             return None
         trip = (self._longest[-1] + self._shortest[-1]) / 2.0
         size = max(abs(trip), abs(chosen.d))
@@ -233,12 +303,12 @@ class Misfits:
         panel = self._panel
         own = self._directions[seen.side]
         other = self._directions.get(-seen.side)
-        verdict = self._clock_moved(seen, own, other, interval_s, grain2)
+        verdict = self._clock_moved(seen, own, other, interval_s, grain2, probation=probation)
         if verdict is not None:
             return verdict
         sigma = sqrt(own.level + grain2)
         quiet = self._event_t is None or seen.t - self._event_t > _QUIET_INTERVALS * interval_s
-        if own.late_soon > _MOSTLY_LATE and quiet and self._noisier(own, seen.t, sigma):
+        if quiet and (panel.direct or own.late_soon > _MOSTLY_LATE) and self._noisier(own, seen.t, sigma):
             return Verdict(
                 "noise",
                 f"{_name(own)} packets have become noisier: {sqrt(own.level):.3g} ns where {sigma:.3g} ns were usual",
@@ -262,6 +332,8 @@ class Misfits:
         )
         if level:
             return self._stepped(seen, middle, other_middle, run, other_run, own, interval_s)
+        if panel.direct:
+            return self._readings_moved(seen, own, run, interval_s, grain2)
         if (not late or other_run) and len(run) + len(other_run) >= _RUN_LINE:
             verdict = self._line(own, other, grain2)
             if verdict is not None:
@@ -291,21 +363,34 @@ class Misfits:
         )
 
     def _clock_moved(
-        self, seen: Observed, own: Direction, other: Direction | None, interval_s: float, grain2: float
+        self,
+        seen: Observed,
+        own: Direction,
+        other: Direction | None,
+        interval_s: float,
+        grain2: float,
+        *,
+        probation: bool,
     ) -> Verdict | None:
         if other is None or seen.side == 0 or not other.kept:
             return None
         last = other.kept[-1]
-        if not last.misfit or seen.t - last.t > _PAIR_INTERVALS * interval_s:
+        # Packets are early when the clock has moved or when the path has become shorter. Those of the other direction
+        # tell which: they bear a clock out when they are all late by about as much, though not too late to be taken.
+        late = (
+            seen.nu < 0
+            and len(other.late) >= _LATE_THERE
+            and all(self._panel.residual(p.side, p.t, p.value) > -0.5 * seen.nu for p in other.late[-_LATE_THERE:])
+        )
+        if not (last.misfit or late) or seen.t - last.t > _PAIR_INTERVALS * interval_s:
             return None
         there = self._panel.residual(last.side, last.t, last.value)
         if there * seen.nu >= 0 or not abs(seen.nu) / 3.0 <= abs(there) <= 3.0 * abs(seen.nu):
             return None
+        if probation and self._clock_t is not None:
+            return Verdict("restart", "the clock seems to move again and again after a start: begin anew")
         size = max(abs(seen.nu), abs(there))
-        if self._clock_t is not None and seen.t - self._clock_t < _AGAIN_INTERVALS * interval_s:
-            # an oscillator that keeps jumping wanders more than was thought
-            self._panel.adopt(2.0 * self._panel.q, self._panel.notch, self._panel.chosen.x)
-        self._clock_t = seen.t
+        self._wanders(seen.t, interval_s)
         # another master's offset says nothing of our own frequency
         self._panel.open(phase=size * size, frequency=0.0 if self.newcomer else (size / interval_s) ** 2)
         # The newer one settles the phase, since the delay is as certain as before. The older one would only tell where
@@ -318,11 +403,52 @@ class Misfits:
             {"ns": size},
         )
 
+    def _wanders(self, t: float, interval_s: float) -> None:
+        """The clock has moved. An oscillator that keeps jumping wanders more than was thought."""
+        if self._clock_t is not None and t - self._clock_t < _AGAIN_INTERVALS * interval_s:
+            self._panel.adopt(2.0 * self._panel.q, self._panel.notch, self._panel.chosen.x)
+        self._clock_t = t
+
+    def _readings_moved(
+        self, seen: Observed, own: Direction, run: list[float], interval_s: float, grain2: float
+    ) -> Verdict | None:
+        """Readings that run away to one side: no path is there to explain it, so the clock has another frequency. On
+        both sides they are noise.
+        """
+        size = max(abs(r) for r in run)
+        one_side = min(run) > 0.0 or max(run) < 0.0
+        if len(run) < _RUN_LINE and not (one_side and all(abs(a) < abs(b) for a, b in pairwise(run))):
+            return None
+        if not one_side:
+            before = sqrt(own.level)
+            own.set_level(sum(r * r for r in run) / len(run), 8)
+            return Verdict(
+                "noise",
+                f"{len(run)} readings in a row scatter to both sides: {sqrt(own.level):.3g} ns of noise where "
+                f"{before:.3g} ns were usual",
+                {"direction": _name(own), "before_ns": before, "now_ns": sqrt(own.level)},
+            )
+        self._wanders(seen.t, interval_s)
+        self._panel.open(phase=size * size, frequency=(size / interval_s) ** 2)
+        seen.misfit = False
+        self._panel.take(own, seen.t, seen.value, grain2)
+        return Verdict(
+            "clock",
+            f"{len(own.run)} readings in a row run away, up to {size:.3g} ns off: the clock has another frequency",
+            {"ns": size},
+        )
+
     def _noisier(self, own: Direction, t: float, sigma: float) -> bool:
         recent = [self._panel.residual(p.side, p.t, p.value) for p in list(own.kept)[-10:]]
-        far = [r for r in recent if r > 9.0 * sigma]
-        if len(far) < 5 or max(far) - min(far) <= max(8.0 * sigma, 0.5 * _median(far)):
-            return False
+        if self._panel.direct:
+            # a reading cannot be late: noise lies on both sides, a clock that moves on one
+            far = [r for r in recent if abs(r) > 9.0 * sigma]
+            if len(far) < 5 or not 2 <= sum(r > 0.0 for r in far) <= len(far) - 2:
+                return False
+        else:
+            far = [r for r in recent if r > 9.0 * sigma]
+            if len(far) < 5 or max(far) - min(far) <= max(8.0 * sigma, 0.5 * _median(far)):
+                return False
         own.set_level(sum(r * r for r in recent) / len(recent) / 2.0, 8)
         return True
 
@@ -353,8 +479,11 @@ class Misfits:
         else:
             phase, delay = (forward - reverse) / 2.0, (forward + reverse) / 2.0
         frequency = 0.0
-        if self._step_t is not None and seen.t - self._step_t < _SECOND_STEP_INTERVALS * interval_s:
+        if self._step_t is not None and 0.0 < seen.t - self._step_t < _SECOND_STEP_INTERVALS * interval_s:
             frequency = (phase / max(seen.t - self._step_t, interval_s)) ** 2
+            if frequency > panel.chosen.ff:
+                # again and again: it may be a frequency that was held for sure
+                panel.adopt(_STEPS_WANDER * panel.q, panel.notch, panel.chosen.x)
         self._step_t = seen.t
         panel.shift(phase=phase, delay=delay)
         panel.open(phase=2.0 * variance, delay=0.0 if panel.direct else 2.0 * variance, frequency=frequency)

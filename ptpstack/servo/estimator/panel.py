@@ -172,7 +172,7 @@ class Panel:
         rho = s / v
         w = nu - rho * delta
         look = (w * w + s * (1.0 - rho) + rho * rho * left - fixed) / (2.0 - share)
-        direction.learn(look if look > 0.0 else 0.0, s)
+        direction.learn(look, s)
         direction.fits(long)
         self._vote(direction)
         return correction

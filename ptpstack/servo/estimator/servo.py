@@ -153,6 +153,8 @@ class EstimatorServo:
         self._directions = {1: Direction(1)} if self._direct else {1: Direction(1), -1: Direction(-1)}
         self._misfits = Misfits(self._panel, self._directions)
         self._startup = Startup(self._direct)
+        #: what runs of misfits that are not explained yet may mean, ns
+        self._doubt_ns = 0.0
         self._running = False
         self._fit: Fit | None = None
         self._probation = 0
@@ -205,22 +207,29 @@ class EstimatorServo:
     def _statistical_ns(self, variance: float, silent: float) -> float:
         """``variance`` of the phase, ns^2; ``silent``: s since the last packet."""
         grain2 = self._local_grain.ns**2 + self._received_grain.ns**2
-        return self._bound.statistical_ns(variance, grain2, self._record.allowance_ns(silent, self._panel.q))
+        allowance = self._record.allowance_ns(silent, self._panel.q) + self._doubt_ns
+        return self._bound.statistical_ns(variance, grain2, allowance)
 
     def _systematic_ns(self) -> float:
         if self._direct:
             return self._reading_bound_ns
         delay = self.path_delay_ns()
-        return max(0.0, delay) if delay is not None else 0.0
+        # a clock that rounds its stamps to the nearest rather than down is not half a grain early: nobody can see which
+        rounding = 0.5 * abs(self._half_grains(1) - self._half_grains(-1))
+        return (max(0.0, delay) if delay is not None else 0.0) + rounding
 
     # ---- observations -----------------------------------------------------------------------------------------
 
     def sync(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        if self._direct:
+            self._begin(direct=False)
         self._local_grain.add(t2_sns)
         self._sent_grain.add(t1_sns)
         return self._observe(1, t2_sns, t2_sns - t1_sns - correction_sns, now_ns)
 
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        if self._direct:
+            self._begin(direct=False)
         self._local_grain.add(t3_sns)
         self._received_grain.add(t4_sns)
         return self._observe(-1, t3_sns, t4_sns - t3_sns - correction_sns, now_ns)
@@ -235,9 +244,9 @@ class EstimatorServo:
         ledger = self._ledger
         t = ledger.seconds(clock_sns)
         moment = self._moment
-        if self._step_under_way or (
-            moment is not None and abs(t - moment[0] - (now_ns - moment[1]) / 1e9) > _SET_FROM_OUTSIDE_S
-        ):
+        ahead = 0.0 if moment is None else t - moment[0] - (now_ns - moment[1]) / 1e9
+        # a Delay_Resp may come late, so that its t3 is old; a clock that was set back shows in the next Sync
+        if self._step_under_way or ahead > _SET_FROM_OUTSIDE_S or (side > 0 and ahead < -_SET_FROM_OUTSIDE_S):
             self._was_set()
             ledger = self._ledger
             t, moment = ledger.seconds(clock_sns), None
@@ -264,9 +273,10 @@ class EstimatorServo:
         local = self._local_grain.ns
         return 0.5 * (local - self._sent_grain.ns if side > 0 else self._received_grain.ns - local)
 
-    def _grain2(self) -> float:
-        """Variance of rounding, ns^2."""
-        return (self._local_grain.ns**2 + self._received_grain.ns**2) / 12.0
+    def _grain2(self, side: int) -> float:
+        """Variance of rounding in a packet of this direction, ns^2."""
+        master = self._sent_grain if side > 0 else self._received_grain
+        return (self._local_grain.ns**2 + master.ns**2) / 12.0
 
     def _saw_forward(self, t: float) -> None:
         last, self._last_forward = self._last_forward, t
@@ -283,7 +293,7 @@ class EstimatorServo:
         self._startup.add(seen)
         self._directions[seen.side].kept.append(seen)
         known = self._known_frequency()
-        fit = self._startup.fit(self._grain2()) if known is None else self._startup.fit_known(*known, self._noise())
+        fit = self._startup.fit(self._grain2(-1)) if known is None else self._startup.fit_known(*known, self._noise())
         if fit is None:
             self.reason = f"start: {self._startup.packets} packets"
             return None
@@ -343,7 +353,7 @@ class EstimatorServo:
     def _running_packet(self, seen: Observed, now_ns: int) -> Command | None:
         panel = self._panel
         direction = self._directions[seen.side]
-        grain2 = self._grain2()
+        grain2 = self._grain2(seen.side)
         if seen.t > self._heard_t:
             self._heard_t = seen.t
         panel.predict(seen.t, self._quietest())
@@ -356,6 +366,7 @@ class EstimatorServo:
         direction.kept.append(seen)
         direction.height(seen, beta + root)
         misfits = self._misfits
+        misfits.round_trip(seen)
         verdict: Verdict | None = None
         if -_GATE_SIGMAS * root < nu < _GATE_SIGMAS * root + _GATE_WAITS * beta:
             self._bound.corrected(panel.take(direction, seen.t, seen.value, grain2))
@@ -379,7 +390,7 @@ class EstimatorServo:
         if verdict is None and direction.late and not self._probation:
             verdict = misfits.floor_risen(seen, self._interval_s)
         if verdict is None:
-            verdict = misfits.check_physics(seen, self._interval_s)
+            verdict = misfits.check_physics(seen, self._interval_s, self._grain2(-1))
         if verdict is None and self.samples % _CALM_EVERY == 0:
             verdict = misfits.floor_too_far(direction, grain2)
         if verdict is not None:
@@ -387,6 +398,7 @@ class EstimatorServo:
             if verdict.code in ("restart", "lost"):
                 self._start_again(verdict)
                 return None
+        self._doubt_ns = misfits.doubt_ns(self._interval_s) if seen.misfit or self._doubt_ns else 0.0
         t = self._t(now_ns)
         belief = panel.belief()
         frequency = belief.frequency

@@ -64,8 +64,26 @@ class Startup:
         self.packets = 0
 
     def add(self, seen: Observed) -> None:
+        if len(self._kept) == KEPT and not self._direct:
+            self._thin()
         self._kept.append(seen)
         self.packets += 1
+
+    def _thin(self) -> None:
+        """Where one direction speaks far more often than the other, its crowd must not push the other's packets out:
+        of that direction, the one goes that its neighbours miss least.
+        """
+        kept = self._kept
+        forward = [p for p in kept if p.side > 0]
+        other = [p for p in kept if p.side <= 0]
+        if len(forward) <= _READY_FORWARD:
+            crowd = other
+        elif len(other) <= _READY_OTHER:
+            crowd = forward
+        else:
+            return
+        least = min(range(1, len(crowd) - 1), key=lambda i: crowd[i + 1].t - crowd[i - 1].t)
+        kept.remove(crowd[least])
 
     def clear(self) -> None:
         self._kept.clear()
