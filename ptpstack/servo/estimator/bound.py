@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-_SIGMAS = 4.8
+_SIGMAS = 4.6
 #: Of direct readings, whose noise is symmetric.
 _SIGMAS_DIRECT = 4.2
 _CORRECTION = 1.5
