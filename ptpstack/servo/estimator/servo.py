@@ -13,16 +13,15 @@ from ptpstack.servo.base import Command, ServoState
 from ptpstack.servo.estimator.bound import Bound
 from ptpstack.servo.estimator.control import drive
 from ptpstack.servo.estimator.direction import Direction, Observed
-from ptpstack.servo.estimator.grain import Grain
 from ptpstack.servo.estimator.knowledge import Knowledge
-from ptpstack.servo.estimator.ledger import Ledger
 from ptpstack.servo.estimator.misfits import Misfits, Verdict
 from ptpstack.servo.estimator.oscillator import OscillatorRecord
 from ptpstack.servo.estimator.panel import LEAST_NOISE, Panel
 from ptpstack.servo.estimator.startup import Fit, Startup
+from ptpstack.servo.estimator.timeline import Timeline
 from ptpstack.servo.options import ServoOptions
 from ptpstack.timebase.estimate import Estimate
-from ptpstack.timebase.units import float_ns_to_sns, format_ns, sns_to_float_ns
+from ptpstack.timebase.units import format_ns
 
 #: Gate: a packet is taken when it lies within these many standard deviations and mean waits.
 _GATE_SIGMAS = 6.0
@@ -57,8 +56,6 @@ class EstimatorServo:
         "__dict__",
         "_absurd",
         "_bad",
-        "_base_ppb",
-        "_base_sns",
         "_bound",
         "_clock_ppb",
         "_direct",
@@ -70,26 +67,22 @@ class EstimatorServo:
         "_intervals",
         "_knowledge",
         "_last_forward",
-        "_ledger",
         "_limit",
-        "_local_grain",
         "_may_step",
         "_misfits",
-        "_moment",
         "_options",
         "_panel",
         "_probation",
         "_reading_bound_ns",
-        "_received_grain",
         "_record",
         "_running",
-        "_sent_grain",
         "_startup",
         "_state",
         "_steering",
         "_step_under_way",
         "_stepped",
         "_stepped_at",
+        "_time",
         "_uncertain_master",
         "_verdict",
         "counts",
@@ -127,19 +120,9 @@ class EstimatorServo:
     def _begin(self, *, direct: bool) -> None:
         """A new scale of time, and nothing known of phase and path."""
         self._direct = direct
-        self._ledger = Ledger()
-        #: the command when the ledger began, ppb: its rates are relative to that
-        self._base_ppb = self._clock_ppb
-        #: a whole number near the first offset, sns, so that floats stay small
-        self._base_sns: int | None = None
-        #: a moment on both scales: s of the ledger, ns of the driver
-        self._moment: tuple[float, int] | None = None
+        self._time = Timeline(self._clock_ppb, direct)
         self._last_forward: float | None = None
         self._step_under_way = False
-        self._local_grain = Grain()
-        #: the master's sending stamps and its receiving ones: one that sends on the dot shows no grain in the first
-        self._sent_grain = Grain()
-        self._received_grain = Grain()
         self._bound = Bound(direct)
         self._restart()
 
@@ -182,31 +165,33 @@ class EstimatorServo:
         return None if self._fit is None else self._fit.delay
 
     def estimate(self, now_ns: int) -> Estimate | None:
-        if self._moment is None or self._step_under_way or not (self._running or self._fit):
+        if self._time.moment is None or self._step_under_way or not (self._running or self._fit):
             return None
-        t = self._t(now_ns)
+        t = self._time.at(now_ns)
         if self._fit is not None and not self._running:
             phase = self._fit.phase + self._fit.frequency * (t - self._fit.t)
-            return Estimate(self._offset_ns(phase, t), None, self._systematic_ns(), "estimator, start: no bound yet")
+            return Estimate(
+                self._time.offset_ns(phase, t), None, self._systematic_ns(), "estimator, start: no bound yet"
+            )
         phase, _, variance = self._panel.state(max(0.0, t - self._panel.t))
         silent = max(0.0, t - self._heard_t)
         return Estimate(
-            self._offset_ns(phase, t),
+            self._time.offset_ns(phase, t),
             self._statistical_ns(variance, silent),
             self._systematic_ns(),
             f"estimator, {self._state.value}, last packet {silent:.1f} s ago",
         )
 
     def bound_after(self, seconds: float, now_ns: int) -> float | None:
-        if not self._running or self._moment is None or self._step_under_way:
+        if not self._running or self._time.moment is None or self._step_under_way:
             return None
-        t = self._t(now_ns)
+        t = self._time.at(now_ns)
         variance = self._panel.state(max(0.0, t - self._panel.t) + seconds)[2]
         return self._statistical_ns(variance, max(0.0, t - self._heard_t) + seconds)
 
     def _statistical_ns(self, variance: float, silent: float) -> float:
         """``variance`` of the phase, ns^2; ``silent``: s since the last packet."""
-        grain2 = self._local_grain.ns**2 + self._received_grain.ns**2
+        grain2 = self._time.local_grain.ns**2 + self._time.received_grain.ns**2
         allowance = self._record.allowance_ns(silent, self._panel.q) + self._doubt_ns
         return self._bound.statistical_ns(variance, grain2, allowance)
 
@@ -214,24 +199,22 @@ class EstimatorServo:
         if self._direct:
             return self._reading_bound_ns
         delay = self.path_delay_ns()
-        # a clock that rounds its stamps to the nearest rather than down is not half a grain early: nobody can see which
-        rounding = 0.5 * abs(self._half_grains(1) - self._half_grains(-1))
-        return (max(0.0, delay) if delay is not None else 0.0) + rounding
+        return (max(0.0, delay) if delay is not None else 0.0) + self._time.doubt_ns()
 
     # ---- observations -----------------------------------------------------------------------------------------
 
     def sync(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None:
         if self._direct:
             self._begin(direct=False)
-        self._local_grain.add(t2_sns)
-        self._sent_grain.add(t1_sns)
+        self._time.local_grain.add(t2_sns)
+        self._time.sent_grain.add(t1_sns)
         return self._observe(1, t2_sns, t2_sns - t1_sns - correction_sns, now_ns)
 
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None:
         if self._direct:
             self._begin(direct=False)
-        self._local_grain.add(t3_sns)
-        self._received_grain.add(t4_sns)
+        self._time.local_grain.add(t3_sns)
+        self._time.received_grain.add(t4_sns)
         return self._observe(-1, t3_sns, t4_sns - t3_sns - correction_sns, now_ns)
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None:
@@ -241,42 +224,25 @@ class EstimatorServo:
         return self._observe(1, clock_sns, offset_sns, now_ns)
 
     def _observe(self, side: int, clock_sns: int, difference_sns: int, now_ns: int) -> Command | None:
-        ledger = self._ledger
-        t = ledger.seconds(clock_sns)
-        moment = self._moment
-        ahead = 0.0 if moment is None else t - moment[0] - (now_ns - moment[1]) / 1e9
+        time = self._time
+        t = time.ledger.seconds(clock_sns)
+        ahead = time.ahead_s(t, now_ns)
         # a Delay_Resp may come late, so that its t3 is old; a clock that was set back shows in the next Sync
         if self._step_under_way or ahead > _SET_FROM_OUTSIDE_S or (side > 0 and ahead < -_SET_FROM_OUTSIDE_S):
             self._was_set()
-            ledger = self._ledger
-            t, moment = ledger.seconds(clock_sns), None
-        if self._base_sns is None:
-            self._base_sns = side * difference_sns
+            time = self._time
+            t = time.ledger.seconds(clock_sns)
         if side > 0:
-            self._moment = (t, now_ns)
+            time.moment = (t, now_ns)
             self._saw_forward(t)
-        elif moment is None:
-            self._moment = (t, now_ns)
-        origin = self._base_sns + ledger.stepped_sns
-        value = (difference_sns - side * origin) / 65536.0 - side * ledger.at(t) + self._half_grains(side)
-        seen = Observed(side, t, value)
+        elif time.moment is None:
+            time.moment = (t, now_ns)
+        seen = Observed(side, t, time.value(side, t, difference_sns))
         command = self._running_packet(seen, now_ns) if self._running else self._starting_packet(seen, now_ns)
         if self._verdict is not None:
             told, self._verdict = self._verdict, None
             return (command if command is not None else Command(reason=told.reason))._replace(verdict=told)
         return command
-
-    def _half_grains(self, side: int) -> float:
-        """Stamps are rounded down: each is half a grain early."""
-        if self._direct:
-            return 0.0
-        local = self._local_grain.ns
-        return 0.5 * (local - self._sent_grain.ns if side > 0 else self._received_grain.ns - local)
-
-    def _grain2(self, side: int) -> float:
-        """Variance of rounding in a packet of this direction, ns^2."""
-        master = self._sent_grain if side > 0 else self._received_grain
-        return (self._local_grain.ns**2 + master.ns**2) / 12.0
 
     def _saw_forward(self, t: float) -> None:
         last, self._last_forward = self._last_forward, t
@@ -293,7 +259,11 @@ class EstimatorServo:
         self._startup.add(seen)
         self._directions[seen.side].kept.append(seen)
         known = self._known_frequency()
-        fit = self._startup.fit(self._grain2(-1)) if known is None else self._startup.fit_known(*known, self._noise())
+        fit = (
+            self._startup.fit(self._time.grain2(-1))
+            if known is None
+            else self._startup.fit_known(*known, self._noise())
+        )
         if fit is None:
             self.reason = f"start: {self._startup.packets} packets"
             return None
@@ -302,9 +272,9 @@ class EstimatorServo:
         self.reason = f"start: {fit.inliers} packets on a line, frequency {fit.frequency:+.1f} ppb"
         if fit.ready:
             self._hand_over(fit)
-        t = self._t(now_ns)
+        t = self._time.at(now_ns)
         phase = fit.phase + fit.frequency * (t - fit.t)
-        offset = self._offset_ns(phase, t)
+        offset = self._time.offset_ns(phase, t)
         self._judge(t, offset)
         far = self._far(offset)
         sure = fit.inliers >= _STEP_PACKETS and abs(offset) > _STEP_SIGMAS * sqrt(fit.covariance[0])
@@ -332,7 +302,7 @@ class EstimatorServo:
         known = self._knowledge
         if known.oscillator_ppb is None:
             return None
-        return known.oscillator_ppb + self._base_ppb, known.variance
+        return known.oscillator_ppb + self._time.base_ppb, known.variance
 
     def _noise(self) -> float:
         return max(self._knowledge.levels.values(), default=1e6)
@@ -353,7 +323,7 @@ class EstimatorServo:
     def _running_packet(self, seen: Observed, now_ns: int) -> Command | None:
         panel = self._panel
         direction = self._directions[seen.side]
-        grain2 = self._grain2(seen.side)
+        grain2 = self._time.grain2(seen.side)
         if seen.t > self._heard_t:
             self._heard_t = seen.t
         panel.predict(seen.t, self._quietest())
@@ -390,7 +360,7 @@ class EstimatorServo:
         if verdict is None and direction.late and not self._probation:
             verdict = misfits.floor_risen(seen, self._interval_s)
         if verdict is None:
-            verdict = misfits.check_physics(seen, self._interval_s, self._grain2(-1))
+            verdict = misfits.check_physics(seen, self._interval_s, self._time.grain2(-1))
         if verdict is None and self.samples % _CALM_EVERY == 0:
             verdict = misfits.floor_too_far(direction, grain2)
         if verdict is not None:
@@ -399,11 +369,11 @@ class EstimatorServo:
                 self._start_again(verdict)
                 return None
         self._doubt_ns = misfits.doubt_ns(self._interval_s) if seen.misfit or self._doubt_ns else 0.0
-        t = self._t(now_ns)
+        t = self._time.at(now_ns)
         belief = panel.belief()
         frequency = belief.frequency
         phase = belief.phase + frequency * (t - panel.t)
-        offset = self._offset_ns(phase, t)
+        offset = self._time.offset_ns(phase, t)
         self._judge(t, offset)
         return self._command(offset, phase, frequency, t, now_ns, step=self._step_while_running(offset, t))
 
@@ -454,7 +424,7 @@ class EstimatorServo:
             return
         chosen = self._panel.chosen
         self._knowledge = Knowledge(
-            chosen.f - self._base_ppb,
+            chosen.f - self._time.base_ppb,
             chosen.ff,
             chosen.q,
             self._panel.notch,
@@ -470,7 +440,7 @@ class EstimatorServo:
             frequency = self._panel.belief().frequency
         else:
             frequency = self._fit.frequency if self._fit is not None else 0.0
-        return max(-self._limit, min(self._limit, self._base_ppb - frequency))
+        return max(-self._limit, min(self._limit, self._time.base_ppb - frequency))
 
     def _command(
         self, offset: float, phase: float, frequency: float, t: float, now_ns: int, *, step: bool
@@ -480,14 +450,16 @@ class EstimatorServo:
         if step:
             self._stepped = True
             reason = f"offset {format_ns(offset)} is beyond the step threshold: step"
-            return Command(self._rest_ppb(), -self._offset_sns(phase, t), None, reason)
-        wanted = drive(offset, frequency - self._base_ppb, self._interval_s, self._limit, self._options.max_slew_ppb)
+            return Command(self._rest_ppb(), -self._time.offset_sns(phase, t), None, reason)
+        wanted = drive(
+            offset, frequency - self._time.base_ppb, self._interval_s, self._limit, self._options.max_slew_ppb
+        )
         again = None if wanted.ends_in_s is None else now_ns + max(1, round(wanted.ends_in_s * 1e9))
         return Command(wanted.frequency_ppb, None, again, f"offset {format_ns(offset)}")
 
     def timer(self, now_ns: int) -> Command | None:
         """A slew has done its work, or a holdover goes on: the frequency alone."""
-        if not self._steering or self._moment is None or not (self._running or self._fit):
+        if not self._steering or self._time.moment is None or not (self._running or self._fit):
             return None
         if self._state is ServoState.HOLDOVER:
             return self._hold(now_ns)
@@ -495,9 +467,9 @@ class EstimatorServo:
 
     def temperature(self, celsius: float, now_ns: int) -> Command | None:
         shift = self._record.warmed(celsius)
-        if not shift or not self._running or self._moment is None:
+        if not shift or not self._running or self._time.moment is None:
             return None
-        self._carry_on(self._t(now_ns), shift)
+        self._carry_on(self._time.at(now_ns), shift)
         return self._hold(now_ns) if self._steering and self._state is ServoState.HOLDOVER else None
 
     def _carry_on(self, t: float, shift_ppb: float) -> None:
@@ -511,11 +483,11 @@ class EstimatorServo:
 
     def _hold(self, now_ns: int) -> Command:
         """What the clock would be told if it were seen: ageing, and the rounding of the last command, go on."""
-        t = self._t(now_ns)
+        t = self._time.at(now_ns)
         self._carry_on(t, 0.0)
         frequency = self._rest_ppb()
         phase = self._panel.belief().phase
-        slew = -self._offset_ns(phase, t) / (_HOLDOVER_NS / 1e9)
+        slew = -self._time.offset_ns(phase, t) / (_HOLDOVER_NS / 1e9)
         slew = max(-_HOLDOVER_SLEW_PPB, min(_HOLDOVER_SLEW_PPB, slew))
         taken = max(-self._limit, min(self._limit, frequency + slew))
         return Command(taken, None, now_ns + _HOLDOVER_NS, f"no master: hold {frequency:+.1f} ppb")
@@ -523,17 +495,14 @@ class EstimatorServo:
     def commanded(self, clock_sns: int, frequency_ppb: float, step_sns: int, now_ns: int) -> None:
         if step_sns:
             # the clock was read after the step
-            self._ledger.stepped(step_sns)
-            self._local_grain.skip()
+            self._time.stepped(step_sns)
             self._step_under_way = False
         self._clock_ppb = frequency_ppb
-        if self._moment is None:
+        if self._time.moment is None:
             # nothing has been seen yet: the scale begins with the first observation
             self._begin(direct=self._direct)
-            return
-        t = self._ledger.seconds(clock_sns)
-        self._ledger.commanded(t, frequency_ppb - self._base_ppb)
-        self._moment = (t, now_ns)
+        else:
+            self._time.commanded(clock_sns, frequency_ppb, now_ns)
 
     # ---- what happened ----------------------------------------------------------------------------------------
 
@@ -541,8 +510,8 @@ class EstimatorServo:
         self._steering = True
         if in_service:
             self._may_step = False
-        if not self._ledger.used:
-            self._base_ppb = frequency_ppb
+        if not self._time.ledger.used:
+            self._time.base_ppb = frequency_ppb
         self._clock_ppb = frequency_ppb
         if settled and not self._running and self._knowledge.oscillator_ppb is None:
             self._knowledge.oscillator_ppb = -frequency_ppb
@@ -581,7 +550,7 @@ class EstimatorServo:
             self._may_step = False
         if self._state is ServoState.LOCKED and not self._probation:
             chosen = self._panel.chosen
-            self._record.note(self._panel.t, chosen.f - self._base_ppb, sqrt(chosen.ff))
+            self._record.note(self._panel.t, chosen.f - self._time.base_ppb, sqrt(chosen.ff))
 
     def step_refused(self) -> None:
         self._stepped = False
@@ -594,8 +563,7 @@ class EstimatorServo:
     def new_master(self, now_ns: int) -> None:
         """Another path and another clock behind it; of our own oscillator everything stays."""
         self.samples = 0
-        self._sent_grain.skip()
-        self._received_grain.skip()
+        self._time.new_master()
         if self._state is ServoState.LOCKED:
             self._state = ServoState.TRACKING
         self._heard.clear()
@@ -609,7 +577,7 @@ class EstimatorServo:
     def _forget_start(self) -> None:
         self._startup.clear()
         self._fit = None
-        self._base_sns = None
+        self._time.forget_offset()
 
     def master_uncertain(self, uncertain: bool) -> None:
         changed = uncertain is not self._uncertain_master
@@ -647,28 +615,13 @@ class EstimatorServo:
         self.reason = f"no master: hold {self._rest_ppb():+.1f} ppb"
         return self._hold(now_ns) if held else Command(self._rest_ppb(), None, None, self.reason)
 
-    # ---- time -------------------------------------------------------------------------------------------------
-
-    def _t(self, now_ns: int) -> float:
-        """The driver's time on the ledger's scale, s."""
-        assert self._moment is not None
-        return self._moment[0] + (now_ns - self._moment[1]) / 1e9
-
-    def _offset_ns(self, phase: float, t: float) -> float:
-        assert self._base_sns is not None
-        return sns_to_float_ns(self._base_sns + self._ledger.stepped_sns) + phase + self._ledger.at(t)
-
-    def _offset_sns(self, phase: float, t: float) -> int:
-        assert self._base_sns is not None
-        return self._base_sns + self._ledger.stepped_sns + float_ns_to_sns(phase + self._ledger.at(t))
-
     # ---- across a restart -------------------------------------------------------------------------------------
 
     def keep(self, now_ns: int) -> dict[str, Any] | None:
-        if not self._running or self._probation or self._moment is None:
+        if not self._running or self._probation or self._time.moment is None:
             return None
         self._learn()
-        return {"servo": self.name, **self._knowledge.as_dict(), "notes": self._record.keep(self._t(now_ns))}
+        return {"servo": self.name, **self._knowledge.as_dict(), "notes": self._record.keep(self._time.at(now_ns))}
 
     def resume(self, kept: Mapping[str, Any], age_s: float, frequency_ppb: float) -> None:
         if kept["servo"] != self.name:
