@@ -132,7 +132,16 @@ def _on_a_clock(engine: Engine, effect: EngineEffect, hands: Hands, now: int) ->
         # two programs at one clock would overwrite each other unseen
         found = hands.clock_frequency(effect.clock) if engine.watch.watches(effect.clock) else None
         taken = hands.set_frequency(effect.clock, effect.ppb)
-        return engine.commanded(effect.clock, hands.clock_sns(effect.clock), taken, 0, now, found)
+        try:
+            clock_sns = hands.clock_sns(effect.clock)
+        except ClockError:
+            # it has taken the command, and only does not tell the time: to call that refused would leave a correction
+            # in force that nobody knows of
+            about = engine.steering.about_sns(effect.clock, now)
+            if about is None:
+                raise
+            clock_sns = about
+        return engine.commanded(effect.clock, clock_sns, taken, 0, now, found)
     if isinstance(effect, StepClock):
         clock = effect.clock
         hands.step(clock, effect.delta_sns)

@@ -58,10 +58,15 @@ class Steering:
     def saw_time(self, clock: str, clock_sns: int, now: int) -> None:
         self._times[clock] = (clock_sns, now)
 
-    def ptp_s(self, clock: str, now: int) -> int | None:
-        """PTP seconds of a clock, carried on from the last time it was seen; None before that."""
+    def about_sns(self, clock: str, now: int) -> int | None:
+        """The time of a clock, carried on from the last time it was seen; None before that."""
         last = self._times.get(clock)
-        return None if last is None else (last[0] + ((now - last[1]) << 16)) // SNS_PER_S
+        return None if last is None else last[0] + ((now - last[1]) << 16)
+
+    def ptp_s(self, clock: str, now: int) -> int | None:
+        """PTP seconds of a clock, carried on like that."""
+        about = self.about_sns(clock, now)
+        return None if about is None else about // SNS_PER_S
 
     # ---- how good clocks are ----------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from ptpstack.clocks.base import ClockError
 from ptpstack.engine.effects import SetFrequency, StepClock
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import ClockPlan, EnginePlan, ReferencePlan
@@ -518,3 +519,35 @@ def test_a_new_master_that_cannot_be_measured_gives_the_clock_to_who_can() -> No
     assert table.engine.instances["a"].data.parent.parent_port_identity == better.identity
     assert steering(table) == "b"
     assert table.engine.edges["b"].servo.state is ServoState.LOCKED
+
+
+def test_a_clock_that_takes_commands_but_does_not_tell_the_time_is_not_called_refusing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the last correction would stay in force for as long as the clock is left alone."""
+    table = Table(plan(instance("a")))
+    table.error_ns["clock"] = 3_000.0
+    table.start()
+    table.serve(ONE, 12)
+
+    take, read = table.set_frequency, table.clock_sns
+    just_taken: list[str] = []
+
+    def set_frequency(clock: str, ppb: float) -> float:
+        just_taken.append(clock)
+        return take(clock, ppb)
+
+    def clock_sns(clock: str) -> int:
+        if just_taken:
+            just_taken.clear()
+            raise ClockError(5, f"{clock}: reading the time failed")
+        return read(clock)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "set_frequency", set_frequency)
+        patch.setattr(table, "clock_sns", clock_sns)
+        table.serve(ONE, 4)
+    assert table.events("clock-failed") == []
+    table.serve(ONE, 4)
+    assert table.engine.clocks["clock"].steering is table.engine.edges["a"]
+    assert abs(table.error_ns["clock"]) < 50
