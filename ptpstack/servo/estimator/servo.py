@@ -512,13 +512,18 @@ class EstimatorServo:
             self._may_step = False
         if not self._time.ledger.used:
             self._time.base_ppb = frequency_ppb
+        elif not self._running:
+            # a start that somebody else's commands have run through is no straight line
+            self._forget_start()
         self._clock_ppb = frequency_ppb
         if settled and not self._running and self._knowledge.oscillator_ppb is None:
             self._knowledge.oscillator_ppb = -frequency_ppb
             self._knowledge.variance = _SETTLED_PPB**2
 
     def watch_only(self) -> float | None:
-        settled = self._steering and self._running and self._state in (ServoState.LOCKED, ServoState.HOLDOVER)
+        # on probation the frequency is a first guess: who took it for learnt would start with an error it trusts
+        sure = self._running and not self._probation
+        settled = self._steering and sure and self._state in (ServoState.LOCKED, ServoState.HOLDOVER)
         self._steering = False
         if self._state is ServoState.HOLDOVER:
             self._state = ServoState.UNLOCKED
