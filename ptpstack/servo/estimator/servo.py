@@ -44,7 +44,7 @@ _ABSURD_PACKETS = 4
 _INTERVALS = 8
 _OUT_OF_LOCK = 3
 #: A frequency taken over from another servo that was locked: standard deviation, ppb.
-_SETTLED_PPB = 20.0
+_SETTLED_PPB = 1000.0
 #: In holdover the command is made anew this often, and no more than this is slewed.
 _HOLDOVER_SLEW_PPB = 100.0
 _HOLDOVER_NS = 60_000_000_000
@@ -305,7 +305,7 @@ class EstimatorServo:
         return known.oscillator_ppb + self._time.base_ppb, known.variance
 
     def _noise(self) -> float:
-        return max(self._knowledge.levels.values(), default=1e6)
+        return max(self._knowledge.levels.values(), default=1e4 if self._direct else 1e6)
 
     def _hand_over(self, fit: Fit) -> None:
         self._running = True
