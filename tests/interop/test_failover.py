@@ -251,5 +251,6 @@ def test_a_change_upstream_reaches_the_end_of_the_chain(runs: dict[str, Outcome]
 
 def test_every_frame_we_sent_is_well_formed(runs: dict[str, Outcome], folder: Any) -> None:
     seen = judge_frames(runs.values(), folder)
-    assert seen["ANNOUNCE"] > 10
-    assert seen["DELAY_REQ"] > 10
+    # how many there are depends on how long the machine took; that all kinds are among those judged does not
+    assert seen["ANNOUNCE"]
+    assert seen["DELAY_REQ"]
