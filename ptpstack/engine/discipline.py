@@ -111,12 +111,16 @@ class SteeredClock:
             return False
         self.steering = chosen
         left_with = [edge.servo.watch_only() for edge in self.edges if edge is not chosen]
-        settled = next((ppb for ppb in left_with if ppb is not None), None)
-        if settled is not None:
+        learnt = next((learnt for learnt in left_with if learnt is not None), None)
+        if learnt is not None:
             # not the last correction, which was made to be undone by the next
-            self.frequency_ppb = settled
+            self.frequency_ppb = learnt.frequency_ppb
         # a clock that is not in service still needs a start: its first step is made there
-        chosen.servo.take_over(self.frequency_ppb, in_service=self.served, settled=settled is not None and self.served)
+        chosen.servo.take_over(
+            self.frequency_ppb,
+            in_service=self.served,
+            learnt_ppb=learnt.sigma_ppb if learnt is not None and self.served else None,
+        )
         self.decision = Decision(
             "steers",
             f"{chosen.name} steers {self.name}: the first usable one in order of reference, instances, clocks",

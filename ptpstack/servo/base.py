@@ -40,6 +40,13 @@ class Command(NamedTuple):
     verdict: Decision | None = None
 
 
+class Learnt(NamedTuple):
+    """A command with which a clock neither gains nor loses, as a servo has learnt it, and its standard deviation."""
+
+    frequency_ppb: float
+    sigma_ppb: float
+
+
 class Servo(Protocol):
     """Contract: tests/servo/test_contract.py runs over every servo.
 
@@ -83,15 +90,16 @@ class Servo(Protocol):
     def steering(self) -> bool:
         """False: this servo only watches, its answers carry no command."""
 
-    def take_over(self, frequency_ppb: float, *, in_service: bool = False, settled: bool = False) -> None:
+    def take_over(self, frequency_ppb: float, *, in_service: bool = False, learnt_ppb: float | None = None) -> None:
         """Begin to steer a clock that runs with ``frequency_ppb`` now.
 
-        ``in_service``: it has been steered before, so a first step is not owed to it any more. ``settled``: that
-        frequency was learnt by a servo that was locked; it need not be learnt again.
+        ``in_service``: it has been steered before, so a first step is not owed to it any more. ``learnt_ppb``: that
+        frequency was learnt by a servo that was locked, so that it need not be learnt again, and this is its standard
+        deviation.
         """
 
-    def watch_only(self) -> float | None:
-        """Steer no more. The frequency to leave the clock with when it was settled, ppb; else None."""
+    def watch_only(self) -> Learnt | None:
+        """Steer no more. The frequency to leave the clock with, when one has been learnt."""
 
     def step_refused(self) -> None:
         """The step that this servo asked for did not happen: it is still owed."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from ptpstack.servo.base import Command, ServoState
+from ptpstack.servo.base import Command, Learnt, ServoState
 from ptpstack.servo.delay_filter import DELAY_FILTERS
 from ptpstack.servo.options import GAINS, ServoOptions
 from ptpstack.servo.pi import PiAction, PiController
@@ -27,6 +27,8 @@ _BOUND_FACTOR = 4.0
 _LOCK_COUNT = 3
 #: Above this rate the interval between t2 and t3 is corrected for the difference of the clocks' rates (11.3).
 _SYNTONISED = 1e-6
+#: Standard deviation of a learnt frequency, ppb: a classic servo does not know how well it knows.
+_LEARNT_PPB = 1_000.0
 
 
 class ClassicServo:
@@ -70,18 +72,18 @@ class ClassicServo:
     def steering(self) -> bool:
         return self._steering
 
-    def take_over(self, frequency_ppb: float, *, in_service: bool = False, settled: bool = False) -> None:
+    def take_over(self, frequency_ppb: float, *, in_service: bool = False, learnt_ppb: float | None = None) -> None:
         """Begin to steer a clock that runs with ``frequency_ppb``."""
         self._steering = True
-        self._pi.start_from(frequency_ppb, in_service=in_service, settled=settled)
+        self._pi.start_from(frequency_ppb, in_service=in_service, settled=learnt_ppb is not None)
 
-    def watch_only(self) -> float | None:
+    def watch_only(self) -> Learnt | None:
         """Another edge steers the clock now: keep measuring, command nothing."""
         settled = self._steering and self._state in (ServoState.LOCKED, ServoState.HOLDOVER)
         self._steering = False
         if self._state is ServoState.HOLDOVER:
             self._state = ServoState.UNLOCKED
-        return self._pi.drift_ppb if settled else None
+        return Learnt(self._pi.drift_ppb, _LEARNT_PPB) if settled else None
 
     def path_delay_ns(self) -> float | None:
         return None if self._delay_sns is None else sns_to_float_ns(self._delay_sns)

@@ -500,7 +500,7 @@ def test_what_is_kept_survives_json_and_is_taken_by_a_new_servo(factory: Factory
     again = Rig(factory, oscillator_ppb=2_000.0, steering=False)
     again.command_ppb = rig.command_ppb
     again.servo.resume(json.loads(json.dumps(kept)), 120.0, rig.command_ppb)
-    again.servo.take_over(rig.command_ppb, settled=True)
+    again.servo.take_over(rig.command_ppb, learnt_ppb=20.0)
     again.run(20)
     assert again.servo.state is ServoState.LOCKED
     assert abs(again.command_ppb + 2_000.0) < 1.0

@@ -258,6 +258,19 @@ def test_a_restart_goes_on_where_it_was() -> None:
     assert second.peak(4) < 60.0
 
 
+def test_only_a_frequency_learnt_from_a_master_that_is_right_is_handed_on() -> None:
+    """Both are locked and past probation; the doubtful master's own slewing is not a frequency of our oscillator."""
+    sure, doubtful = Course(exponential(10.0)), Course(exponential(10.0))
+    doubtful.servo.master_uncertain(True)
+    for course in (sure, doubtful):
+        course.run(120)
+        assert course.servo.state is ServoState.LOCKED
+    learnt = sure.servo.watch_only()
+    assert learnt is not None
+    assert abs(learnt.frequency_ppb + sure.frequency) < learnt.sigma_ppb < 30.0
+    assert doubtful.servo.watch_only() is None
+
+
 def test_a_clock_that_was_set_by_somebody_is_noticed() -> None:
     course = Course(exponential(10.0), frequency=2_000.0)
     course.run(300)

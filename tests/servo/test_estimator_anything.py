@@ -48,7 +48,7 @@ calls = st.one_of(
     st.tuples(st.just("temperature"), st.floats(-273.0, 1e6)),
     st.tuples(st.just("clock_stepped")),
     st.tuples(st.just("step_refused")),
-    st.tuples(st.just("take_over"), frequencies, st.booleans(), st.booleans()),
+    st.tuples(st.just("take_over"), frequencies, st.booleans(), st.none() | st.floats(0.0, 1e6)),
     st.tuples(st.just("watch_only")),
     st.tuples(st.just("keep and resume"), st.floats(0.0, 1e9), frequencies),
 )
@@ -64,12 +64,12 @@ def perform(servo: EstimatorServo, call: tuple[Any, ...], now_ns: int) -> Comman
             servo.resume(json.loads(json.dumps(kept, allow_nan=False)), *arguments)
         return None
     if name == "take_over":
-        frequency, in_service, settled = arguments
-        servo.take_over(frequency, in_service=in_service, settled=settled)
+        frequency, in_service, learnt_ppb = arguments
+        servo.take_over(frequency, in_service=in_service, learnt_ppb=learnt_ppb)
         return None
     answer = getattr(servo, name)(*arguments, *((now_ns,) if name in TIMED else ()))
     if name == "watch_only":
-        assert answer is None or abs(answer) <= LIMIT_PPB
+        assert answer is None or (abs(answer.frequency_ppb) <= LIMIT_PPB and answer.sigma_ppb > 0.0)
         return None
     assert answer is None or isinstance(answer, Command)
     return answer
@@ -180,7 +180,7 @@ def test_a_course_of_packets_with_anything_in_between(seed: int) -> None:
                 ("clock_stepped",),
                 ("step_refused",),
                 ("watch_only",),
-                ("take_over", command_ppb, rng.random() < 0.5, rng.random() < 0.5),
+                ("take_over", command_ppb, rng.random() < 0.5, rng.choice((None, 10.0 ** rng.uniform(0.0, 5.0)))),
                 ("keep and resume", 10.0 ** rng.uniform(0.0, 8.0), command_ppb),
             ]
             obey(perform(servo, rng.choice(other), now))

@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any
 
 from ptpstack.protocol.decision import Decision
-from ptpstack.servo.base import Command, ServoState
+from ptpstack.servo.base import Command, Learnt, ServoState
 from ptpstack.servo.estimator.bound import Bound
 from ptpstack.servo.estimator.control import drive
 from ptpstack.servo.estimator.direction import Direction, Observed
@@ -43,8 +43,10 @@ _ABSURD_NS = 1e14
 _ABSURD_PACKETS = 4
 _INTERVALS = 8
 _OUT_OF_LOCK = 3
-#: A frequency taken over from another servo that was locked: standard deviation, ppb.
-_SETTLED_PPB = 1000.0
+#: A frequency that is handed on is worth this many of our standard deviations, and never less than this, ppb: who
+#: takes it over measures by other stamps.
+_LEARNT_SIGMAS = 3.0
+_LEARNT_LEAST_PPB = 20.0
 #: In holdover the command is made anew this often, and no more than this is slewed.
 _HOLDOVER_SLEW_PPB = 100.0
 _HOLDOVER_NS = 60_000_000_000
@@ -305,7 +307,7 @@ class EstimatorServo:
         return known.oscillator_ppb + self._time.base_ppb, known.variance
 
     def _noise(self) -> float:
-        return max(self._knowledge.levels.values(), default=1e4 if self._direct else 1e6)
+        return max(self._knowledge.levels.values(), default=1e6)
 
     def _hand_over(self, fit: Fit) -> None:
         self._running = True
@@ -506,28 +508,28 @@ class EstimatorServo:
 
     # ---- what happened ----------------------------------------------------------------------------------------
 
-    def take_over(self, frequency_ppb: float, *, in_service: bool = False, settled: bool = False) -> None:
+    def take_over(self, frequency_ppb: float, *, in_service: bool = False, learnt_ppb: float | None = None) -> None:
         self._steering = True
         if in_service:
             self._may_step = False
         if not self._time.ledger.used:
             self._time.base_ppb = frequency_ppb
-        elif not self._running:
-            # a start that somebody else's commands have run through is no straight line
-            self._forget_start()
         self._clock_ppb = frequency_ppb
-        if settled and not self._running and self._knowledge.oscillator_ppb is None:
+        if learnt_ppb is not None and not self._running and self._knowledge.oscillator_ppb is None:
             self._knowledge.oscillator_ppb = -frequency_ppb
-            self._knowledge.variance = _SETTLED_PPB**2
+            self._knowledge.variance = learnt_ppb**2
 
-    def watch_only(self) -> float | None:
-        # on probation the frequency is a first guess: who took it for learnt would start with an error it trusts
-        sure = self._running and not self._probation
+    def watch_only(self) -> Learnt | None:
+        # on probation the frequency is a first guess, from a master that is not right yet it is that master's slewing:
+        # who took either for learnt would start with an error it trusts
+        sure = self._running and not self._probation and not self._uncertain_master
         settled = self._steering and sure and self._state in (ServoState.LOCKED, ServoState.HOLDOVER)
         self._steering = False
         if self._state is ServoState.HOLDOVER:
             self._state = ServoState.UNLOCKED
-        return self._rest_ppb() if settled else None
+        if not settled:
+            return None
+        return Learnt(self._rest_ppb(), max(_LEARNT_SIGMAS * sqrt(self._panel.chosen.ff), _LEARNT_LEAST_PPB))
 
     def _judge(self, t: float, offset: float) -> None:
         """Locked or not, from the ``offset`` (ns) believed in at ``t`` (s)."""
