@@ -76,9 +76,9 @@ class Engine(Wiring):
         Nothing else changes by an answer, so no deadline does.
         """
         return {
-            head: instance.ports[number - 1].responder.answer_plain
+            head: instance.ports[number - 1].delay.answer_plain
             for instance, number in self._routes.get(channel, {}).values()
-            for head in instance.ports[number - 1].responder.plain_requests
+            for head in instance.ports[number - 1].delay.plain_requests
         }
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:

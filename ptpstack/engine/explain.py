@@ -64,7 +64,8 @@ def _instance(engine: Engine, instance: Instance, now: int, port_number: int | N
         "synchronisation": _synchronisation(engine, instance, now),
         "ports": [_port(p, now) for p in ports],
         "election": [
-            {"port": r.port, "code": r.code or "none", "decision": r.decision.as_dict()} for r in instance.election
+            {"port": r.port, "code": r.code or "none", "decision": r.decision.as_dict()}
+            for r in instance.election.recommendations
         ],
         "foreign_masters": instance.foreign_masters(now),
     }
@@ -73,7 +74,7 @@ def _instance(engine: Engine, instance: Instance, now: int, port_number: int | N
 def _grandmaster(engine: Engine, instance: Instance) -> str:
     data = instance.data
     if instance.following_port is not None:
-        recommendation = next((r for r in instance.election if r.code == "S1"), None)
+        recommendation = next((r for r in instance.election.recommendations if r.code == "S1"), None)
         why = recommendation.decision.reason if recommendation is not None else "it is the only one heard"
         return (
             f"{format_clock_identity(data.parent.grandmaster_identity)} is the grandmaster, "

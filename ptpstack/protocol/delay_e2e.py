@@ -1,4 +1,6 @@
-"""End-to-end delay: the requesting side (IEEE 1588-2019 11.3, 9.5.11; not checked against the text).
+"""End-to-end delay: the requesting side, and the part of a port that asks and answers.
+
+IEEE 1588-2019 11.3, 9.5.11; not checked against the text.
 
 A few requests may be under way at once; each waits for its own transmit stamp and its own response, in either order.
 """
@@ -8,11 +10,21 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from ptpstack.protocol.delay_responder import DelayResponder
+from ptpstack.protocol.effects import DelayMeasured
+from ptpstack.protocol.part import DelayMechanism
 from ptpstack.protocol.sync_receiver import representable
 from ptpstack.timebase.units import log_interval_ns
-from ptpstack.wire.messages import DelayResp
+from ptpstack.wire.codec import encode
+from ptpstack.wire.messages import DelayReq, DelayResp, Message
+from ptpstack.wire.types import Flag, MessageType, PortState
+
+if TYPE_CHECKING:
+    from ptpstack.protocol.port import Port
+
+TIMER_DELAY_REQ = "delay-req"
 
 #: A request without an answer is forgotten after this time.
 RESPONSE_WAIT_NS = 5_000_000_000
@@ -96,3 +108,73 @@ class DelayRequester:
             return None
         del self._requests[sequence_id]
         return CompleteDelay(sequence_id, request.t3_sns, request.t4_sns, request.correction_sns)
+
+
+class E2EDelay(DelayMechanism):
+    """Delay_Req to the parent, Delay_Resp to everybody who asks."""
+
+    def __init__(self, port: Port) -> None:
+        super().__init__(port)
+        self.handlers = {DelayReq: self._on_delay_req, DelayResp: self._on_delay_resp}
+        self.timers = {TIMER_DELAY_REQ: self._delay_req_due}
+        self.stamps = {MessageType.DELAY_REQ: self._delay_req_sent}
+        self.requester = DelayRequester(port.rng, port.counters)
+        self.responder = DelayResponder(port.instance.options, port.ds, port.ingress_latency_sns, port.counters)
+        self.plain_requests = self.responder.plain_requests
+        self._template = b""
+
+    def answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> tuple[bytes, str | None] | None:
+        return self.responder.answer_plain(octets, ingress_sns, address)
+
+    def entered(self, state: PortState, now: int) -> None:
+        self.requester.flush()
+        if state is PortState.MASTER or self.port.following:
+            # the interval is our own setting again, not what a former parent asked for
+            self.port.ds.log_min_delay_req_interval = self.port.options.log_min_delay_req_interval
+
+    def flush(self) -> None:
+        self.requester.flush()
+
+    def sync_received(self, now: int) -> None:
+        if TIMER_DELAY_REQ not in self.port.timers:
+            # the first request goes out at once: nobody gains by waiting for the delay
+            self.port.timers[TIMER_DELAY_REQ] = now
+
+    def _delay_req_due(self, now: int, due: int) -> None:
+        port = self.port
+        port.timers[TIMER_DELAY_REQ] = now + self.requester.next_interval_ns(port.ds.log_min_delay_req_interval)
+        if not self._template:
+            message = port.new(DelayReq, 0, 0x7F)
+            message.correction_sns = -port.ds.delay_asymmetry_sns
+            self._template = encode(message)
+        port.send_event(self._template, self.requester.begin(now), MessageType.DELAY_REQ)
+
+    def _delay_req_sent(self, sequence_id: int, egress_sns: int | None) -> None:
+        self._complete(self.requester.transmitted(sequence_id, egress_sns))
+
+    def _on_delay_resp(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, DelayResp)
+        port = self.port
+        if message.requesting != port.identity:
+            # somebody else's answer: ordinary multicast traffic, not an error
+            port.counters["delay-resp-for-others"] += 1
+            return
+        if not port.from_parent(message):
+            return
+        if (
+            self.requester.expects(message.sequence_id)
+            and not message.flags & Flag.UNICAST
+            and message.log_interval in LOG_INTERVAL_RANGE
+        ):
+            port.ds.log_min_delay_req_interval = message.log_interval
+        self._complete(self.requester.response(message))
+
+    def _complete(self, complete: CompleteDelay | None) -> None:
+        if complete is not None and self.port.following:
+            self.port.instance.emit(DelayMeasured(self.port.number, self.port.parent, *complete))
+
+    def _on_delay_req(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, DelayReq)
+        answer = self.responder.answer(message, ingress_sns)
+        if answer is not None:
+            self.port.send_general(answer, address if answer.flags & Flag.UNICAST else None)

@@ -1,7 +1,7 @@
 """A PTP Instance: the data sets and ports of one domain, and the best master among all it hears.
 
 Driven from outside, in the manner of a parser: every input method takes ``now`` (ns, monotonic) and returns the effects
-it caused, in order. Elections (9.2.6.8) look at all ports at once and change them at once.
+it caused, in order. Whom it follows is decided in election.py.
 """
 
 from __future__ import annotations
@@ -13,20 +13,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ptpstack.protocol.announce import candidate, fill_announce, propagated_tlvs, refusal_of, time_properties
-from ptpstack.protocol.comparison import Candidate
 from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect, ParentChanged
+from ptpstack.protocol.election import Election
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
-from ptpstack.protocol.port import ELECTING, FOLLOWING, Port
-from ptpstack.protocol.state_decision import (
-    GRANDMASTER_CODES,
-    PortView,
-    Recommendation,
-    best_of,
-    decide,
-    describe,
-)
+from ptpstack.protocol.port import FOLLOWING, Port
+from ptpstack.protocol.state_decision import describe
 from ptpstack.protocol.states import PortEvent
 from ptpstack.protocol.timers import NEVER
 from ptpstack.wire.messages import Announce
@@ -38,15 +31,6 @@ MAX_AWAITED_STAMPS = 4096
 
 #: How long a boundary clock that has never been locked keeps its time to itself when it begins to follow.
 WITHHOLD_NS = 30_000_000_000
-
-_EVENT_OF_CODE = {
-    "M1": PortEvent.RECOMMEND_GRANDMASTER,
-    "M2": PortEvent.RECOMMEND_GRANDMASTER,
-    "M3": PortEvent.RECOMMEND_MASTER,
-    "P1": PortEvent.RECOMMEND_PASSIVE,
-    "P2": PortEvent.RECOMMEND_PASSIVE,
-    "S1": PortEvent.RECOMMEND_SLAVE,
-}
 
 
 class _Awaited(NamedTuple):
@@ -106,15 +90,11 @@ class Instance:
         ]
         #: of each port, for who only wants to know whether one is due
         self._timers = [port.timers for port in self.ports]
-        self.election: list[Recommendation] = []
-        #: what the newest election was held over, and the best master it found
-        self._judged: tuple[Candidate, list[PortView]] | None = None
-        self._ebest: Candidate | None = None
+        self.election = Election(self)
         self._effects: list[Effect] = []
         self.emit = self._effects.append
         self._new_token = new_token or itertools.count(1).__next__
         self._awaited: dict[int, _Awaited] = {}
-        self._election_due: int | None = None
         self._uncertain = True
         #: the servo has been locked to a master since the start
         self._ever_locked = False
@@ -126,7 +106,7 @@ class Instance:
         for port in self.ports:
             port.since_ns = now
             port.event(PortEvent.INITIALIZED, now)
-        self._schedule_election(now)
+        self.election.schedule(now)
         return self._drain()
 
     def receive(self, port_number: int, octets: bytes, ingress_sns: int | None, address: str, now: int) -> list[Effect]:
@@ -149,12 +129,12 @@ class Instance:
         for index, timers in enumerate(self._timers):
             if timers.due <= now:
                 self.ports[index].timer(now)
-        if self._election_due is not None and self._election_due <= now:
+        if self.election.due <= now:
             self.elect(now)
         return self._drain()
 
     def next_deadline(self) -> int | None:
-        due = NEVER if self._election_due is None else self._election_due
+        due = self.election.due
         for timers in self._timers:
             if timers.due < due:
                 due = timers.due
@@ -189,7 +169,7 @@ class Instance:
 
     def initialize(self, now: int) -> list[Effect]:
         """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
-        self._become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
+        self.become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
         for port in self.ports:
             if port.state is PortState.DISABLED:
                 continue
@@ -209,7 +189,7 @@ class Instance:
             if data.parent.parent_port_identity.port_number == 0:
                 data.become_grandmaster()
                 for port in self.ports:
-                    port.announce_soon(now)
+                    port.serving.announce_soon(now)
             self.elect(now)
         return self._drain()
 
@@ -272,13 +252,13 @@ class Instance:
             return
         if is_parent:
             port.arm_announce_receipt(now)
-            self._follow(port, announce, address)
+            self.follow(announce, address, now)
             if news == "changed":
                 # 9.4: a change upstream is told downstream at once, not at the next turn
                 for other in self.ports:
-                    other.announce_soon(now)
+                    other.serving.announce_soon(now)
         elif port.state is PortState.PASSIVE:
-            best = self._best_of_port(port, now)
+            best = self.election.best_of_port(port, now)
             if best is not None and best.sender == source:
                 port.keeper = source
                 port.arm_announce_receipt(now)
@@ -287,7 +267,7 @@ class Instance:
 
     def announce_receipt_timeout(self, port: Port, now: int) -> None:
         """9.2.6.12: the master that kept this port where it is has fallen silent."""
-        if port.state is PortState.LISTENING and self._candidates(port, now):
+        if port.state is PortState.LISTENING and self.election.candidates(port, now):
             # not silent at all: somebody is heard who has not won
             port.arm_announce_receipt(now)
             self.elect(now)
@@ -300,8 +280,8 @@ class Instance:
         if silent is not None:
             port.foreign.forget(silent)
         decision = _silence(port, silent)
-        heard_elsewhere = port.state in FOLLOWING and any(self._candidates(p, now) for p in self.ports)
-        heard_here = port.state is PortState.PASSIVE and self._candidates(port, now)
+        heard_elsewhere = port.state in FOLLOWING and any(self.election.candidates(p, now) for p in self.ports)
+        heard_here = port.state is PortState.PASSIVE and self.election.candidates(port, now)
         if heard_elsewhere or heard_here:
             # somebody else is qualified already: elect at once instead of serving for a moment
             port.decision = decision
@@ -309,7 +289,7 @@ class Instance:
             self.elect(now)
             return
         if not any(p is not port and p.state in FOLLOWING for p in self.ports):
-            self._become_grandmaster(decision)
+            self.become_grandmaster(decision)
         port.event(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT, now, decision)
         if port.state is PortState.LISTENING:
             port.arm_announce_receipt(now)
@@ -318,95 +298,20 @@ class Instance:
     def fill_announce(self, message: Announce) -> None:
         fill_announce(message, self.data)
 
-    # ---- election ---------------------------------------------------------------------------------------------
-
     def elect(self, now: int) -> None:
-        """The state decision event (9.2.6.8, 9.3): all ports from one set, applied together."""
-        own = self._own_candidate()
-        views = []
-        parent = self.data.parent.parent_port_identity
-        for port in self.ports:
-            if not port.foreign:
-                views.append(PortView(port.number, port.state, None, ()))
-                continue
-            following = port.state in FOLLOWING
-            port.foreign.expire(now, port.foreign_window_ns, parent if following else port.identity)
-            candidates = self._candidates(port, now)
-            views.append(PortView(port.number, port.state, best_of(candidates), tuple(candidates)))
-        if (own, views) != self._judged:
-            # what follows from the same data sets is the same; most turns of the timer find nothing new
-            self._ebest, self.election = decide(own, views)
-            self._judged = (own, views)
-        ebest = self._ebest
-        bests = {view.number: view.best for view in views}
-        new_parent = False
-        slave = next((r for r in self.election if r.code == "S1"), None)
-        if slave is not None:
-            assert ebest is not None
-            port = self.ports[slave.port - 1]
-            record = port.foreign.get(ebest.sender)
-            assert record is not None
-            new_parent = self.data.parent.parent_port_identity != ebest.sender or port.state not in FOLLOWING
-            if not self.has_parent:
-                self._followed_ns = now
-            self._follow(port, record.announce, record.address, slave.decision, anew=new_parent)
-        else:
-            winner = next((r for r in self.election if r.code in GRANDMASTER_CODES), None)
-            if winner is not None:
-                self._become_grandmaster(winner.decision)
-        # who stops following goes first: never are there two ports in SLAVE
-        for recommendation in sorted(self.election, key=lambda r: r.code == "S1"):
-            port = self.ports[recommendation.port - 1]
-            code = recommendation.code
-            if not code:
-                port.decision = recommendation.decision
-                continue
-            event = _EVENT_OF_CODE[code]
-            if event is PortEvent.RECOMMEND_SLAVE and new_parent:
-                event = PortEvent.RECOMMEND_NEW_PARENT
-            elif event is PortEvent.RECOMMEND_PASSIVE:
-                best = bests[port.number]
-                port.keeper = None if best is None else best.sender
-            port.event(event, now, recommendation.decision)
-        if self.has_parent and self.following_port is None:
-            # the following port was lost, or is silent because our own reference is back: nobody's time is followed
-            self._become_grandmaster(
-                Decision(
-                    "no-parent", "no port follows a master any longer", {"states": [p.state.name for p in self.ports]}
-                )
-            )
-        self._schedule_election(now)
+        self.election.hold(now)
 
-    def _schedule_election(self, now: int) -> None:
-        interval = min((p.announce_interval_ns for p in self.ports if p.state in ELECTING), default=None)
-        self._election_due = None if interval is None else now + interval
+    # ---- whom it follows ----------------------------------------------------------------------------------------
 
-    def _own_candidate(self) -> Candidate:
-        d = self.data.default
-        own = PortIdentity(d.clock_identity, 0)
-        return Candidate(d.priority1, d.quality, d.priority2, d.clock_identity, 0, own, own)
-
-    def _best_of_port(self, port: Port, now: int) -> Candidate | None:
-        """Erbest (9.3.2.3)."""
-        return best_of(self._candidates(port, now))
-
-    def _candidates(self, port: Port, now: int) -> list[Candidate]:
-        """The data sets that compete on a port. None for a server-only port."""
-        if port.ds.server_only or port.state not in ELECTING:
-            return []
-        parent = self.data.parent.parent_port_identity if port.state in FOLLOWING else port.identity
-        records = port.foreign.candidates(now, port.foreign_window_ns, parent)
-        return [candidate(r, port.identity) for r in records]
-
-    def _become_grandmaster(self, decision: Decision) -> None:
+    def become_grandmaster(self, decision: Decision) -> None:
         old = self.data.parent.parent_port_identity
         self.data.become_grandmaster()
         self._uncertain = True
         if old.port_number != 0:
             self.emit(ParentChanged(old, self.data.parent.parent_port_identity, self.clock_identity, decision))
 
-    def _follow(
-        self, port: Port, announce: Announce, address: str, decision: Decision | None = None, *, anew: bool = False
+    def follow(
+        self, announce: Announce, address: str, now: int, decision: Decision | None = None, *, anew: bool = False
     ) -> None:
         """Table 33 (S1), also for every newer Announce of the current parent (9.5.3).
 
@@ -416,6 +321,8 @@ class Instance:
         data = self.data
         parent = data.parent
         old = parent.parent_port_identity
+        if not self.has_parent:
+            self._followed_ns = now
         parent.parent_port_identity = announce.source
         parent.grandmaster_identity = announce.grandmaster
         parent.grandmaster_quality = announce.quality

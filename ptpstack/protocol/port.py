@@ -1,7 +1,7 @@
-"""One PTP port: its timers, what it sends in each state, what it does with each message.
+"""One PTP port: its state machine, and the parts that it is made of (part.py).
 
-The state machine is states.py, the pairing of messages sync_receiver.py and delay_e2e.py; the port wires them. What
-concerns more than one port (best master, data sets) it hands to its instance.
+The state machine's tables are states.py. The port finds the part that a message, a timer or a transmit stamp is for;
+what concerns more than one port (best master, data sets) it hands to its instance.
 """
 
 from __future__ import annotations
@@ -9,31 +9,23 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from struct import Struct
 from typing import Protocol, TypeVar
 
 from ptpstack.protocol.datasets import DataSets, PortDS
 from ptpstack.protocol.decision import Decision
-from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE, CompleteDelay, DelayRequester
-from ptpstack.protocol.delay_responder import DelayResponder
-from ptpstack.protocol.effects import DelayMeasured, Effect, Send, StateChanged, SyncMeasured
+from ptpstack.protocol.delay_e2e import E2EDelay
+from ptpstack.protocol.effects import Effect, Send, StateChanged
+from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMasters
 from ptpstack.protocol.options import InstanceOptions, PortOptions
+from ptpstack.protocol.part import DelayMechanism, Handler, NoDelay, Part, StampHandler, TimerHandler
+from ptpstack.protocol.serving import Serving
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
-from ptpstack.protocol.sync_receiver import CompleteSync, EarlySyncs, SyncReceiver
 from ptpstack.protocol.timers import Timers
-from ptpstack.timebase.units import NS_PER_S, TIMESTAMP_END_SNS, float_ns_to_sns, log_interval_ns
+from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
-from ptpstack.wire.messages import (
-    CONTROL_FIELD,
-    Announce,
-    DelayReq,
-    DelayResp,
-    FollowUp,
-    Message,
-    Sync,
-)
+from ptpstack.wire.messages import CONTROL_FIELD, Announce, Message
 from ptpstack.wire.types import ClockIdentity, Flag, MessageType, PortIdentity, PortState
 
 #: States in which a port takes time from its parent.
@@ -50,8 +42,6 @@ ELECTING = (
 #: The random part of the announce receipt timeout. 9.2.6.12 allows up to one interval; three quarters leave room for
 #: the two Announces that a successor needs to qualify, so that a take-over fits into timeout + 1 intervals.
 TIMEOUT_SPREAD = 0.75
-#: A new master repeats its first Announce after this share of an interval, for the same reason.
-SECOND_ANNOUNCE = 0.125
 
 M = TypeVar("M", bound=Message)
 
@@ -60,18 +50,12 @@ _SENT = {kind: f"tx-{kind.name.lower()}" for kind in MessageType}
 _RECEIVED = {kind: f"rx-{kind.name.lower()}" for kind in MessageType}
 #: sequenceId in the header (13.3.1)
 _SEQUENCE_AT = 30
-_SEQUENCE = Struct(">H")
-#: correctionField (13.3.1), and the timestamp behind the header of Follow_Up (13.7.2)
-_CORRECTION_AT = 8
-_CORRECTION = Struct(">q")
-_TIMESTAMP_AT = 34
-_TIMESTAMP = Struct(">HII")
 
-TIMER_ANNOUNCE = "announce"
-TIMER_SYNC = "sync"
 TIMER_RECEIPT = "announce-receipt"
 TIMER_QUALIFICATION = "qualification"
-TIMER_DELAY_REQ = "delay-req"
+
+#: the part of a port for its delayMechanism
+DELAY_MECHANISMS: dict[str, Callable[[Port], DelayMechanism]] = {"E2E": E2EDelay, "NONE": NoDelay}
 
 
 class PortOwner(Protocol):
@@ -125,45 +109,44 @@ class Port:
         self.decision: Decision | None = None
         self.since_ns = 0
         self.timers = Timers()
-        self._table = CLIENT_ONLY if instance.options.client_only else SERVER_ONLY if options.server_only else FULL
-        self._rng = rng
-        self._transmit_offset_ns = transmit_offset_ns
-        self._receiver = SyncReceiver(self.counters)
-        self._requester = DelayRequester(rng, self.counters)
-        self._ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
+        self.rng = rng
+        self.ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
-        self.responder = DelayResponder(instance.options, self.ds, self._ingress_latency_sns, self.counters)
-        self._announce_sequence = rng.randrange(0x10000)
-        self._sync_sequence = rng.randrange(0x10000)
-        #: messages of which only the sequenceId changes, encoded once: by class and logMessageInterval
-        self._templates: dict[tuple[type[Message], int], bytes] = {}
-        self._announces_sent_as_master = 0
-        self._announced_ns = -(1 << 62)
         #: whose Announce the receipt timeout waits for
         self.keeper: PortIdentity | None = None
         self.link_up = True
         #: how often the clock behind its time stamps was stepped
         self.epoch = 0
-        self._handlers: dict[type[Message], Callable[[Message, int | None, str, int], None]] = {
-            Announce: self._on_announce,
-            Sync: self._on_sync,
-            FollowUp: self._on_follow_up,
-            DelayReq: self._on_delay_req,
-            DelayResp: self._on_delay_resp,
-        }
-        self._on_timer: dict[str, Callable[[int, int], None]] = {
-            TIMER_ANNOUNCE: self._announce_due,
-            TIMER_SYNC: self._sync_due,
+        self._table = CLIENT_ONLY if instance.options.client_only else SERVER_ONLY if options.server_only else FULL
+        self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
+        self.serving = Serving(self, transmit_offset_ns)
+        #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
+        self._parts: tuple[Part, ...] = (self.delay, self.serving, Following(self))
+        self._handlers: dict[type[Message], Handler] = {Announce: self._on_announce}
+        self._on_timer: dict[str, TimerHandler] = {
             TIMER_RECEIPT: self._announce_receipt_expired,
             TIMER_QUALIFICATION: self._qualification_expired,
-            TIMER_DELAY_REQ: self._delay_req_due,
         }
+        self._on_stamp: dict[MessageType, StampHandler] = {}
+        for part in self._parts:
+            self._handlers.update(part.handlers)
+            self._on_timer.update(part.timers)
+            self._on_stamp.update(part.stamps)
 
     # ---- state ------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> PortState:
         return self.ds.port_state
+
+    @property
+    def following(self) -> bool:
+        return self.ds.port_state in FOLLOWING
+
+    @property
+    def parent(self) -> PortIdentity:
+        """Whom the instance follows; its own identity with port 0 when nobody."""
+        return self.instance.data.parent.parent_port_identity
 
     @property
     def announce_interval_ns(self) -> int:
@@ -196,7 +179,6 @@ class Port:
 
     def _enter(self, state: PortState, now: int) -> None:
         self.timers.clear()
-        self._drop_exchanges()
         if state in (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED):
             self.foreign.clear()
         elif state is PortState.LISTENING:
@@ -206,62 +188,19 @@ class Port:
         elif state is PortState.PRE_MASTER:
             steps = self.instance.data.current.steps_removed
             self.timers[TIMER_QUALIFICATION] = now + (steps + 1) * self.announce_interval_ns
-        elif state is PortState.MASTER:
-            # as a master the interval is our own setting again, not what a former parent asked for
-            self.ds.log_min_delay_req_interval = self.options.log_min_delay_req_interval
-            self.timers[TIMER_ANNOUNCE] = now + self._transmit_offset_ns
-            self.timers[TIMER_SYNC] = now + self._transmit_offset_ns
-            self._announces_sent_as_master = 0
-        elif state is PortState.PASSIVE:
+        elif state is PortState.PASSIVE or state in FOLLOWING:
             self.arm_announce_receipt(now)
-        elif state in FOLLOWING:
-            # Delay_Req begins with the first complete Sync
-            self.ds.log_min_delay_req_interval = self.options.log_min_delay_req_interval
-            self.arm_announce_receipt(now)
-            self._take_up_early(now)
-
-    def _drop_exchanges(self) -> None:
-        """Half-finished exchanges belong to another parent."""
-        self._receiver.flush()
-        self._requester.flush()
+        for part in self._parts:
+            part.entered(state, now)
 
     def flush(self) -> None:
         """The clock was stepped: stamps from before mean nothing after."""
-        self._drop_exchanges()
-        for record in self.foreign:
-            if record.early is not None:
-                record.early.flush()
-
-    def _take_up_early(self, now: int) -> None:
-        """Go on with what the new parent has sent before it was accepted."""
-        record = self.foreign.get(self.instance.data.parent.parent_port_identity)
-        if record is None or record.early is None:
-            return
-        early, record.early = record.early, None
-        self._receiver = early.receiver
-        for complete, received_ns in early.take(now):
-            self._sync_complete(complete, now, received_ns)
-
-    def _early_of(self, message: Message) -> EarlySyncs | None:
-        """Where to keep a Sync or Follow_Up of somebody who may become the parent; None when it is not for keeping."""
-        if self.ds.port_state in FOLLOWING or message.flags & Flag.ALTERNATE_MASTER:
-            return None
-        record = self.foreign.get(message.source)
-        if record is None:
-            return None
-        if record.early is None:
-            record.early = EarlySyncs(self.counters)
-        return record.early
+        for part in self._parts:
+            part.flush()
 
     def arm_announce_receipt(self, now: int) -> None:
-        spread = self._rng.random() * TIMEOUT_SPREAD
+        spread = self.rng.random() * TIMEOUT_SPREAD
         self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self.announce_interval_ns)
-
-    def announce_soon(self, now: int) -> None:
-        """What Announce says has changed: say it now, but not faster than a new master repeats its first."""
-        if self.state is PortState.MASTER:
-            due = max(now, self._announced_ns + int(self.announce_interval_ns * SECOND_ANNOUNCE))
-            self.timers[TIMER_ANNOUNCE] = min(due, self.timers.get(TIMER_ANNOUNCE, due))
 
     # ---- timers -----------------------------------------------------------------------------------------------
 
@@ -273,33 +212,10 @@ class Port:
                 del self.timers[name]
                 self._on_timer[name](now, due)
 
-    def _repeat(self, name: str, now: int, due: int, interval_ns: int) -> None:
+    def repeat(self, name: str, now: int, due: int, interval_ns: int) -> None:
         """Next turn of a periodic timer: on the grid of its due times, unless we are so late that turns were missed."""
         following = due + interval_ns
         self.timers[name] = following if following > now else now + interval_ns
-
-    def _announce_due(self, now: int, due: int) -> None:
-        self._announces_sent_as_master += 1
-        interval = self.announce_interval_ns
-        if self._announces_sent_as_master == 1:
-            interval = int(interval * SECOND_ANNOUNCE)
-        self._announced_ns = now
-        self._repeat(TIMER_ANNOUNCE, now, due, interval)
-        self._send_announce()
-
-    def _sync_due(self, now: int, due: int) -> None:
-        self._repeat(TIMER_SYNC, now, due, log_interval_ns(self.ds.log_sync_interval))
-        if self.instance.withholds_sync(now):
-            self.counters["sync-withheld"] += 1
-            return
-        self._sync_sequence = (self._sync_sequence + 1) & 0xFFFF
-        interval = self.ds.log_sync_interval
-        template = self._templates.get((Sync, interval))
-        if template is None:
-            message = self._new(Sync, 0, interval)
-            message.flags = Flag.TWO_STEP
-            template = self._templates[(Sync, interval)] = encode(message)
-        self._send_event(template, self._sync_sequence, MessageType.SYNC)
 
     def _announce_receipt_expired(self, now: int, due: int) -> None:
         self.counters["announce-receipt-timeout"] += 1
@@ -308,21 +224,10 @@ class Port:
     def _qualification_expired(self, now: int, due: int) -> None:
         self.event(PortEvent.QUALIFICATION_TIMEOUT, now)
 
-    def _arm_delay_req(self, now: int) -> None:
-        self.timers[TIMER_DELAY_REQ] = now + self._requester.next_interval_ns(self.ds.log_min_delay_req_interval)
-
-    def _delay_req_due(self, now: int, due: int) -> None:
-        self._arm_delay_req(now)
-        template = self._templates.get((DelayReq, 0x7F))
-        if template is None:
-            message = self._new(DelayReq, 0, 0x7F)
-            message.correction_sns = -self.ds.delay_asymmetry_sns
-            template = self._templates[(DelayReq, 0x7F)] = encode(message)
-        self._send_event(template, self._requester.begin(now), MessageType.DELAY_REQ)
-
     # ---- sending ----------------------------------------------------------------------------------------------
 
-    def _new(self, kind: type[M], sequence_id: int, log_interval: int) -> M:
+    def new(self, kind: type[M], sequence_id: int, log_interval: int) -> M:
+        """A message of this port, as yet without what is special to its kind."""
         options = self.instance.options
         return kind(
             self.identity,
@@ -334,58 +239,33 @@ class Port:
             minor_version=options.minor_version,
         )
 
-    def _send_event(self, template: bytes, sequence_id: int, kind: MessageType) -> None:
-        """An event message: what its port always sends, with this sequenceId."""
+    def send_event(self, template: bytes, sequence_id: int, kind: MessageType) -> None:
+        """An event message: what its part always sends, with this sequenceId. Its stamp goes to the part that asked."""
         token = self.instance.expect_stamp(self, kind, sequence_id)
         self.counters[_SENT[kind]] += 1
         octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
         self.instance.emit(Send(self.channel, octets, None, token))
 
-    def _send_follow_up(self, sequence_id: int, egress_sns: int) -> None:
-        """13.7: whole ns in preciseOriginTimestamp, what is left in correctionField."""
-        interval = self.ds.log_sync_interval
-        template = self._templates.get((FollowUp, interval))
-        if template is None:
-            template = self._templates[(FollowUp, interval)] = encode(self._new(FollowUp, 0, interval))
-        seconds, ns = divmod(egress_sns >> 16, NS_PER_S)
-        octets = bytearray(template)
-        _CORRECTION.pack_into(octets, _CORRECTION_AT, egress_sns & 0xFFFF)
-        _SEQUENCE.pack_into(octets, _SEQUENCE_AT, sequence_id)
-        _TIMESTAMP.pack_into(octets, _TIMESTAMP_AT, seconds >> 32, seconds & 0xFFFFFFFF, ns)
-        self.counters[_SENT[MessageType.FOLLOW_UP]] += 1
-        self.instance.emit(Send(self.channel, bytes(octets), None, None))
+    def send_general(self, message: Message, destination: str | None = None) -> None:
+        self.send_general_octets(encode(message), message.type, destination)
 
-    def _send_general(self, message: Message, destination: str | None = None) -> None:
-        self.counters[_SENT[message.type]] += 1
-        self.instance.emit(Send(self.channel, encode(message), destination, None))
-
-    def _send_announce(self) -> None:
-        self._announce_sequence = (self._announce_sequence + 1) & 0xFFFF
-        message = self._new(Announce, self._announce_sequence, self.ds.log_announce_interval)
-        self.instance.fill_announce(message)
-        self._send_general(message)
+    def send_general_octets(self, octets: bytes, kind: MessageType, destination: str | None = None) -> None:
+        self.counters[_SENT[kind]] += 1
+        self.instance.emit(Send(self.channel, octets, destination, None))
 
     def transmitted(self, kind: MessageType, sequence_id: int, egress_sns: int | None) -> None:
         """The transmit time stamp of an event message, or None when it never came."""
         if egress_sns is not None:
             egress_sns += self._egress_latency_sns
-        if kind is MessageType.SYNC:
-            if egress_sns is None:
-                self.counters["sync-sent-without-stamp"] += 1
-            elif not 0 <= egress_sns < TIMESTAMP_END_SNS:
-                self.counters["stamp-out-of-range"] += 1
-            elif self.state is PortState.MASTER:
-                self._send_follow_up(sequence_id, egress_sns)
-        else:
-            self._delay_complete(self._requester.transmitted(sequence_id, egress_sns))
+        self._on_stamp[kind](sequence_id, egress_sns)
 
     # ---- receiving --------------------------------------------------------------------------------------------
 
     def receive(self, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
         """A frame of this instance's domain and sdoId. Never raises for what is in it."""
         state = self.ds.port_state
-        if octets[:6] in self.responder.plain_requests:
-            answer = self.responder.answer_plain(octets, ingress_sns, address)
+        if octets[:6] in self.delay.plain_requests:
+            answer = self.delay.answer_plain(octets, ingress_sns, address)
             if answer is not None:
                 self.instance.emit(Send(self.channel, *answer, None))
                 return
@@ -418,77 +298,15 @@ class Port:
             return
         self.instance.announce_received(self, message, address, now)
 
-    def _from_parent(self, message: Message) -> bool:
+    def from_parent(self, message: Message) -> bool:
+        """Whether it is from whom we follow; counted when not."""
         if self.ds.port_state not in FOLLOWING:
             self.counters["drop-state"] += 1
             return False
-        if message.source != self.instance.data.parent.parent_port_identity:
+        if message.source != self.parent:
             self.counters["drop-not-parent"] += 1
             return False
         if message.flags & Flag.ALTERNATE_MASTER:
             self.counters["drop-alternate-master"] += 1
             return False
         return True
-
-    def _on_sync(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
-        assert isinstance(message, Sync)
-        if ingress_sns is not None:
-            ingress_sns -= self._ingress_latency_sns
-        early = self._early_of(message)
-        if early is not None:
-            early.keep(early.receiver.sync(message, ingress_sns, self.ds.delay_asymmetry_sns), now)
-        elif self._from_parent(message):
-            self._sync_complete(self._receiver.sync(message, ingress_sns, self.ds.delay_asymmetry_sns), now, now)
-
-    def _on_follow_up(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
-        assert isinstance(message, FollowUp)
-        early = self._early_of(message)
-        if early is not None:
-            early.keep(early.receiver.follow_up(message), now)
-        elif self._from_parent(message):
-            self._sync_complete(self._receiver.follow_up(message), now, now)
-
-    def _sync_complete(self, complete: CompleteSync | None, now: int, received_ns: int) -> None:
-        if complete is None:
-            return
-        if TIMER_DELAY_REQ not in self.timers:
-            # the first request goes out at once: nobody gains by waiting for the delay
-            self.timers[TIMER_DELAY_REQ] = now
-        self.instance.emit(
-            SyncMeasured(
-                self.number,
-                self.instance.data.parent.parent_port_identity,
-                complete.sequence_id,
-                complete.t1_sns,
-                complete.t2_sns,
-                complete.correction_sns,
-                complete.log_interval,
-                received_ns,
-            )
-        )
-
-    def _on_delay_resp(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
-        assert isinstance(message, DelayResp)
-        if message.requesting != self.identity:
-            # somebody else's answer: ordinary multicast traffic, not an error
-            self.counters["delay-resp-for-others"] += 1
-            return
-        if not self._from_parent(message):
-            return
-        if (
-            self._requester.expects(message.sequence_id)
-            and not message.flags & Flag.UNICAST
-            and message.log_interval in LOG_INTERVAL_RANGE
-        ):
-            self.ds.log_min_delay_req_interval = message.log_interval
-        self._delay_complete(self._requester.response(message))
-
-    def _delay_complete(self, complete: CompleteDelay | None) -> None:
-        if complete is not None and self.ds.port_state in FOLLOWING:
-            self.instance.emit(DelayMeasured(self.number, self.instance.data.parent.parent_port_identity, *complete))
-
-    def _on_delay_req(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
-        assert isinstance(message, DelayReq)
-        answer = self.responder.answer(message, ingress_sns)
-        if answer is not None:
-            self._send_general(answer, address if answer.flags & Flag.UNICAST else None)

@@ -189,7 +189,7 @@ class Bench:
 
     def codes(self) -> dict[int, str]:
         """The newest recommendation of each port."""
-        return {r.port: r.code for r in self.instance.election}
+        return {r.port: r.code for r in self.instance.election.recommendations}
 
     def clear(self) -> None:
         self.effects.clear()

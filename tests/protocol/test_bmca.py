@@ -424,7 +424,7 @@ def test_BMC_29_all_ports_change_in_one_election(old: int, new: int) -> None:
     effects = bench.receive(better.announce(), new)
     # one input; who stops following goes first, so there are never two
     assert changes(effects) == [(old, "UNCALIBRATED", "PRE_MASTER"), (new, "MASTER", "UNCALIBRATED")]
-    assert {r.decision.inputs["Ebest"]["grandmasterIdentity"] for r in bench.instance.election} == {  # type: ignore[index]
+    assert {r.decision.inputs["Ebest"]["grandmasterIdentity"] for r in bench.instance.election.recommendations} == {  # type: ignore[index]
         "020000.fffe.000002"
     }
 

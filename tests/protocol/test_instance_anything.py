@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptpstack.protocol.delay_e2e import MAX_OUTSTANDING
+from ptpstack.protocol.delay_e2e import MAX_OUTSTANDING, E2EDelay
 from ptpstack.protocol.effects import DelayMeasured, Effect, ParentChanged, Send, StateChanged, SyncMeasured
 from ptpstack.protocol.instance import MAX_AWAITED_STAMPS, Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions, TimeProperties
@@ -245,7 +245,8 @@ class History:
             assert port.state is self.states[port.number]
             assert port.state in port._table
             assert len(port.foreign) <= CAPACITY
-            assert len(port._requester._requests) <= MAX_OUTSTANDING
+            assert isinstance(port.delay, E2EDelay)
+            assert len(port.delay.requester._requests) <= MAX_OUTSTANDING
             timers = set(port.timers)
             if port.state is PortState.MASTER:
                 assert {"announce", "sync"} == timers

@@ -205,7 +205,7 @@ def test_the_fast_answer_is_the_general_answer(
         instance = serving(latency, minor, interval)
         port = instance.ports[0]
         if not fast:
-            port.responder.plain_requests = frozenset()
+            port.delay.plain_requests = frozenset()
         effects = instance.receive(1, bytes(octets), t4_sns, "10.0.0.9", START)
         outcomes.append((effects, dict(port.counters)))
     assert outcomes[0] == outcomes[1]

@@ -119,7 +119,7 @@ def test_a_time_that_no_timestamp_holds_is_counted_not_raised() -> None:
     request = Peer(9).delay_req()
     assert bench.receive(request, stamp=beyond) == []
     general = encode(replace(decode(request), sequence_id=77))
-    bench.port().responder.plain_requests = frozenset()
+    bench.port().delay.plain_requests = frozenset()
     assert bench.receive(general, stamp=beyond) == []
     bench.egress = lambda message: beyond
     bench.run(3)

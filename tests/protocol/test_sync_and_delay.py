@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from ptpstack.protocol.delay_e2e import MAX_OUTSTANDING, RESPONSE_WAIT_NS
+from ptpstack.protocol.delay_e2e import MAX_OUTSTANDING, RESPONSE_WAIT_NS, E2EDelay
 from ptpstack.protocol.effects import Effect, Send
 from ptpstack.servo.classic import ClassicServo
 from ptpstack.servo.options import ServoOptions
@@ -384,7 +384,9 @@ def test_E2E_12_without_responses_sync_goes_on_and_requests_too() -> None:
     assert 70 <= len(bench.sent(DelayReq)) <= 140
     assert len(syncs(bench.measure(peer))) == 1
     assert bench.port().counters["delay-resp-missing"] >= 60
-    requester = bench.port()._requester
+    delay = bench.port().delay
+    assert isinstance(delay, E2EDelay)
+    requester = delay.requester
     assert len(requester._requests) <= MAX_OUTSTANDING
 
 
