@@ -80,7 +80,10 @@ class Channel(Protocol):
         """When to call ``transmit_stamps`` at the latest, to learn of missing stamps in time; None: no need."""
 
     def send_event(self, octets: bytes, destination: str | None, token: int, now_ns: int) -> None:
-        """Send by the stamped event socket; the stamp comes back under ``token``."""
+        """Send by the stamped event socket; the stamp comes back under ``token``.
+
+        ``destination``: None, ``protocol.effects.PEER_DELAY``, or an address as ``Received.source`` is one.
+        """
 
     def send_general(self, octets: bytes, destination: str | None) -> None: ...
 

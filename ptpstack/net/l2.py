@@ -24,6 +24,7 @@ from ptpstack.net.sockets import (
     explain,
     grow_receive_buffer,
 )
+from ptpstack.protocol.effects import PEER_DELAY
 
 ETHERTYPE = 0x88F7
 #: All messages but those of the peer delay mechanism.
@@ -87,7 +88,10 @@ class L2Channel(SocketChannel):
                 errno.EAFNOSUPPORT,
                 f"{interface}: it is not an Ethernet interface (hardware type {kind}), which l2 needs; use udp4",
             )
-        self._prefixes: dict[str | None, bytes] = {None: self._prefix(PRIMARY_GROUP)}
+        self._prefixes: dict[str | None, bytes] = {
+            None: self._prefix(PRIMARY_GROUP),
+            PEER_DELAY: self._prefix(PEER_GROUP),
+        }
         try:
             # Protocol 0 until it is bound to the interface, else frames of other interfaces leak in between.
             self._rx = self._add(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0))
@@ -145,7 +149,7 @@ class L2Channel(SocketChannel):
         return out
 
     def send_event(self, octets: bytes, destination: str | None, token: int, now_ns: int) -> None:
-        prefix = self._prefixes.get(destination) or self._prefix(destination)
+        prefix = self._prefixes.get(destination) or self._prefix(str(destination))
         try:
             self._stamped_socket().send(prefix + octets)
         except OSError as error:
@@ -156,7 +160,7 @@ class L2Channel(SocketChannel):
         self._sent += 1
 
     def send_general(self, octets: bytes, destination: str | None) -> None:
-        prefix = self._prefixes.get(destination) or self._prefix(destination)
+        prefix = self._prefixes.get(destination) or self._prefix(str(destination))
         try:
             self._stamped_socket()  # says so when the channel is closed
             self._general_tx.send(prefix + octets)
@@ -165,8 +169,8 @@ class L2Channel(SocketChannel):
             return
         self._sent += 1
 
-    def _prefix(self, destination: str | None) -> bytes:
-        return _packed(destination or PRIMARY_GROUP) + self.mac + ETHERTYPE.to_bytes(2)
+    def _prefix(self, destination: str) -> bytes:
+        return _packed(destination) + self.mac + ETHERTYPE.to_bytes(2)
 
     def _transmit_socket(self, priority: int) -> socket.socket:
         sock = self._add(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0))

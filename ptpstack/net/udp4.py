@@ -31,6 +31,7 @@ from ptpstack.net.sockets import (
     explain,
     grow_receive_buffer,
 )
+from ptpstack.protocol.effects import PEER_DELAY
 
 EVENT_PORT = 319
 GENERAL_PORT = 320
@@ -78,7 +79,6 @@ class Udp4Channel(SocketChannel):
     """An interface's UDP/IPv4 channel. Made by ``ptpstack.net.open.open_channel``, which documents the parameters."""
 
     transport = "udp4"
-    #: where None and peer delay messages go
     group = PRIMARY_GROUP
     peer_group = PEER_GROUP
 
@@ -199,7 +199,7 @@ class Udp4Channel(SocketChannel):
     def send_general(self, octets: bytes, destination: str | None) -> None:
         try:
             self._stamped_socket()  # says so when the channel is closed
-            sock = self._general if destination is None or destination == PEER_GROUP else self._reply
+            sock = self._general if destination is None or destination == PEER_DELAY else self._reply
             self._send(sock, octets, destination, GENERAL_PORT)
         except OSError as error:
             self._send_failed(error)
@@ -225,7 +225,7 @@ class Udp4Channel(SocketChannel):
     def _send(self, sock: socket.socket, octets: bytes, destination: str | None, port: int) -> None:
         if destination is None:
             sock.sendto(octets, (PRIMARY_GROUP, port))
-        elif destination == PEER_GROUP:
+        elif destination == PEER_DELAY:
             if self._ttl == 1:
                 sock.sendto(octets, (PEER_GROUP, port))
             else:

@@ -7,11 +7,15 @@ from typing import NamedTuple, Union
 from ptpstack.protocol.decision import Decision
 from ptpstack.wire.types import PortIdentity, PortState
 
+#: ``Send.destination`` of peer delay messages: each channel has its own address for it, and always listens to it.
+PEER_DELAY = "peer-delay"
+
 
 class Send(NamedTuple):
     """Transmit ``octets`` on ``channel``.
 
-    ``destination`` None is the channel's multicast group, else a transport address. An event message (``token``
+    ``destination`` None is the channel's multicast group, ``PEER_DELAY`` its peer delay group, else a transport
+    address as a received frame's ``source`` is one. An event message (``token``
     not None) goes out by the stamped event socket; its transmit time stamp comes back as
     ``transmitted(token, egress)``. The token is unique within its engine.
     """

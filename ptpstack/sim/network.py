@@ -9,7 +9,7 @@ from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.engine.driver import ClockHands, carry_out
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine, PlainAnswer
-from ptpstack.protocol.effects import Send
+from ptpstack.protocol.effects import PEER_DELAY, Send
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.world import World
 
@@ -177,7 +177,7 @@ class Segment:
             self.tap(self.world.elapsed_ns, sender.name, send.octets)
         now_s = self.world.elapsed_ns / 1e9
         for node, channel in self.members:
-            if node is sender or (send.destination is not None and send.destination != node.name):
+            if node is sender or send.destination not in (None, PEER_DELAY, node.name):
                 continue
             delay = self.path(sender, node).draw_ns(now_s)
             if delay is not None:

@@ -19,6 +19,7 @@ from tests.netns import Namespace, namespaces, veth
 
 SYNC = bytes.fromhex("00120044") + bytes(64)
 FOLLOW_UP = bytes.fromhex("08120044") + bytes(64)
+PDELAY_RESP_FOLLOW_UP = bytes.fromhex("0a120036") + bytes(50)
 
 
 def now() -> int:

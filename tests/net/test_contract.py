@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ptpstack.net.channel import Channel, TransmitStamp
+from ptpstack.protocol.effects import PEER_DELAY
 from tests.net.beds import FOLLOW_UP, SYNC, Bed, bed, now, silence, stamps, take
 
 pytestmark = pytest.mark.namespaces
@@ -75,7 +76,7 @@ def test_own_multicast_is_not_heard(cable: Bed) -> None:
 def test_unicast_and_both_groups_arrive(cable: Bed) -> None:
     a, b = cable.open("a"), cable.open("b")
     unicast = "10.9.0.2" if cable.transport == "udp4" else b.mac.hex(":")
-    for token, destination in enumerate((None, a.group, a.peer_group, unicast)):
+    for token, destination in enumerate((None, a.group, PEER_DELAY, unicast)):
         a.send_event(SYNC, destination, token, now())
         a.send_general(FOLLOW_UP, destination)
     received = take(b, 8)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ptpstack.protocol.effects import PEER_DELAY
 from tests.net.beds import FOLLOW_UP, SYNC, Bed, bed, now, silence, stamps, take
 
 pytestmark = pytest.mark.namespaces
@@ -35,7 +36,7 @@ def test_both_groups_are_in_the_filter_of_the_interface(cable: Bed) -> None:
     assert "01:80:c2:00:00:0e" in groups
 
 
-def test_the_frame_on_the_wire(cable: Bed) -> None:
+def test_TRN_08_and_09_the_frame_on_the_wire(cable: Bed) -> None:
     a = cable.open("a")
     with cable.b.entered():
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88F7))
@@ -44,11 +45,14 @@ def test_the_frame_on_the_wire(cable: Bed) -> None:
         sock.settimeout(2)
         a.send_event(SYNC, None, 1, now())
         a.send_general(FOLLOW_UP, "01-80-C2-00-00-0E")
+        a.send_event(SYNC, PEER_DELAY, 2, now())
+        a.send_general(FOLLOW_UP, PEER_DELAY)
         assert sock.recv(2048) == bytes.fromhex("011b19000000") + a.mac + ETHERTYPE + SYNC
-        assert sock.recv(2048) == bytes.fromhex("0180c200000e") + a.mac + ETHERTYPE + FOLLOW_UP
+        for message in (FOLLOW_UP, SYNC, FOLLOW_UP):
+            assert sock.recv(2048) == bytes.fromhex("0180c200000e") + a.mac + ETHERTYPE + message
 
 
-def test_padding_is_kept(cable: Bed) -> None:
+def test_TRN_10_padding_is_kept(cable: Bed) -> None:
     b = cable.open("b")
     message = bytes.fromhex("0012002c") + bytes(40)
     send_raw(cable, bytes.fromhex("011b19000000") + FOREIGN + ETHERTYPE + message + bytes(2))

@@ -12,7 +12,8 @@ import pytest
 
 from ptpstack.net.channel import ChannelError
 from ptpstack.net.open import open_channel
-from tests.net.beds import FOLLOW_UP, SYNC, Bed, bed, now, silence, stamps, take
+from ptpstack.protocol.effects import PEER_DELAY
+from tests.net.beds import FOLLOW_UP, PDELAY_RESP_FOLLOW_UP, SYNC, Bed, bed, now, silence, stamps, take
 from tests.netns import Namespace, namespaces, veth
 
 pytestmark = pytest.mark.namespaces
@@ -44,16 +45,17 @@ def test_the_wrong_class_on_a_port_is_dropped_and_counted(cable: Bed) -> None:
     assert b.counters()["wrong_port"] == 2
 
 
-def test_dscp_ttl_and_ports_on_the_wire(cable: Bed) -> None:
+def test_TRN_01_and_02_and_03_dscp_ttl_ports_and_groups_on_the_wire(cable: Bed) -> None:
     a = cable.open("a", dscp_event=46, dscp_general=10, ttl=5, unicast_ttl=33)
     cable.open("b")
     with capture(cable.b, "vb") as sock:
         a.send_event(SYNC, None, 1, now())
         a.send_general(FOLLOW_UP, None)
-        a.send_event(SYNC, a.peer_group, 2, now())
+        a.send_event(SYNC, PEER_DELAY, 2, now())
+        a.send_general(PDELAY_RESP_FOLLOW_UP, PEER_DELAY)
         a.send_event(SYNC, "10.9.0.2", 3, now())
         seen = []
-        while len(seen) < 4:
+        while len(seen) < 5:
             packet = sock.recv(2048)
             if packet[9] == socket.IPPROTO_UDP:
                 dscp, ttl = packet[1] >> 2, packet[8]
@@ -63,6 +65,7 @@ def test_dscp_ttl_and_ports_on_the_wire(cable: Bed) -> None:
         ("224.0.1.129", 319, 319, 46, 5),
         ("224.0.1.129", 320, 320, 10, 5),
         ("224.0.0.107", 319, 319, 46, 1),
+        ("224.0.0.107", 320, 320, 10, 1),
         ("10.9.0.2", 319, 319, 46, 33),
     ]
 
@@ -73,7 +76,7 @@ def test_socket_priority_is_what_was_asked(cable: Bed) -> None:
     assert a._general.getsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY) == 5
 
 
-def test_both_groups_are_joined(cable: Bed) -> None:
+def test_TRN_04_both_groups_are_joined(cable: Bed) -> None:
     cable.open("b")
     groups = cable.b.ip("-4 maddress show dev vb")
     assert "224.0.1.129" in groups

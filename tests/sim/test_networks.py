@@ -8,6 +8,7 @@ import pytest
 
 from ptpstack.clocks.oscillator import OscillatorModel
 from ptpstack.engine.plan import ReferencePlan
+from ptpstack.protocol.effects import PEER_DELAY, Send
 from ptpstack.protocol.instance import Instance
 from ptpstack.sim.build import identity, make_node
 from ptpstack.sim.delays import PathDelay
@@ -245,3 +246,19 @@ def test_a_degrading_grandmaster_hands_over_without_silence() -> None:
     assert states(first) == ["PASSIVE"]
     assert abs(client.error_ns()) < 500
     assert [at for at, e in client.events if e.kind == "clock-step"] == []
+
+
+@pytest.mark.parametrize(
+    ("destination", "reached"), [(None, {"b", "c"}), (PEER_DELAY, {"b", "c"}), ("c", {"c"}), ("nobody", set())]
+)
+def test_a_segment_carries_to_groups_and_to_one(destination: str | None, reached: set[str]) -> None:
+    world = World()
+    segment = Segment(world, default=PathDelay(1_000))
+    nodes = {name: make_node(world, name, n) for n, name in enumerate("abc", 1)}
+    heard: set[str] = set()
+    for name, node in nodes.items():
+        segment.attach(node, "p1/sim")
+        node.deliver = lambda channel, octets, source, name=name: heard.add(name)  # type: ignore[method-assign,misc]
+    segment.carry(nodes["a"], Send("p1/sim", bytes(44), destination, None))
+    world.run(0.01)
+    assert heard == reached
