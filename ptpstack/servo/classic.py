@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptpstack.servo.base import Command, Learnt, ServoState
+from ptpstack.servo.controller import Action, Controller
 from ptpstack.servo.delay_filter import DELAY_FILTERS
 from ptpstack.servo.options import GAINS, ServoOptions
-from ptpstack.servo.pi import PiAction, PiController
+from ptpstack.servo.pi import PiController
 from ptpstack.servo.regression import RegressionController
 from ptpstack.servo.spike_gate import SpikeGate
 from ptpstack.timebase.estimate import Estimate
@@ -37,7 +38,7 @@ class ClassicServo:
     def __init__(self, options: ServoOptions, *, max_frequency_ppb: float = math.inf, steering: bool = True) -> None:
         self._options = options
         self.name = options.type
-        self._pi: PiController | RegressionController = (
+        self._pi: Controller = (
             RegressionController(options, max_frequency_ppb)
             if options.type == "linreg"
             else PiController(options, max_frequency_ppb)
@@ -178,10 +179,10 @@ class ClassicServo:
             self.reason = answer.reason
             if self._pi.running and not started:
                 self._gate.expect(self._pi.start_residuals)
-            if answer.action is PiAction.STEP:
+            if answer.action is Action.STEP:
                 self._judge(math.inf)
                 return Command(answer.frequency_ppb, -float_ns_to_sns(answer.offset_ns), None, answer.reason)
-            if answer.action is PiAction.ADJUST:
+            if answer.action is Action.ADJUST:
                 command = Command(answer.frequency_ppb, None, None, answer.reason)
             else:
                 self._judge(math.inf)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from ptpstack.servo.controller import Action, Answer, Controller
 from ptpstack.servo.options import ServoOptions
-from ptpstack.servo.pi import PiAction, PiAnswer
 
 _LENGTHS = (4, 8, 16, 32, 64)
 _FIRST = 4
@@ -21,28 +21,12 @@ _MEMORY = 0.02
 _AS_GOOD = 1.05
 
 
-class RegressionController:
-    """The same calls as ``PiController``."""
-
+class RegressionController(Controller):
     def __init__(self, options: ServoOptions, max_frequency_ppb: float) -> None:
-        self._options = options
-        self._limit = min(options.max_frequency_ppb, max_frequency_ppb)
-        #: what holds the clock, ppb: minus the frequency of the free oscillator
-        self.drift_ppb = 0.0
-        #: of the last command, 1/s: how much of an offset goes into the frequency
-        self.kp = 1.0
-        self.start_residuals: list[float] = []
-        self._interval_s = 1.0
-        self._output_ppb = 0.0
-        self._ever_stepped = False
+        super().__init__(options, max_frequency_ppb)
         self.restart()
 
-    @property
-    def running(self) -> bool:
-        return self._running
-
     def set_interval(self, interval_s: float) -> None:
-        self._interval_s = interval_s
         self.kp = 1.0 / interval_s
 
     def restart(self) -> None:
@@ -55,25 +39,10 @@ class RegressionController:
         #: phase that our commands have put in since the first sample, ns
         self._put_ns = 0.0
 
-    def start_from(self, frequency_ppb: float, *, in_service: bool = False, settled: bool = False) -> None:
-        self._output_ppb = self.drift_ppb = self._clamp(frequency_ppb)
-        self._ever_stepped = self._ever_stepped or in_service
-        self.restart()
-        self._running = settled
+    def settle(self) -> None:
+        self._running = True
 
-    def step_refused(self) -> None:
-        self._ever_stepped = False
-        self.restart()
-
-    def hold(self) -> float:
-        self._output_ppb = self.drift_ppb
-        return self.drift_ppb
-
-    def _clamp(self, ppb: float) -> float:
-        return max(-self._limit, min(self._limit, ppb))
-
-    def sample(self, offset_ns: float, local_sns: int) -> PiAnswer:
-        """One offset, measured at ``local_sns`` of the steered clock."""
+    def sample(self, offset_ns: float, local_sns: int) -> Answer:
         if self._origin_sns is None or (local_sns - self._origin_sns) / 65536e9 <= self._last_s:
             if self._origin_sns is not None:
                 running = self._running
@@ -86,7 +55,7 @@ class RegressionController:
             self._origin_sns = local_sns
             reason = f"offset {offset_ns:+.0f} ns beyond step_threshold {later:.0f} ns: start anew"
             self._points.append((0.0, offset_ns))
-            return PiAnswer(PiAction.WAIT, self.drift_ppb, reason)
+            return Answer(Action.WAIT, self.drift_ppb, reason)
         at = (local_sns - self._origin_sns) / 65536e9
         self._put_ns += self._output_ppb * (at - self._last_s)
         self._last_s = at
@@ -95,8 +64,8 @@ class RegressionController:
         self._points.append((at, free))
         if len(self._points) < _FIRST and not (self._running and len(self._points) > 1):
             if self._running:
-                return PiAnswer(PiAction.ADJUST, self._output_ppb, "a first sample")
-            return PiAnswer(PiAction.WAIT, self.drift_ppb, f"start: {len(self._points)} of {_FIRST} samples")
+                return Answer(Action.ADJUST, self._output_ppb, "a first sample")
+            return Answer(Action.WAIT, self.drift_ppb, f"start: {len(self._points)} of {_FIRST} samples")
         slope, value = _line(list(self._points)[-self._best() :])
         self.drift_ppb = self._clamp(-slope)
         offset_ns = value + self._put_ns
@@ -107,14 +76,14 @@ class RegressionController:
             self.restart()
             self._running = True
             self._output_ppb = self.drift_ppb
-            return PiAnswer(
-                PiAction.STEP,
+            return Answer(
+                Action.STEP,
                 self.drift_ppb,
                 f"offset {offset_ns:+.0f} ns is beyond the step threshold: step",
                 offset_ns,
             )
         self._output_ppb = self._clamp(self.drift_ppb - offset_ns * self.kp)
-        return PiAnswer(PiAction.ADJUST, self._output_ppb, f"offset {offset_ns:+.1f} ns")
+        return Answer(Action.ADJUST, self._output_ppb, f"offset {offset_ns:+.1f} ns")
 
     def _judge(self, at: float, free: float) -> None:
         """How far each window's line, carried on, misses the new sample."""

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptpstack.servo.controller import Action
 from ptpstack.servo.delay_filter import MovingAverage, MovingMedian
 from ptpstack.servo.options import LINUXPTP_HARDWARE, LINUXPTP_SOFTWARE, ServoOptions
-from ptpstack.servo.pi import PiAction, PiController
+from ptpstack.servo.pi import PiController
 
 SECOND = 65536 * 10**9
 
@@ -19,9 +20,9 @@ def controller(limit: float = 500_000.0, **options: float) -> PiController:
 
 def test_the_first_two_samples_give_the_frequency() -> None:
     pi = controller()
-    assert pi.sample(1000.0, 0).action is PiAction.WAIT
+    assert pi.sample(1000.0, 0).action is Action.WAIT
     answer = pi.sample(1300.0, SECOND)
-    assert answer.action is PiAction.ADJUST
+    assert answer.action is Action.ADJUST
     # 300 ns in a second: the clock runs 300 ppb fast
     assert answer.frequency_ppb == pytest.approx(-300.0)
     assert pi.running
@@ -45,10 +46,10 @@ def test_the_first_samples_must_lie_far_enough_apart() -> None:
     pi.sample(0.0, 0)
     for n in range(1, 16):
         answer = pi.sample(10.0 * n, n * SECOND)
-        assert answer.action is PiAction.WAIT
+        assert answer.action is Action.WAIT
         assert "of 16.0 s" in answer.reason
     answer = pi.sample(160.0, 16 * SECOND)
-    assert answer.action is PiAction.ADJUST
+    assert answer.action is Action.ADJUST
     assert answer.frequency_ppb == pytest.approx(-10.0)
 
 
@@ -56,11 +57,11 @@ def test_a_first_offset_beyond_the_threshold_is_stepped() -> None:
     pi = controller(first_step_threshold_ns=20_000.0)
     pi.sample(20_100.0, 0)
     answer = pi.sample(20_001.0, SECOND)
-    assert answer.action is PiAction.STEP
+    assert answer.action is Action.STEP
     assert answer.frequency_ppb == pytest.approx(99.0)
     below = controller(first_step_threshold_ns=20_000.0)
     below.sample(20_100.0, 0)
-    assert below.sample(19_999.0, SECOND).action is PiAction.ADJUST
+    assert below.sample(19_999.0, SECOND).action is Action.ADJUST
 
 
 def test_only_the_very_first_start_uses_the_first_threshold() -> None:
@@ -69,7 +70,7 @@ def test_only_the_very_first_start_uses_the_first_threshold() -> None:
     pi.sample(0.0, SECOND)
     pi.restart()
     pi.sample(50_000.0, 2 * SECOND)
-    assert pi.sample(50_000.0, 3 * SECOND).action is PiAction.ADJUST
+    assert pi.sample(50_000.0, 3 * SECOND).action is Action.ADJUST
 
 
 def test_a_step_threshold_starts_it_anew() -> None:
@@ -77,18 +78,18 @@ def test_a_step_threshold_starts_it_anew() -> None:
     pi.sample(0.0, 0)
     pi.sample(0.0, SECOND)
     answer = pi.sample(1001.0, 2 * SECOND)
-    assert answer.action is PiAction.WAIT
+    assert answer.action is Action.WAIT
     assert "beyond step_threshold" in answer.reason
     assert not pi.running
     pi.sample(1001.0, 3 * SECOND)
-    assert pi.sample(1001.0, 4 * SECOND).action is PiAction.STEP
+    assert pi.sample(1001.0, 4 * SECOND).action is Action.STEP
 
 
 def test_a_clock_that_went_backwards_starts_it_anew() -> None:
     pi = controller()
     pi.sample(0.0, 10 * SECOND)
     answer = pi.sample(0.0, 9 * SECOND)
-    assert answer.action is PiAction.WAIT
+    assert answer.action is Action.WAIT
     assert "backwards" in answer.reason
     # the one that went backwards is the first of a new start
     assert pi.sample(5.0, 10 * SECOND).frequency_ppb == pytest.approx(-5.0)

@@ -8,8 +8,9 @@ from statistics import median
 
 import pytest
 
+from ptpstack.servo.controller import Action
 from ptpstack.servo.options import GAINS, SOFTWARE, ServoOptions
-from ptpstack.servo.pi import PiAction, PiController
+from ptpstack.servo.pi import PiController
 from ptpstack.servo.spike_gate import SpikeGate
 
 
@@ -43,9 +44,9 @@ def _residual_ppb(gains: str, seed: int, samples: int) -> float:
         offset += oscillator + command
         measured = offset + rng.gauss(0.0, 1000.0)
         answer = controller.sample(measured, second * 65536 * 10**9)
-        if answer.action is PiAction.STEP:
+        if answer.action is Action.STEP:
             offset -= measured
-        if answer.action is not PiAction.WAIT:
+        if answer.action is not Action.WAIT:
             command = answer.frequency_ppb
     return abs(oscillator + controller.drift_ppb)
 
@@ -68,10 +69,10 @@ def test_an_offset_too_small_to_step_is_no_frequency(interval_s: float) -> None:
         offset += (1_000.0 + command) * interval_s
         answer = controller.sample(offset, round(number * interval_s * 1e9) << 16)
         answers.append(answer.action)
-        if answer.action is not PiAction.WAIT:
+        if answer.action is not Action.WAIT:
             command = answer.frequency_ppb
             errors.append(abs(offset))
-    assert PiAction.STEP not in answers
+    assert Action.STEP not in answers
     assert all(error < 6_000.0 for error in errors[round(2 / interval_s) :])
     assert errors[-1] < 1_000.0
 
@@ -81,5 +82,5 @@ def test_hardware_constants_begin_with_the_frequency_alone() -> None:
     controller = PiController(ServoOptions(gains="hardware"), 500_000.0)
     controller.sample(15_000.0, 0)
     answer = controller.sample(15_000.0, 1_000_000_000 << 16)
-    assert answer.action is PiAction.ADJUST
+    assert answer.action is Action.ADJUST
     assert answer.frequency_ppb == 0.0
