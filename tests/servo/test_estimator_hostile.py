@@ -80,7 +80,7 @@ def test_an_event_does_not_teach_the_noise() -> None:
     course.master += 1e6
     course.run(20)
     assert "clock" in course.verdicts
-    levels = [math.sqrt(d.level) for d in course.servo._directions.values()]
+    levels = [math.sqrt(d.level) for d in course.servo._filter.directions.values()]
     assert max(levels) < 30.0, "ns, under noise of 10 ns"
 
 

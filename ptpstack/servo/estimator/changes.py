@@ -1,0 +1,87 @@
+"""What has happened to clock and path: when it did, and how the panel is moved by it.
+
+Everything that explains packets shares one ``Changes``: after each explanation the packets that led to it are
+forgotten, so that nothing is explained twice.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from ptpstack.servo.estimator.direction import Direction, Observed
+from ptpstack.servo.estimator.panel import Panel
+from ptpstack.servo.estimator.verdict import Verdict, name
+
+_AGAIN_INTERVALS = 20.0
+_SECOND_STEP_INTERVALS = 60.0
+#: A second such step soon after makes the wander so many times larger; the vote takes it back if it was none.
+_STEPS_WANDER = 4.0
+
+
+class Changes:
+    def __init__(self, panel: Panel, directions: dict[int, Direction]) -> None:
+        self.panel = panel
+        self.directions = directions
+        #: time of the last explanation of any kind, s
+        self.event_t: float | None = None
+        self._step_t: float | None = None
+        #: when the clock was last seen to move
+        self.clock_t: float | None = None
+        self._open_t: float | None = None
+        #: the last round trips, each with what the clock may have done meanwhile added and taken off, ns
+        self.longest = array("d")
+        self.shortest = array("d")
+
+    def happened(self, t: float) -> None:
+        """Something was explained at ``t``: what led to it has been used."""
+        self.event_t = t
+        del self.longest[:]
+        del self.shortest[:]
+        for direction in self.directions.values():
+            direction.run.clear()
+            direction.late.clear()
+
+    def wanders(self, t: float, interval_s: float) -> None:
+        """The clock has moved. An oscillator that keeps jumping wanders more than was thought."""
+        if self.clock_t is not None and t - self.clock_t < _AGAIN_INTERVALS * interval_s:
+            self.panel.adopt(2.0 * self.panel.q, self.panel.notch, self.panel.chosen.x)
+        self.clock_t = t
+
+    def opened_again(self, t: float, interval_s: float) -> bool:
+        """Phase and frequency are to be opened; whether that was done a short while ago, and did not help."""
+        again = self._open_t is not None and t - self._open_t < _AGAIN_INTERVALS * interval_s
+        self._open_t = t
+        return again
+
+    def moved(
+        self, seen: Observed, forward: float, reverse: float, packets: int, variance: float, interval_s: float
+    ) -> Verdict:
+        """The floors have moved by ``forward`` and ``reverse`` ns, known to about ``variance``."""
+        panel = self.panel
+        if panel.direct:
+            phase, delay = forward, 0.0
+        elif seen.side == 0:
+            phase, delay = 0.0, forward
+        else:
+            phase, delay = (forward - reverse) / 2.0, (forward + reverse) / 2.0
+        frequency = 0.0
+        if self._step_t is not None and 0.0 < seen.t - self._step_t < _SECOND_STEP_INTERVALS * interval_s:
+            frequency = (phase / max(seen.t - self._step_t, interval_s)) ** 2
+            if frequency > panel.chosen.ff:
+                # again and again: it may be a frequency that was held for sure
+                panel.adopt(_STEPS_WANDER * panel.q, panel.notch, panel.chosen.x)
+        self._step_t = seen.t
+        panel.shift(phase=phase, delay=delay)
+        panel.open(phase=2.0 * variance, delay=0.0 if panel.direct else 2.0 * variance, frequency=frequency)
+        inputs = {"phase_ns": phase, "delay_ns": delay, "packets": packets}
+        if forward and reverse and abs(phase) < 0.25 * abs(delay):
+            return Verdict("delay", f"the path has become {delay:+.4g} ns longer in both directions", inputs)
+        if not panel.direct and (forward == 0.0) != (reverse == 0.0):
+            which = name(self.directions[1 if forward else -1])
+            return Verdict(
+                "step",
+                f"the {which} path has changed by {forward + reverse:+.4g} ns alone: half is taken for delay, half for "
+                "the clock; which it was, no two-way exchange can see",
+                inputs,
+            )
+        return Verdict("step", f"phase {phase:+.4g} ns and delay {delay:+.4g} ns have changed", inputs)

@@ -1,0 +1,121 @@
+"""Packets that all fit, and yet show a floor that has risen beneath them, or a noise that is none.
+
+Packets beyond the gate are misfits (``misfits``). These are within it, each by itself no news; together they are.
+"""
+
+from __future__ import annotations
+
+from math import exp, inf, log, sqrt
+
+from ptpstack.servo.estimator.changes import Changes
+from ptpstack.servo.estimator.direction import Direction, Observed
+from ptpstack.servo.estimator.panel import Panel
+from ptpstack.servo.estimator.startup import second_differences
+from ptpstack.servo.estimator.verdict import Verdict, name
+
+#: What is believed when it would otherwise have a probability of e^-13.
+SURE = 13.0
+#: Late packets lie close together when their range is within this many mean waits.
+_LEVEL_WAITS = 5.0
+#: A floor that rises in one direction only might be a spell of load there: it takes more to be believed.
+_ONE_SIDED = 10
+#: Scatter below this share of the level contradicts it, when all packets lie this many widths above the floor.
+_CALM = 0.02
+_FAR = 0.3
+_FAR_READINGS = 1.0
+_CALM_PACKETS = 10
+
+
+def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict | None:
+    """Packets that are all late, though none by too much to be taken: the floor has risen beneath them.
+
+    If the floor were where it was, each would lie beyond the least of them with a probability p; n in a row do with
+    p^n. When that is no longer to be believed and they lie close together, the floor is where the least of them says.
+    """
+    panel, directions = changes.panel, changes.directions
+    own = directions[seen.side]
+    other = directions.get(-seen.side)
+    if len(own.late) < 2 or seen.side == 0 or panel.direct:
+        return None
+    if other is not None and sum(1 for p in other.kept if p.t >= own.late[0].t) < 2:
+        return None
+    disbelief = 0.0
+    floors = {}
+    for direction in directions.values():
+        count = len(direction.late)
+        floors[direction.side] = 0.0
+        if not count:
+            continue
+        residuals = [panel.residual(p.side, p.t, p.value) for p in direction.late]
+        least = min(residuals)
+        beta, sigma = _noise(panel, direction)
+        if least <= 0.0 or max(residuals) - least > _LEVEL_WAITS * (beta + sigma):
+            return None
+        share = direction.share_beyond(least / (beta + sigma))
+        disbelief -= count * log(max(share, exp(-least / beta) if beta > sigma else 0.0))
+        floors[direction.side] = max(0.0, least - beta / count)
+    both = all(floors.values())
+    if disbelief < SURE or (not both and len(own.late) < _ONE_SIDED):
+        return None
+    packets = sum(len(d.late) for d in directions.values())
+    verdict = changes.moved(seen, floors[1], floors.get(-1, 0.0), packets, own.level, interval_s)
+    changes.happened(seen.t)
+    return verdict
+
+
+def _noise(panel: Panel, direction: Direction) -> tuple[float, float]:
+    """(mean wait, standard deviation of the symmetric part) of a direction, ns."""
+    share = panel.share
+    return sqrt((1.0 - share) * direction.level), sqrt(share * direction.level + 0.1)
+
+
+def floor_too_far(changes: Changes, direction: Direction, grain2: float) -> Verdict | None:
+    """Packets that are all late by about the same do not wait: the floor lies elsewhere."""
+    panel = changes.panel
+    kept = list(direction.kept)[-_CALM_PACKETS:]
+    if len(kept) < _CALM_PACKETS:
+        return None
+    least, far = inf, (_FAR_READINGS if panel.direct else _FAR) * sqrt(direction.level)
+    most = -inf
+    # the newest ones first: most often they say at once that all is well
+    for p in reversed(kept):
+        residual = panel.residual(p.side, p.t, p.value)
+        if p.misfit or (abs(residual) if panel.direct else residual) < far:
+            return None
+        least, most = min(least, residual), max(most, residual)
+    if panel.direct:
+        # readings that are all early count as well; some late and some early are noise
+        least = max(least, -most)
+    if least < far:
+        return None
+    scatter = max(second_differences(kept), default=inf)
+    if scatter + grain2 + 0.1 > _CALM * direction.level:
+        return None
+    before = sqrt(direction.level)
+    direction.set_level(2.0 * scatter + grain2, _CALM_PACKETS)
+    inputs = {"direction": name(direction), "before_ns": before, "now_ns": sqrt(scatter)}
+    told = f"{name(direction)} packets scatter by {sqrt(scatter):.3g} ns where {before:.3g} ns were believed in"
+    if panel.direct or _opposite(changes, direction, least):
+        # noise was taken for what is wander: a walk by q strays by q sqrt(span^3 / 3)
+        size = abs(panel.residual(kept[-1].side, kept[-1].t, kept[-1].value))
+        span = kept[-1].t - kept[0].t
+        walk = 0.5 * size / sqrt(span**3 / 3.0)
+        panel.adopt(max(panel.q, walk), panel.notch)
+        panel.open(phase=size * size, frequency=(size / span) ** 2)
+        changes.happened(kept[-1].t)
+        return Verdict("calm", f"{told}, all on one side: it is the clock that moves", inputs)
+    floors = {direction.side: least}
+    interval_s = (kept[-1].t - kept[0].t) / (len(kept) - 1)
+    variance = scatter + (_FAR * least) ** 2
+    changes.moved(kept[-1], floors.get(1, 0.0), floors.get(-1, 0.0), len(kept), variance, interval_s)
+    changes.happened(kept[-1].t)
+    return Verdict("calm", f"{told}: the floor is {least:.4g} ns higher", inputs)
+
+
+def _opposite(changes: Changes, direction: Direction, by: float) -> bool:
+    """The other direction's packets are early by about as much as this one's are late: no path does that."""
+    other = changes.directions.get(-direction.side)
+    kept = list(other.kept)[-_CALM_PACKETS // 2 :] if other is not None and direction.side else []
+    return len(kept) >= _CALM_PACKETS // 2 and all(
+        changes.panel.residual(p.side, p.t, p.value) < -0.5 * by for p in kept
+    )
