@@ -55,10 +55,14 @@ class Servo(Protocol):
     """
 
     name: str
-    #: a sentence: what the last observation led to
-    reason: str
-    #: offsets taken since the last loss: 0 means that this servo cannot say anything of its clock yet
-    samples: int
+
+    @property
+    def reason(self) -> str:
+        """A sentence: what the last observation led to."""
+
+    @property
+    def samples(self) -> int:
+        """Offsets taken since the last loss: 0 means that this servo cannot say anything of its clock yet."""
 
     @property
     def state(self) -> ServoState: ...
