@@ -84,7 +84,7 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
         dest="interfaces",
         help="repeatable",
     )
-    parser.add_argument("--transport", choices=("udp4", "l2"), help="default udp4")
+    parser.add_argument("--transport", choices=("udp4", "udp6", "l2"), help="default udp4")
     parser.add_argument("--stamping", choices=("auto", "hardware", "software"), help="default: the best there is")
     parser.add_argument("--profile", metavar="NAME|FILE", help="PTP profile (default default-e2e)")
     parser.add_argument("--domain", type=int, metavar="N")

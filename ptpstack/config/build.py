@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ptpstack.config.findings import ConfigError, Report, show
@@ -18,7 +18,7 @@ from ptpstack.config.model import (
     Site,
 )
 from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
-from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, Table
+from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, TRANSPORT_KEYS, Table
 from ptpstack.config.validate import Section, validate
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
@@ -29,7 +29,7 @@ _UNIX_PATH_MAX = 107
 _PRIORITIES = ("priority1", "priority2")
 
 
-def _drop_ineffective(section: Section, keys: tuple[str, ...], why: str, report: Report) -> None:
+def _drop_ineffective(section: Section, keys: Iterable[str], why: str, report: Report) -> None:
     """A word about given keys that do nothing here; values that do nothing become their defaults."""
     given = [key for key in keys if key in section.given]
     for key in given:
@@ -177,16 +177,15 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
             f"use one of: {allowed}",
         )
     values = section.values
-    if transport == "l2":
-        _drop_ineffective(section, ("ttl", "dscp_event", "dscp_general"), "the transport is l2", report)
+    ineffective = [key for key, transports in TRANSPORT_KEYS.items() if transport not in transports]
+    _drop_ineffective(section, ineffective, f"the transport is {transport}", report)
+    effective = {key: values[key] for key in TRANSPORT_KEYS if key not in ineffective}
     channel = ChannelOptions(
         interface=values["interface"] or "?",
         transport=transport,
         stamping=values["stamping"],
-        ttl=values["ttl"] if transport != "l2" else 1,
-        dscp_event=values["dscp_event"] if transport != "l2" else 0,
-        dscp_general=values["dscp_general"] if transport != "l2" else 0,
         socket_priority=values["socket_priority"],
+        **effective,
     )
     port = PortOptions(
         channel=channel.name,

@@ -13,7 +13,7 @@ from typing import Any
 
 from ptpstack.config.model import ClockOptions, EdgeOptions, InstanceSettings, ReferenceOptions, Site
 from ptpstack.config.quantities import format_accuracy, format_time_source
-from ptpstack.config.schema import PPS_KEYS, SIMULATED_CLOCK_KEYS
+from ptpstack.config.schema import PPS_KEYS, SIMULATED_CLOCK_KEYS, TRANSPORT_KEYS
 from ptpstack.protocol.options import PortOptions
 from ptpstack.wire.types import format_clock_identity
 
@@ -68,8 +68,8 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
     document["port"] = []
     for channel, port in zip(instance.channels, options.ports, strict=True):
         values = _members(channel) | _port(port)
-        if channel.transport == "l2":
-            for key in ("ttl", "dscp_event", "dscp_general"):
+        for key, transports in TRANSPORT_KEYS.items():
+            if channel.transport not in transports:
                 del values[key]
         document["port"].append(values)
     document["reference"] = _reference(instance.reference)

@@ -73,6 +73,7 @@ class ChannelOptions:
     ttl: int = 1
     dscp_event: int = 0
     dscp_general: int = 0
+    udp6_scope: int = 14
     socket_priority: int = 0
 
     @property

@@ -105,7 +105,7 @@ PORT = Table(
     "A PTP port: this instance on one interface.",
     (
         Field("interface", INTERFACE, "Network interface.", required=True),
-        Field("transport", CHOICE, "UDP over IPv4 (Annex C) or Ethernet (Annex E).", "udp4", choices=("udp4", "l2"), profiled=True),
+        Field("transport", CHOICE, "UDP over IPv4 (Annex C), UDP over IPv6 (Annex D) or Ethernet (Annex E).", "udp4", choices=("udp4", "udp6", "l2"), profiled=True),
         Field("clock", TEXT, "Name of the clock that stamps its frames. The clocks of one instance's ports follow the one whose port follows a master.", absent="the instance's, or the PHC of its interface when that is another one"),
         Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when NIC, driver and clock can.", "auto", choices=("auto", "hardware", "software")),
         Field("server_only", BOOLEAN, "portDS.masterOnly (8.2.15.5.2): never follows a master.", False),
@@ -121,6 +121,7 @@ PORT = Table(
         Field("ttl", INTEGER, "Time to live of multicast, UDP only.", 1, 1, 255, "hops", profiled=True),
         Field("dscp_event", INTEGER, "DSCP of event messages, UDP only.", 0, 0, 63, profiled=True),
         Field("dscp_general", INTEGER, "DSCP of general messages, UDP only.", 0, 0, 63, profiled=True),
+        Field("udp6_scope", INTEGER, "Scope of the IPv6 multicast group FF0x::181: 2 link, 5 site, 8 organisation, 14 global. All nodes of a domain need the same.", 14, 2, 14, profiled=True),
         Field("socket_priority", INTEGER, "SO_PRIORITY of frames sent; above 6 needs CAP_NET_ADMIN.", 0, 0, 15, profiled=True),
     ),
     array=True,
@@ -211,3 +212,7 @@ PPS_KEYS = ("channel", "pin", "edge", "delay_ns", "tod", "tod_error_s")
 
 #: The keys of simulated clocks; given on another type they have no effect, which is worth a word.
 SIMULATED_CLOCK_KEYS = tuple(f.name for f in CLOCK.fields[CLOCK.fields.index(CLOCK.field("oscillator")) :])
+
+#: Keys of a port that only some transports have, and which.
+_UDP = ("udp4", "udp6")
+TRANSPORT_KEYS = {"ttl": _UDP, "dscp_event": _UDP, "dscp_general": _UDP, "udp6_scope": ("udp6",)}

@@ -82,7 +82,7 @@ class Network:
             sockets = {name: stack.enter_context(self._netlink(name)) for name in self._holders}
             for name, netlink in sockets.items():
                 with linux.inside_network(self._holders[name].pid):
-                    _quiet_ipv6()
+                    _quiet_ipv6(off=name in self._topology.switches)
                 with _explained(f"{name}: lo up"):
                     netlink.link("set", index=1, state="up")
             for switch in self._topology.switches:
@@ -145,11 +145,15 @@ def _index(netlink: Any, interface: str) -> int:
     return int(found[0])
 
 
-def _quiet_ipv6() -> None:
-    """No IPv6 on links made from now on (no neighbour discovery between PTP frames), in the caller's namespace."""
+def _quiet_ipv6(off: bool) -> None:
+    """Of IPv6 nothing but a link-local address at once (or nothing), for links made from now on in this namespace.
+
+    No check for duplicates, which takes seconds, and no search for routers between PTP frames.
+    """
     for which in ("all", "default"):
-        with contextlib.suppress(OSError):
-            Path(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6").write_text("1")
+        for setting in ("disable_ipv6",) if off else ("accept_dad", "accept_ra", "router_solicitations"):
+            with contextlib.suppress(OSError):
+                Path(f"/proc/sys/net/ipv6/conf/{which}/{setting}").write_text(str(int(off)))
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ FILTER_PTP_V2_EVENT = 12
 #: Receive filters that stamp all event messages of a transport, the one to ask for first.
 USABLE_FILTERS: dict[str, tuple[int, ...]] = {
     "udp4": (FILTER_PTP_V2_EVENT, FILTER_PTP_V2_L4_EVENT, FILTER_ALL),
+    "udp6": (FILTER_PTP_V2_EVENT, FILTER_PTP_V2_L4_EVENT, FILTER_ALL),
     "l2": (FILTER_PTP_V2_EVENT, FILTER_PTP_V2_L2_EVENT, FILTER_ALL),
 }
 
@@ -127,7 +128,7 @@ def check_stamping(stamping: str) -> None:
 
 
 def choose(abilities: Abilities, transport: str, stamping: str = "auto") -> Choice:
-    """Hardware or software stamps for ``transport`` (``udp4``, ``l2``), and why. Touches nothing.
+    """Hardware or software stamps for ``transport`` (``udp4``, ``udp6``, ``l2``), and why. Touches nothing.
 
     ``stamping``: ``auto``, ``hardware`` or ``software``. ValueError when the abilities rule out what was asked;
     its text is the reason.

@@ -1,7 +1,7 @@
-"""What the kernel says about one interface, by ioctl: index, flags, MAC, MTU, driver, IPv4 addresses.
+"""What the kernel says about one interface: index, flags, MAC, MTU, driver, addresses.
 
-By ioctl and not by sysfs because an ioctl answers for the caller's network namespace; ``/sys`` answers for the
-namespace it was mounted in. No privilege is needed for any of this.
+By ioctl (IPv6 addresses: /proc of this very thread) and not by sysfs, because an ioctl answers for the caller's network
+namespace; ``/sys`` answers for the namespace it was mounted in. No privilege is needed for any of this.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ SIOCGIFMTU = 0x8921
 SIOCGIFHWADDR = 0x8927
 SIOCETHTOOL = 0x8946
 ETHTOOL_GDRVINFO = 0x03
+
+#: IPv6 addresses by interface, of this thread's network namespace
+_IF_INET6 = "/proc/thread-self/net/if_inet6"
+#: IFA_F_TENTATIVE, IFA_F_DADFAILED: the address is being checked for duplicates, or has one
+_UNUSABLE = 0x40 | 0x08
 
 IFF_UP = 0x1
 IFF_LOOPBACK = 0x8
@@ -126,3 +131,17 @@ def ipv4_addresses_of(interface: str) -> list[str]:
         if label.split(":")[0] == interface:
             found.append(socket.inet_ntoa(octets[offset + 20 : offset + 24]))
     return found
+
+
+def ipv6_addresses_of(interface: str) -> list[str]:
+    """The interface's IPv6 addresses that are ready for use; [] where the kernel has no IPv6."""
+    try:
+        with open(_IF_INET6) as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return []
+    return [
+        socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))
+        for address, _, _, _, flags, name in lines
+        if name == interface and not int(flags, 16) & _UNUSABLE
+    ]

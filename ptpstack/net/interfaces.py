@@ -73,6 +73,9 @@ def report(name: str) -> InterfaceReport:
     directory = _sysfs_directory(name, index)
     phc = able.phc_index if able.phc_index >= 0 else None
     ipv4 = addresses.get(netifaces.AF_INET, [])
+    lacking = {} if ipv4 else {"udp4": "it has no IPv4 address"}
+    if not device.ipv6_addresses_of(name):
+        lacking["udp6"] = "it has no IPv6 address that is ready for use"
     return InterfaceReport(
         name=name,
         index=index,
@@ -92,7 +95,7 @@ def report(name: str) -> InterfaceReport:
         present_setting=_setting(setting),
         phc_index=phc,
         phc_name=_text(_SYSFS / "ptp" / f"ptp{phc}" / "clock_name") if phc is not None else "",
-        advice=[_advise(able, transport, kind, flags, bool(ipv4)) for transport in TRANSPORTS],
+        advice=[_advise(able, transport, kind, flags, lacking) for transport in TRANSPORTS],
     )
 
 
@@ -109,11 +112,13 @@ def report_all(names: list[str] | None = None) -> list[InterfaceReport]:
     return found
 
 
-def _advise(able: abilities.Abilities, transport: str, kind: int, flags: int, has_ipv4: bool) -> TransportAdvice:
+def _advise(
+    able: abilities.Abilities, transport: str, kind: int, flags: int, lacking: dict[str, str]
+) -> TransportAdvice:
     if flags & device.IFF_LOOPBACK:
         return TransportAdvice(transport, "", "loopback: no PTP network")
-    if transport == "udp4" and not has_ipv4:
-        return TransportAdvice(transport, "", "it has no IPv4 address")
+    if transport in lacking:
+        return TransportAdvice(transport, "", lacking[transport])
     if transport == "l2" and kind != device.ARPHRD_ETHER:
         return TransportAdvice(transport, "", f"it is not Ethernet (hardware type {kind})")
     try:

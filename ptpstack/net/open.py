@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ptpstack.net import abilities, device
 from ptpstack.net.channel import ChannelError
 from ptpstack.net.l2 import L2Channel
 from ptpstack.net.sockets import RECEIVE_BUFFER, explain
 from ptpstack.net.udp4 import Udp4Channel
+from ptpstack.net.udp6 import DEFAULT_SCOPE, Udp6Channel
 
-TRANSPORTS = ("udp4", "l2")
+TRANSPORTS = ("udp4", "udp6", "l2")
 
 
 def open_channel(
@@ -20,17 +23,18 @@ def open_channel(
     unicast_ttl: int = 64,
     dscp_event: int = 46,
     dscp_general: int = 34,
+    udp6_scope: int = DEFAULT_SCOPE,
     priority: int = 0,
     stamp_timeout_ns: int | None = None,
     receive_buffer: int = RECEIVE_BUFFER,
-) -> Udp4Channel | L2Channel:
-    """Open ``transport`` (``udp4``, ``l2``) on ``interface``.
+) -> Udp4Channel | Udp6Channel | L2Channel:
+    """Open ``transport`` (``udp4``, ``udp6``, ``l2``) on ``interface``.
 
     ``stamping``: ``auto`` takes hardware stamps where the NIC has all it needs, else the kernel's; ``hardware`` and
     ``software`` insist. ``ttl`` is that of multicast, 1..255 (peer delay messages always leave with 1), ``unicast_ttl``
-    that of unicast. ``dscp_event`` and ``dscp_general``, 0..63, mark the two message classes (udp4 only; the defaults
-    EF and AF41 are ptpstack's own choice). ``priority`` is SO_PRIORITY, 0..15 (above 6 needs CAP_NET_ADMIN), which a
-    VLAN interface maps to PCP.
+    that of unicast. ``dscp_event`` and ``dscp_general``, 0..63, mark the two message classes (UDP only; the defaults
+    EF and AF41 are ptpstack's own choice). ``udp6_scope``, 1..14, is the scope of the IPv6 primary group.
+    ``priority`` is SO_PRIORITY, 0..15 (above 6 needs CAP_NET_ADMIN), which a VLAN interface maps to PCP.
     ``stamp_timeout_ns``: how long a transmit stamp may take, default 100 ms (hardware) or 50 ms (software).
     ``receive_buffer``: octets asked for, per socket; ``Channel.receive_buffer`` says what was granted.
 
@@ -44,6 +48,7 @@ def open_channel(
         ("unicast_ttl", unicast_ttl, 1, 255),
         ("dscp_event", dscp_event, 0, 63),
         ("dscp_general", dscp_general, 0, 63),
+        ("udp6_scope", udp6_scope, 1, 14),
         ("priority", priority, 0, 15),
     ):
         if not low <= value <= high:
@@ -59,7 +64,8 @@ def open_channel(
                 stamp_timeout_ns=stamp_timeout_ns,
                 receive_buffer=receive_buffer,
             )
-        return Udp4Channel(
+        make = Udp4Channel if transport == "udp4" else partial(Udp6Channel, scope=udp6_scope)
+        return make(
             interface,
             choice,
             ttl=ttl,

@@ -90,6 +90,7 @@ def open_site_channel(options: ChannelOptions) -> Channel:
         ttl=options.ttl,
         dscp_event=options.dscp_event,
         dscp_general=options.dscp_general,
+        udp6_scope=options.udp6_scope,
         priority=options.socket_priority,
     )
 

@@ -148,7 +148,7 @@ class Ptp4l(Process):
         settings = {
             "free_running": 1,
             "time_stamping": "software",
-            "network_transport": {"udp4": "UDPv4", "l2": "L2"}[transport],
+            "network_transport": {"udp4": "UDPv4", "udp6": "UDPv6", "l2": "L2"}[transport],
             "uds_address": self.uds,
             "freq_est_interval": 0,
             # a busy machine hands out transmit stamps late; the default of 10 ms would make that a fault
@@ -281,6 +281,8 @@ class Bench:
         """A cable with a subnet of its own: a has address .1, b has .2."""
         self._wires += 1
         veth(a, name_a, b, name_b, f"10.77.{self._wires}.1/24", f"10.77.{self._wires}.2/24")
+        for end, (namespace, interface) in enumerate(((a, name_a), (b, name_b)), 1):
+            namespace.ip(f"address add fd00:77:{self._wires}::{end}/64 dev {interface} nodad")
 
     def _running(self, process: Process) -> None:
         self._processes.append(process)

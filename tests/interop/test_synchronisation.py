@@ -19,7 +19,7 @@ from tests.interop.frames import judge_frames
 
 pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.slow]
 
-TRANSPORTS = ("udp4", "l2")
+TRANSPORTS = ("udp4", "udp6", "l2")
 LOCK_WITHIN_S = 30.0
 #: Sync comes once a second, so ptp4l reports once a second: enough of them that one may be an outlier
 MEASURE_S = 22.0

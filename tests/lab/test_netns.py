@@ -45,7 +45,10 @@ def test_ten_hosts_in_less_than_two_seconds_and_nothing_left(tmp_path: Path) -> 
         third = inside(network.pid("h3"), "ip", "-o", "addr")
         assert "10.77.0.4/24" in third
         assert "10.78.0.1/24" in third
-        assert "inet6 fe80" not in third
+        # ready at once, for PTP over IPv6; a switch needs none
+        assert "inet6 fe80" in third
+        assert "tentative" not in third
+        assert "inet6 fe80" not in inside(network.pid("sw"), "ip", "-o", "addr")
         mac = topology.host("h3").links[0].mac.hex(":")
         assert mac in inside(network.pid("h3"), "ip", "link", "show", "eth0")
         assert len(list(marked_processes(run.lab_id))) == 12

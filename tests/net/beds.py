@@ -14,12 +14,15 @@ from ptpstack.net import timestamping
 from ptpstack.net.channel import Received, TransmitStamp
 from ptpstack.net.l2 import L2Channel
 from ptpstack.net.open import open_channel
-from ptpstack.net.udp4 import Udp4Channel
+from ptpstack.net.udp import UdpChannel
 from tests.netns import Namespace, namespaces, veth
 
 SYNC = bytes.fromhex("00120044") + bytes(64)
 FOLLOW_UP = bytes.fromhex("08120044") + bytes(64)
 PDELAY_RESP_FOLLOW_UP = bytes.fromhex("0a120036") + bytes(50)
+
+#: transport -> side -> the address that the other side sees
+ADDRESSES = {"udp4": {"a": "10.9.0.1", "b": "10.9.0.2"}, "udp6": {"a": "fd00:9::1", "b": "fd00:9::2"}}
 
 
 def now() -> int:
@@ -33,7 +36,20 @@ class Bed:
     transport: str
     channels: list[Any] = field(default_factory=list)
 
-    def open(self, side: str, **options: Any) -> Udp4Channel | L2Channel:
+    def address(self, side: str, channel: Any) -> str:
+        """What the peer calls ``channel``, which is that of ``side``."""
+        return ADDRESSES[self.transport][side] if self.transport in ADDRESSES else str(channel.mac.hex(":"))
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return socket.AF_INET6 if self.transport == "udp6" else socket.AF_INET
+
+    @property
+    def trailer(self) -> bytes:
+        """What a channel of the transport adds to a message."""
+        return bytes(2) if self.transport == "udp6" else b""
+
+    def open(self, side: str, **options: Any) -> UdpChannel | L2Channel:
         with getattr(self, side).entered():
             channel = open_channel("v" + side, self.transport, **options)
         self.channels.append(channel)
@@ -59,6 +75,12 @@ def stamping_switched_on() -> Iterator[None]:
 def bed(transport: str) -> Iterator[Bed]:
     with namespaces("a", "b") as ns, stamping_switched_on():
         veth(ns["a"], "va", ns["b"], "vb", "10.9.0.1/24", "10.9.0.2/24")
+        if transport == "udp6":
+            # of the link and wider, at once: no check for duplicates, which takes seconds
+            for side, host in (("a", 1), ("b", 2)):
+                ns[side].run("sysctl", "-qw", f"net.ipv6.conf.v{side}.keep_addr_on_down=1")
+                for address in (f"fe80::{host}", ADDRESSES["udp6"][side]):
+                    ns[side].ip(f"address add {address}/64 dev v{side} nodad")
         made = Bed(ns["a"], ns["b"], transport)
         try:
             yield made

@@ -17,7 +17,7 @@ from tests.net.beds import FOLLOW_UP, SYNC, Bed, bed, now, silence, stamps, take
 pytestmark = pytest.mark.namespaces
 
 
-@pytest.fixture(params=["udp4", "l2"])
+@pytest.fixture(params=["udp4", "udp6", "l2"])
 def cable(request: pytest.FixtureRequest) -> Iterator[Bed]:
     with bed(request.param) as made:
         yield made
@@ -46,9 +46,9 @@ def test_event_messages_are_stamped_both_ways(cable: Bed) -> None:
     assert sent.stamp_ns is not None
     assert received.stamp_ns is not None
     assert before <= sent.stamp_ns <= received.stamp_ns <= after
-    assert received.octets == SYNC
+    assert received.octets == SYNC + cable.trailer
     assert received.event is True
-    assert received.source == ("10.9.0.1" if cable.transport == "udp4" else a.mac.hex(":"))
+    assert received.source == cable.address("a", a)
     assert b.counters()["no_stamp"] == 0
 
 
@@ -59,8 +59,8 @@ def test_general_messages_use_up_no_stamp(cable: Bed) -> None:
         a.send_event(SYNC, None, token, now())
     assert [s.token for s in stamps(a, 5)] == [0, 1, 2, 3, 4]
     received = take(b, 10)
-    assert [r.octets for r in received if r.event] == [SYNC] * 5
-    assert [r.octets for r in received if not r.event] == [FOLLOW_UP] * 5
+    assert [r.octets for r in received if r.event] == [SYNC + cable.trailer] * 5
+    assert [r.octets for r in received if not r.event] == [FOLLOW_UP + cable.trailer] * 5
     assert a.counters()["sent"] == 10
     assert b.counters()["received"] == 10
 
@@ -75,7 +75,7 @@ def test_own_multicast_is_not_heard(cable: Bed) -> None:
 
 def test_unicast_and_both_groups_arrive(cable: Bed) -> None:
     a, b = cable.open("a"), cable.open("b")
-    unicast = "10.9.0.2" if cable.transport == "udp4" else b.mac.hex(":")
+    unicast = cable.address("b", b)
     for token, destination in enumerate((None, a.group, PEER_DELAY, unicast)):
         a.send_event(SYNC, destination, token, now())
         a.send_general(FOLLOW_UP, destination)
@@ -94,7 +94,7 @@ def test_a_burst_of_1000_loses_no_stamp_and_mixes_none_up(cable: Bed) -> None:
     found = stamps(a, 1000)
     assert [s.token for s in found] == list(range(5000, 6000))
     sent = {s.token: s.stamp_ns for s in found}
-    received = {int.from_bytes(r.octets[-4:]): r.stamp_ns for r in take(b, 1000)}
+    received = {int.from_bytes(r.octets[len(SYNC) :][:4]): r.stamp_ns for r in take(b, 1000)}
     assert received.keys() == sent.keys()
     # Were stamps shifted by one message, some message would have left after it arrived.
     assert all(sent[token] <= received[token] for token in sent)
@@ -120,7 +120,7 @@ def test_a_flood_does_not_cost_transmit_stamps(cable: Bed) -> None:
         try:
             b = cable.open("b")
             for _ in range(100_000):
-                b._send(b._event_tx, SYNC, None, 319) if cable.transport == "udp4" else b.send_general(SYNC, None)
+                b.send_general(SYNC, None) if cable.transport == "l2" else b._send(b._event_tx, SYNC, None, 319)
         finally:
             os._exit(0)
     try:
@@ -155,12 +155,13 @@ def test_junk_is_survived(cable: Bed) -> None:
         a.send_event(octets, None, 1, now()) if octets[0] & 15 < 8 else a.send_general(octets, None)
     received = take(b, len(junk))
     assert len(received) == len(junk)
-    if cable.transport == "udp4":
-        assert {r.octets for r in received} == set(junk)
-        with cable.a.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.sendto(b"", ("10.9.0.2", 319))
-            sock.sendto(bytes(9000), ("10.9.0.2", 319))  # fragmented, longer than any PTP message here
-            sock.sendto(SYNC, ("10.9.0.2", 319))
+    if cable.transport != "l2":
+        assert {r.octets for r in received} == {octets + cable.trailer for octets in junk}
+        with cable.a.entered(), socket.socket(cable.family, socket.SOCK_DGRAM) as sock:
+            target = (cable.address("b", b), 319)
+            sock.sendto(b"", target)
+            sock.sendto(bytes(9000), target)  # fragmented, longer than any PTP message here
+            sock.sendto(SYNC, target)
         assert len(take(b, 1)) == 1
         assert b.counters()["unusable"] == 2
 
@@ -170,7 +171,7 @@ def test_octets_behind_the_message_are_kept(cable: Bed) -> None:
     a, b = cable.open("a"), cable.open("b")
     padded = SYNC + b"\xaa" * 7
     a.send_event(padded, None, 1, now())
-    assert take(b, 1)[0].octets == padded
+    assert take(b, 1)[0].octets == padded + cable.trailer
 
 
 def test_a_link_that_is_down_is_counted_and_answered(cable: Bed) -> None:
@@ -246,7 +247,7 @@ def test_two_channels_on_one_interface_share_it(cable: Bed) -> None:
 
 def test_the_wrong_kind_of_destination_is_refused(cable: Bed) -> None:
     a = cable.open("a")
-    wrong = "time.example" if cable.transport == "udp4" else "01:1b:19:00:00"
+    wrong = "01:1b:19:00:00" if cable.transport == "l2" else "time.example"
     with pytest.raises(ValueError, match=wrong):
         a.send_general(FOLLOW_UP, wrong)
     with pytest.raises(ValueError, match=wrong):

@@ -30,8 +30,9 @@ def far() -> Iterator[Namespace]:
     with namespaces("far") as ns:
         far = ns["far"]
         subprocess.run(["ip", "link", "set", "hil1", "netns", far.path], check=True)
-        for ip, name, address in ((_ip, "hil0", "10.9.0.1/24"), (far.ip, "hil1", "10.9.0.2/24")):
-            ip(f"address add {address} dev {name}")
+        for ip, name, end in ((_ip, "hil0", 1), (far.ip, "hil1", 2)):
+            ip(f"address add 10.9.0.{end}/24 dev {name}")
+            ip(f"address add fd00:9::{end}/64 dev {name} nodad")
             ip(f"link set {name} up")
         time.sleep(1)
         yield far
@@ -42,7 +43,7 @@ def _ip(arguments: str) -> str:
     return subprocess.run(["ip", *arguments.split()], check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture(params=["udp4", "l2"])
+@pytest.fixture(params=["udp4", "udp6", "l2"])
 def channels(request: pytest.FixtureRequest, far: Namespace) -> Iterator[tuple[Any, Any]]:
     a = open_channel("hil0", request.param)
     with far.entered():

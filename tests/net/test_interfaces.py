@@ -52,10 +52,15 @@ def test_the_report_of_a_virtual_cable(host: Namespace) -> None:
     assert va.mac in host.ip("link show va")
     assert va.mtu == 1500
     assert (va.software_stamps, va.hardware_stamps, va.phc_index) == (True, False, None)
-    assert [(a.transport, a.stamping) for a in va.advice] == [("udp4", "software"), ("l2", "software")]
-    assert [(a.transport, a.stamping) for a in bare.advice] == [("udp4", ""), ("l2", "software")]
+    assert [(a.transport, a.stamping) for a in va.advice] == [
+        ("udp4", "software"),
+        ("udp6", "software"),
+        ("l2", "software"),
+    ]
+    assert [(a.transport, a.stamping) for a in bare.advice] == [("udp4", ""), ("udp6", ""), ("l2", "software")]
     assert "no IPv4 address" in bare.advice[0].reason
-    assert [a.stamping for a in lo.advice] == ["", ""]
+    assert "no IPv6 address" in bare.advice[1].reason
+    assert [a.stamping for a in lo.advice] == ["", "", ""]
 
 
 def test_link_states(host: Namespace) -> None:

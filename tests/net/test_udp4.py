@@ -164,8 +164,8 @@ def test_refusals_name_the_interface_the_reason_and_the_way_out() -> None:
 def test_parameters_out_of_range_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         open_channel("lo", "udp4", **options)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="udp4, l2"):
-        open_channel("lo", "udp6")
+    with pytest.raises(ValueError, match="udp4, udp6, l2"):
+        open_channel("lo", "udp5")
 
 
 def _open_unprivileged(transport: str) -> tuple[int | None, str]:
@@ -178,9 +178,10 @@ def _open_unprivileged(transport: str) -> tuple[int | None, str]:
     return None, "opened"
 
 
-@pytest.mark.parametrize("transport", ["udp4", "l2"])
-def test_without_rights_the_error_names_the_capability(cable: Bed, transport: str) -> None:
-    number, text = cable.a.call(_open_unprivileged, transport)
+@pytest.mark.parametrize("transport", ["udp4", "udp6", "l2"])
+def test_without_rights_the_error_names_the_capability(transport: str) -> None:
+    with bed(transport) as cable:
+        number, text = cable.a.call(_open_unprivileged, transport)
     assert number in (errno.EPERM, errno.EACCES)
     assert text.startswith("va: not permitted")
     assert ("CAP_NET_RAW" if transport == "l2" else "CAP_NET_BIND_SERVICE") in text
