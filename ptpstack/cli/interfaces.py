@@ -72,6 +72,7 @@ def render(reports: list[InterfaceReport]) -> list[str]:
                 f" in {entry.master}" if entry.master else "",
                 f" on {','.join(entry.lower)}" if entry.lower else "",
                 f" vlan {entry.vlan}" if entry.vlan is not None else "",
+                f" active {entry.active_member}" if entry.active_member else "",
             )
         )
         stamps = [word for word, has in (("hw", entry.hardware_stamps), ("sw", entry.software_stamps)) if has]

@@ -104,6 +104,8 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
     parser.add_argument("--dscp-event", type=int, metavar="N")
     parser.add_argument("--dscp-general", type=int, metavar="N")
     parser.add_argument("--socket-priority", type=int, metavar="N")
+    parser.add_argument("--pcp", type=int, metavar="N", help="802.1Q priority code point, 0 to 7")
+    parser.add_argument("--ttl", type=int, metavar="HOPS", help="of multicast over UDP (default 1)")
     if role == "gm":
         parser.add_argument("--clock-class", type=int, metavar="N", help="default: by the reference")
         parser.add_argument(
@@ -126,7 +128,17 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     names = (
         *("transport", "stamping", "profile", "domain", "priority1", "priority2", "phc", "clock_class"),
         *("log_announce_interval", "log_sync_interval", "log_min_delay_req_interval"),
-        *("dscp_event", "dscp_general", "socket_priority", "reference_type", "server_only", "client_only", "arb_is"),
+        *(
+            "dscp_event",
+            "dscp_general",
+            "socket_priority",
+            "pcp",
+            "ttl",
+            "reference_type",
+            "server_only",
+            "client_only",
+            "arb_is",
+        ),
     )
     values: dict[str, Any] = {name: getattr(options, name, None) for name in names}
     if getattr(options, "steer", None):

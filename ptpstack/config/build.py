@@ -185,6 +185,7 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         transport=transport,
         stamping=values["stamping"],
         socket_priority=values["socket_priority"],
+        pcp=values["pcp"],
         **effective,
     )
     port = PortOptions(

@@ -75,6 +75,7 @@ class ChannelOptions:
     dscp_general: int = 0
     udp6_scope: int = 14
     socket_priority: int = 0
+    pcp: int | None = None
 
     @property
     def name(self) -> str:

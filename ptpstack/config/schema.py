@@ -123,6 +123,7 @@ PORT = Table(
         Field("dscp_general", INTEGER, "DSCP of general messages, UDP only.", 0, 0, 63, profiled=True),
         Field("udp6_scope", INTEGER, "Scope of the IPv6 multicast group FF0x::181: 2 link, 5 site, 8 organisation, 14 global. All nodes of a domain need the same.", 14, 2, 14, profiled=True),
         Field("socket_priority", INTEGER, "SO_PRIORITY of frames sent; above 6 needs CAP_NET_ADMIN.", 0, 0, 15, profiled=True),
+        Field("pcp", INTEGER, "Priority code point of the 802.1Q tag. On a VLAN interface a socket_priority that its egress map turns into it is used; elsewhere l2 frames get a tag of VLAN 0.", low=0, high=7, absent="what socket_priority is mapped to"),
     ),
     array=True,
 )  # fmt: skip

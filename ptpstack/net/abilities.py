@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from ptpstack.net import device, timestamping
 from ptpstack.net.channel import ChannelError
+from ptpstack.net.layers import describe, layers_of
 
 SIOCSHWTSTAMP = 0x89B0
 SIOCGHWTSTAMP = 0x89B1
@@ -99,12 +100,14 @@ class HardwareConfig:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """``stamping`` is ``hardware`` or ``software``; ``rx_filter`` (hardware only) is what to ask the NIC for, and from
-    ``prepare`` what the driver granted."""
+    ``prepare`` what the driver granted. ``stack``: the interface and what it stands on, the last one stamps.
+    """
 
     stamping: str
     reason: str
     phc_index: int | None = None
     rx_filter: int = FILTER_NONE
+    stack: tuple[str, ...] = ()
 
 
 def query(interface: str, ioctl: device.Ioctl = device.system_ioctl) -> Abilities:
@@ -176,10 +179,19 @@ def prepare(
 ) -> Choice:
     """Choose and switch on. With ``auto`` a NIC that refuses means software stamps, with the refusal as the reason.
 
+    On a VLAN, or on a bond, it is the parent that stamps, or the active member: the setting is made there.
     ChannelError when ``stamping`` is forced and cannot be had.
     """
     check_stamping(stamping)
-    abilities = query(interface, ioctl)
+    layers = layers_of(interface)
+    choice = _prepare(layers[-1].name, interface, transport, stamping, ioctl)
+    below = describe(layers)
+    reason = f"{choice.reason} ({below})" if below else choice.reason
+    return replace(choice, reason=reason, stack=tuple(layer.name for layer in layers))
+
+
+def _prepare(device_: str, interface: str, transport: str, stamping: str, ioctl: device.Ioctl) -> Choice:
+    abilities = query(device_, ioctl)
     try:
         choice = choose(abilities, transport, stamping)
     except ValueError as error:
@@ -189,7 +201,7 @@ def prepare(
             "can do)",
         ) from None
     try:
-        granted = apply(interface, transport, choice, ioctl)
+        granted = apply(device_, transport, choice, ioctl)
     except OSError as error:
         refusal = f"setting the NIC's stamping failed: {error.strerror or error}"
         if error.errno == errno.EPERM:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from ptpstack.net import abilities, device
 from ptpstack.net.channel import ChannelError, Received, TransmitStamp
+from ptpstack.net.layers import layers_of
 
 
 class AbsentChannel:
@@ -22,14 +23,16 @@ class AbsentChannel:
         self.transport = transport
         self.problem = problem
         self.interface_index = 0
+        self.stack: tuple[str, ...] = (interface,)
         self.stamping = stamping if stamping != "auto" else ""
         self.stamping_reason = f"not open: {problem}"
         self.phc_index: int | None = None
         self.mac = b""
         with suppress(ChannelError, OSError, ValueError):
             device.index_of(interface)
+            self.stack = tuple(layer.name for layer in layers_of(interface))
             self.mac = device.hardware_address_of(interface)[1]
-            choice = abilities.choose(abilities.query(interface), transport, stamping)
+            choice = abilities.choose(abilities.query(self.stack[-1]), transport, stamping)
             self.stamping, self.phc_index = choice.stamping, choice.phc_index
         self.drained = True
         self._unsent: list[TransmitStamp] = []

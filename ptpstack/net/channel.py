@@ -49,6 +49,10 @@ class Channel(Protocol):
         """The kernel's number of the interface at open: another one means another interface of the same name."""
 
     @property
+    def stack(self) -> tuple[str, ...]:
+        """The interface and what it stood on at open: VLAN, bond, active member. The last is the one that stamps."""
+
+    @property
     def stamping(self) -> str:
         """``hardware`` or ``software``, chosen at open; ``stamping_reason`` says why."""
 

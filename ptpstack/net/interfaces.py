@@ -12,6 +12,7 @@ from typing import Any
 import netifaces
 
 from ptpstack.net import abilities, device
+from ptpstack.net.layers import layers_of
 from ptpstack.net.open import TRANSPORTS
 
 _SYSFS = Path("/sys/class")
@@ -42,6 +43,8 @@ class InterfaceReport:
     #: the interface below a VLAN, macvlan or the like
     lower: list[str] = field(default_factory=list)
     vlan: int | None = None
+    #: the member of a bond that sends and stamps
+    active_member: str = ""
     transmit: list[str] = field(default_factory=list)
     receive_filters: list[str] = field(default_factory=list)
     hardware_stamps: bool = False
@@ -65,11 +68,12 @@ def interface_names() -> list[str]:
 def report(name: str) -> InterfaceReport:
     """All about one interface. ChannelError when there is none of that name."""
     index = device.index_of(name)
-    able = abilities.query(name)
+    layers = layers_of(name)
+    able = abilities.query(layers[-1].name)
     kind, mac = device.hardware_address_of(name)
     flags = device.flags_of(name)
     addresses = _addresses(name)
-    setting = abilities.current(name)
+    setting = abilities.current(layers[-1].name)
     directory = _sysfs_directory(name, index)
     phc = able.phc_index if able.phc_index >= 0 else None
     ipv4 = addresses.get(netifaces.AF_INET, [])
@@ -87,7 +91,8 @@ def report(name: str) -> InterfaceReport:
         ipv6=addresses.get(netifaces.AF_INET6, []),
         master=_master(directory),
         lower=_lower(directory),
-        vlan=_vlan(name),
+        vlan=layers[0].vlan_id,
+        active_member=layers[1].name if layers[0].kind == "bond" and len(layers) > 1 else "",
         transmit=able.tx_names(),
         receive_filters=able.filter_names(),
         hardware_stamps=able.hardware,
@@ -160,15 +165,6 @@ def _master(directory: Path | None) -> str:
 
 def _lower(directory: Path | None) -> list[str]:
     return sorted(entry.name.removeprefix("lower_") for entry in directory.glob("lower_*")) if directory else []
-
-
-def _vlan(name: str) -> int | None:
-    """From /proc/net/vlan, which exists when the kernel has 802.1Q."""
-    for line in _text(Path("/proc/net/vlan/config")).splitlines():
-        parts = [part.strip() for part in line.split("|")]
-        if parts[0] == name and len(parts) == 3 and parts[1].isdigit():
-            return int(parts[1])
-    return None
 
 
 def _setting(config: abilities.HardwareConfig | None) -> str:

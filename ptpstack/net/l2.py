@@ -77,6 +77,7 @@ class L2Channel(SocketChannel):
         interface: str,
         choice: Choice,
         *,
+        tag: bytes = b"",
         priority: int = 0,
         stamp_timeout_ns: int | None = None,
         receive_buffer: int = RECEIVE_BUFFER,
@@ -88,6 +89,8 @@ class L2Channel(SocketChannel):
                 errno.EAFNOSUPPORT,
                 f"{interface}: it is not an Ethernet interface (hardware type {kind}), which l2 needs; use udp4",
             )
+        #: 802.1Q tag of every frame sent; received ones come without, the kernel takes it off
+        self._tag = tag
         self._prefixes: dict[str | None, bytes] = {
             None: self._prefix(PRIMARY_GROUP),
             PEER_DELAY: self._prefix(PEER_GROUP),
@@ -170,7 +173,7 @@ class L2Channel(SocketChannel):
         self._sent += 1
 
     def _prefix(self, destination: str) -> bytes:
-        return _packed(destination) + self.mac + ETHERTYPE.to_bytes(2)
+        return _packed(destination) + self.mac + self._tag + ETHERTYPE.to_bytes(2)
 
     def _transmit_socket(self, priority: int) -> socket.socket:
         sock = self._add(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0))

@@ -98,6 +98,7 @@ class SocketChannel:
     def __init__(self, interface: str, choice: Choice, stamp_timeout_ns: int | None) -> None:
         self.interface = interface
         self.interface_index = device.index_of(interface)
+        self.stack = choice.stack or (interface,)
         self.stamping = choice.stamping
         self.stamping_reason = choice.reason
         self.phc_index = choice.phc_index

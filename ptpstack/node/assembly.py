@@ -92,6 +92,7 @@ def open_site_channel(options: ChannelOptions) -> Channel:
         dscp_general=options.dscp_general,
         udp6_scope=options.udp6_scope,
         priority=options.socket_priority,
+        pcp=options.pcp,
     )
 
 

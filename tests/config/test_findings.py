@@ -169,6 +169,17 @@ CASES = {
     "no effect on l2": Case(
         HEAD + "transport = 'l2'\nttl = 2\n", "instance[0].port[0].ttl", WARNING, 5, "no effect", "remove"
     ),
+    "no effect on udp4": Case(
+        HEAD + "udp6_scope = 5\n", "instance[0].port[0].udp6_scope", WARNING, 4, "the transport is udp4", "remove"
+    ),
+    "a reserved scope": Case(
+        HEAD + "transport = 'udp6'\nudp6_scope = 15\n", "instance[0].port[0].udp6_scope", ERROR, 5, "15", "2..14"
+    ),
+    "no such pcp": Case(HEAD + "pcp = 8\n", "instance[0].port[0].pcp", ERROR, 4, "8", "0..7"),
+    "pcp differs": Case(
+        HEAD + "[[instance]]\ndomain = 1\n[[instance.port]]\ninterface = 'eth1'\npcp = 2\n",
+        "instance[1].port[0].pcp", ERROR, 8, "eth1/udp4", "same value",
+    ),
     # names and clocks
     "instance name twice": Case(
         "[[instance]]\nname = 'a'\n[[instance]]\nname = 'a'\n", "instance[1].name", ERROR, 4, "instance[0]"

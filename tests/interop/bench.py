@@ -316,7 +316,7 @@ class Bench:
         # -Z root: giving up root would also cancel its promise to die with us
         command = f"tcpdump -Z root -n -U -Q out -i {interface} -w {path}".split()
         log = path.with_suffix(".tcpdump")
-        dump = Process([*command, "ether proto 0x88f7 or udp port 319 or udp port 320"], namespace, log)
+        dump = Process([*command, "ether proto 0x88f7 or udp port 319 or udp port 320 or vlan"], namespace, log)
         self._running(dump)
         until(f"a capture on {interface}", lambda: "listening on" in dump.text(), 20.0, 0.02)
         self.captures.append(path)
