@@ -27,6 +27,7 @@ examples:
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "run a node from a site file"),
     "gm": ("run", "run a grandmaster"),
+    "tc": ("run", "run a transparent clock"),
     "bc": ("run", "run a boundary clock"),
     "oc": ("run", "run an ordinary clock"),
     "check": ("check", "check a site file: every finding with path, reason and fix"),

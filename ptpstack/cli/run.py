@@ -1,4 +1,4 @@
-"""``ptpstack run``, ``gm``, ``bc``, ``oc``: run a node in the foreground."""
+"""``ptpstack run``, ``gm``, ``bc``, ``oc``, ``tc``: run a node in the foreground."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ examples:
   ptpstack bc -i swp1 -i swp2 -i swp3
   ptpstack bc -i swp1 -i swp2 --domain 10 --transport l2
 """,
+    "tc": """\
+A transparent clock is a software bridge: give it interfaces that are in no kernel bridge. What is no PTP passes
+untouched; PTP passes with the time that it has spent inside accounted for. It follows no master and steers no clock.
+
+examples:
+  ptpstack tc -i eth1 -i eth2
+  ptpstack tc -i swp1 -i swp2 -i swp3 --stamping software
+""",
     "oc": """\
 examples:
   ptpstack oc -i eth0 --client-only
@@ -45,11 +53,12 @@ _HELP = {
     "gm": "run a grandmaster",
     "bc": "run a boundary clock",
     "oc": "run an ordinary clock",
+    "tc": "run an end-to-end transparent clock (a software bridge)",
 }
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    for name in ("run", "gm", "bc", "oc"):
+    for name in ("run", "gm", "bc", "oc", "tc"):
         parser = subparsers.add_parser(
             name,
             help=_HELP[name],
@@ -84,13 +93,6 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
         dest="interfaces",
         help="repeatable",
     )
-    parser.add_argument("--transport", choices=("udp4", "udp6", "l2"), help="default udp4")
-    parser.add_argument("--stamping", choices=("auto", "hardware", "software"), help="default: the best there is")
-    parser.add_argument("--profile", metavar="NAME|FILE", help="PTP profile (default default-e2e)")
-    parser.add_argument("--domain", type=int, metavar="N")
-    parser.add_argument("--priority1", type=int, metavar="N")
-    parser.add_argument("--priority2", type=int, metavar="N")
-    parser.add_argument("--phc", metavar="/dev/ptpN", help="PTP hardware clock (default: the interface's own)")
     parser.add_argument(
         "--simulated",
         nargs="?",
@@ -98,6 +100,16 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
         metavar="OSCILLATOR",
         help="use a simulated clock over the kernel's software time stamps (perfect, tcxo, ocxo, rubidium, cheap)",
     )
+    if role == "tc":
+        parser.add_argument("--stamping", choices=("auto", "hardware", "software"), help="default: the best there is")
+        return
+    parser.add_argument("--transport", choices=("udp4", "udp6", "l2"), help="default udp4")
+    parser.add_argument("--stamping", choices=("auto", "hardware", "software"), help="default: the best there is")
+    parser.add_argument("--profile", metavar="NAME|FILE", help="PTP profile (default default-e2e)")
+    parser.add_argument("--domain", type=int, metavar="N")
+    parser.add_argument("--priority1", type=int, metavar="N")
+    parser.add_argument("--priority2", type=int, metavar="N")
+    parser.add_argument("--phc", metavar="/dev/ptpN", help="PTP hardware clock (default: the interface's own)")
     parser.add_argument("--announce", type=int, metavar="LOG2", dest="log_announce_interval", help="log2 s")
     parser.add_argument("--sync", type=int, metavar="LOG2", dest="log_sync_interval", help="log2 s")
     parser.add_argument("--delay-req", type=int, metavar="LOG2", dest="log_min_delay_req_interval", help="log2 s")

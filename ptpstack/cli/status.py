@@ -164,6 +164,8 @@ def render(status: dict[str, Any], *, counters: bool = False) -> RenderableType:
     lines = [Text(_head(status), style="bold")]
     for instance in status["instances"]:
         lines += _instance(instance)
+    for transparent in status["transparent"]:
+        lines += _transparent(transparent)
     lines += [Text(line) for line in graph_lines(status)]
     lines += [Text(line, style="yellow") for line in _remarks(status)]
     parts: list[RenderableType] = list(lines)
@@ -207,6 +209,21 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
             servo = instance["servo"]
             line.append(f", {servo['state']}{'' if servo['steers'] else ' (watching)'}")
         yield line
+
+
+def _transparent(transparent: dict[str, Any]) -> Iterator[Text]:
+    yield Text(f"{transparent['name']}: transparent clock, {transparent['delay_mechanism']}", style="bold")
+    for rate in transparent["rate_ratios"]:
+        known = "not known yet" if rate["rate_ppb"] is None else f"{rate['rate_ppb']:+.0f} ppb against our clock"
+        yield Text(f"  domain {rate['domain']}: master {rate['master']}, {known}")
+    width = max(len(port["channel"]) for port in transparent["ports"])
+    for port in transparent["ports"]:
+        inside = (
+            "" if port["residence_ns"] is None else f"newest residence {format_ns(port['residence_ns']).lstrip('+')}"
+        )
+        dropped = sum(count for name, count in port["counters"].items() if name.startswith("drop-"))
+        line = f"     {port['channel']:<{width}}  {'up' if port['up'] else 'down':<4}  {inside}"
+        yield Text(line + (f", {dropped} dropped" if dropped else ""))
 
 
 def _better_master(instance: dict[str, Any]) -> str:
@@ -253,6 +270,10 @@ def _counters(status: dict[str, Any]) -> Table:
         for port in instance["ports"]:
             for name, value in port["counters"].items():
                 table.add_row(f"{instance['name']}/{port['number']}", name, str(value))
+    for transparent in status["transparent"]:
+        for port in transparent["ports"]:
+            for name, value in port["counters"].items():
+                table.add_row(f"{transparent['name']} {port['channel']}", name, str(value))
     for reference in status["references"]:
         for name, value in (reference["pulses"] or {"counters": {}})["counters"].items():
             table.add_row(f"reference of {reference['clock']}", name, str(value))

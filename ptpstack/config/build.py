@@ -16,11 +16,13 @@ from ptpstack.config.model import (
     ReferenceOptions,
     ServoOptions,
     Site,
+    TransparentSettings,
 )
 from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
 from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, TRANSPORT_KEYS, Table
 from ptpstack.config.validate import Section, validate
 from ptpstack.protocol.options import InstanceOptions, PortOptions
+from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
 
 #: sockaddr_un.sun_path holds 108 octets with its closing zero.
@@ -59,7 +61,7 @@ def _clock_name(section: Section, clocks: tuple[ClockOptions, ...], report: Repo
     """The clock an instance reads: the one it names, else the only one."""
     names = [clock.name for clock in clocks]
     wanted: str | None = section["clock"]
-    ports = [port["clock"] for port in section.tables["port"]]
+    ports = [port.values.get("clock") for port in section.tables["port"]]
     if wanted is None:
         if ports and all(ports):
             return str(ports[0])
@@ -280,6 +282,32 @@ def _edge(section: Section) -> EdgeOptions:
     )
 
 
+def _transparent(
+    section: Section, clocks: tuple[ClockOptions, ...], taken: set[str], report: Report
+) -> TransparentSettings:
+    ports = section.tables["port"]
+    stamping = section["stamping"]
+    channels = tuple(ChannelOptions(port["interface"] or "?", "bridge", stamping) for port in ports)
+    names = ("tc", *(f"tc-{number}" for number in range(2, len(taken) + 3)))
+    name = section["name"] or next(name for name in names if name not in taken)
+    taken.add(name)
+    options = TransparentOptions(
+        name,
+        tuple(
+            TransparentPort(
+                channel.name,
+                port["delay_asymmetry_ns"],
+                port["ingress_latency_ns"],
+                port["egress_latency_ns"],
+            )
+            for port, channel in zip(ports, channels, strict=True)
+        ),
+        _clock_name(section, clocks, report),
+        section["syntonise"],
+    )
+    return TransparentSettings(options, channels, stamping)
+
+
 def build(document: Mapping[str, Any], report: Report, base: str | None = None) -> tuple[Site, Section]:
     """The site that ``document`` describes, and the validated sections (for cross checks).
 
@@ -293,4 +321,6 @@ def build(document: Mapping[str, Any], report: Report, base: str | None = None) 
     taken = {s["name"] for s in section.tables["instance"] if s["name"]}
     instances = tuple(_instance(s, clocks, profiles, taken, report) for s in section.tables["instance"])
     edges = tuple(_edge(s) for s in section.tables["edge"])
-    return Site(_node(section.one("node"), report), clocks, instances, edges), section
+    taken |= {s["name"] for s in section.tables["transparent"] if s["name"]}
+    transparent = tuple(_transparent(s, clocks, taken, report) for s in section.tables["transparent"])
+    return Site(_node(section.one("node"), report), clocks, instances, edges, transparent), section

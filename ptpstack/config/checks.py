@@ -19,8 +19,16 @@ def _pairs(site: Site, sections: Section) -> Iterator[tuple[InstanceSettings, Se
 
 
 def _presence(site: Site, sections: Section, report: Report) -> None:
-    if not site.instances:
+    if not site.instances and not site.transparent:
         report.error((), "there is no instance", "add [[instance]] and below it [[instance.port]] with an interface")
+    for transparent, section in zip(site.transparent, sections.tables["transparent"], strict=True):
+        if len(transparent.channels) < 2:
+            report.error(
+                section.path,
+                f"a transparent clock passes frames between ports, and has {len(transparent.channels)}",
+                'give it two or more [[transparent.port]], each with interface = "..."',
+            )
+    _bridged_once(site, sections, report)
     for instance, section in _pairs(site, sections):
         if not instance.channels:
             report.error(
@@ -28,10 +36,25 @@ def _presence(site: Site, sections: Section, report: Report) -> None:
             )
 
 
+def _bridged_once(site: Site, sections: Section, report: Report) -> None:
+    """An interface of a transparent clock belongs to it alone."""
+    used = {c.interface: f"instance {show(i.options.name)}" for i in site.instances for c in i.channels}
+    for transparent, section in zip(site.transparent, sections.tables["transparent"], strict=True):
+        for channel, port in zip(transparent.channels, section.tables["port"], strict=True):
+            if channel.interface in used:
+                report.error(
+                    port.at("interface"),
+                    f"{show(channel.interface)} is used by {used[channel.interface]} too",
+                    "give each port of a transparent clock an interface of its own",
+                )
+            used[channel.interface] = f"transparent clock {show(transparent.options.name)}"
+
+
 def _names(site: Site, sections: Section, report: Report) -> None:
     for table, names in (
         ("clock", [c.name for c in site.clocks]),
         ("instance", [i.options.name for i in site.instances]),
+        ("transparent", [t.options.name for t in site.transparent]),
     ):
         seen: dict[str, int] = {}
         for index, section in enumerate(sections.tables[table]):
@@ -47,6 +70,7 @@ def _names(site: Site, sections: Section, report: Report) -> None:
 def used_clocks(site: Site) -> set[str]:
     """Every clock that an instance, a port, an edge or a reference names."""
     used = {name for i in site.instances for name in (i.options.clock, *i.options.clocks)}
+    used |= {transparent.options.clock for transparent in site.transparent}
     used |= {name for edge in site.edges for name in (edge.source, edge.target)}
     return used | {i.reference.tod for i in site.instances if i.reference.type == "pps"}
 

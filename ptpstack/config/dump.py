@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from ptpstack.config.model import ClockOptions, EdgeOptions, InstanceSettings, ReferenceOptions, Site
+from ptpstack.config.model import (
+    ClockOptions,
+    EdgeOptions,
+    InstanceSettings,
+    ReferenceOptions,
+    Site,
+    TransparentSettings,
+)
 from ptpstack.config.quantities import format_accuracy, format_time_source
 from ptpstack.config.schema import PPS_KEYS, SIMULATED_CLOCK_KEYS, TRANSPORT_KEYS
 from ptpstack.protocol.options import PortOptions
@@ -90,6 +97,15 @@ def _edge(edge: EdgeOptions) -> dict[str, Any]:
     return values | {"servo": _members(edge.servo)}
 
 
+def _transparent(transparent: TransparentSettings) -> dict[str, Any]:
+    options = transparent.options
+    ports = [
+        {"interface": channel.interface} | _members(port, ("channel",))
+        for channel, port in zip(transparent.channels, options.ports, strict=True)
+    ]
+    return _members(options, ("ports",)) | {"stamping": transparent.stamping, "port": ports}
+
+
 def site_as_dict(site: Site) -> dict[str, Any]:
     """The site as a TOML document: plain dicts, lists, text and numbers."""
     return {
@@ -97,6 +113,7 @@ def site_as_dict(site: Site) -> dict[str, Any]:
         "clock": [_clock(clock) for clock in site.clocks],
         "instance": [_instance(instance) for instance in site.instances],
         "edge": [_edge(edge) for edge in site.edges],
+        "transparent": [_transparent(transparent) for transparent in site.transparent],
     }
 
 

@@ -12,7 +12,7 @@ from ptpstack.config.data import parse_toml, read_file
 from ptpstack.config.findings import ConfigError, Finding, Report, show
 from ptpstack.config.machine import machine_check
 from ptpstack.config.model import Site
-from ptpstack.config.schema import CLOCK, INSTANCE, NODE, PORT, REFERENCE, SERVO
+from ptpstack.config.schema import CLOCK, INSTANCE, NODE, PORT, REFERENCE, SERVO, TRANSPARENT
 
 #: What a command-line role means: the role of the instance, and what it implies.
 ROLES: dict[str, dict[str, Any]] = {
@@ -20,7 +20,7 @@ ROLES: dict[str, dict[str, Any]] = {
     "bc": {"instance": {"role": "boundary"}},
     "oc": {"instance": {"role": "ordinary"}},
 }
-_LONG_ROLES = {"grandmaster": "gm", "boundary": "bc", "ordinary": "oc"}
+_LONG_ROLES = {"grandmaster": "gm", "boundary": "bc", "ordinary": "oc", "transparent": "tc"}
 
 #: Short names of command-line options that stand for keys.
 _ALIASES = {"phc": "clock_device"}
@@ -106,11 +106,13 @@ def document_for_roles(role: str, interfaces: Sequence[str], **overrides: Any) -
     """The site document that a command line such as ``ptpstack bc -i eth1 -i eth2`` stands for; see site_for_roles."""
     report = Report()
     short = _LONG_ROLES.get(role, role)
-    if short not in ROLES:
+    if short not in (*ROLES, "tc"):
         near = report.suggest(role, (*ROLES, *_LONG_ROLES))
         hint = f'did you mean "{near}"? ' if near else ""
-        report.error(("role",), f"{show(role)} is not a role", f"{hint}use gm, bc or oc")
+        report.error(("role",), f"{show(role)} is not a role", f"{hint}use gm, bc, oc or tc")
         raise ConfigError(report.sorted())
+    if short == "tc":
+        return _transparent_document(interfaces, overrides, report)
     tables: dict[str, dict[str, Any]] = {t.name: {} for t in (NODE, CLOCK, INSTANCE, PORT, REFERENCE, SERVO)}
     for name, content in ROLES[short].items():
         tables[name].update(content)
@@ -130,6 +132,24 @@ def document_for_roles(role: str, interfaces: Sequence[str], **overrides: Any) -
         document["node"] = tables["node"]
     if tables["clock"]:
         document["clock"] = [tables["clock"]]
+    return document
+
+
+def _transparent_document(interfaces: Sequence[str], overrides: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    transparent: dict[str, Any] = {"port": [{"interface": name} for name in interfaces]}
+    document: dict[str, Any] = {"transparent": [transparent]}
+    for key, value in overrides.items():
+        if value is None:
+            continue
+        prefix, _, rest = key.partition("_")
+        if key in TRANSPARENT.names:
+            transparent[key] = value
+        elif prefix == CLOCK.name and rest in CLOCK.names:
+            document.setdefault("clock", [{}])[0][rest] = value
+        else:
+            report.error((key,), "is no option of a transparent clock", "see docs/transparent.md for what there is")
+    if report.failed:
+        raise ConfigError(report.sorted())
     return document
 
 

@@ -20,7 +20,7 @@ def interface_names() -> tuple[str, ...]:
 def machine_check(site: Site, sections: Section, report: Report) -> None:
     """Warnings about ``site`` on this machine; reads, never changes or opens anything for use."""
     present = interface_names()
-    for section in sections.tables["instance"]:
+    for section in (*sections.tables["instance"], *sections.tables["transparent"]):
         for port in section.tables["port"]:
             name = port["interface"]
             if name is not None and name not in present:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ptpstack.protocol.options import InstanceOptions
+from ptpstack.protocol.transparent import TransparentOptions
 from ptpstack.wire.types import ACCURACY_UNKNOWN, TimeSource
 
 
@@ -150,6 +151,15 @@ class EdgeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TransparentSettings:
+    """One transparent clock. ``channels[n]`` belongs to ``options.ports[n]``."""
+
+    options: TransparentOptions
+    channels: tuple[ChannelOptions, ...]
+    stamping: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A whole configuration that has passed every check that needs no machine."""
 
@@ -157,6 +167,7 @@ class Site:
     clocks: tuple[ClockOptions, ...]
     instances: tuple[InstanceSettings, ...]
     edges: tuple[EdgeOptions, ...] = ()
+    transparent: tuple[TransparentSettings, ...] = ()
 
     def clock(self, name: str) -> ClockOptions:
         """The clock called ``name``; KeyError when there is none."""

@@ -206,7 +206,32 @@ EDGE = Table(
     array=True,
 )
 
-SITE = Table("", "A site file.", (), (NODE, CLOCK, INSTANCE, EDGE))
+TRANSPARENT_PORT = Table(
+    "port",
+    "A port of a transparent clock.",
+    (
+        Field("interface", INTERFACE, "Network interface, given to the bridge: it needs no address, and no kernel bridge.", required=True),
+        Field("delay_asymmetry_ns", NUMBER, "delayAsymmetry (7.4.2): positive when the path from the master is the longer one.", 0.0, -1e9, 1e9, "ns"),
+        Field("ingress_latency_ns", NUMBER, "Between the wire and the receive time stamp (16.7).", 0.0, -1e9, 1e9, "ns"),
+        Field("egress_latency_ns", NUMBER, "Between the transmit time stamp and the wire (16.7).", 0.0, -1e9, 1e9, "ns"),
+    ),
+    array=True,
+)  # fmt: skip
+
+TRANSPARENT = Table(
+    "transparent",
+    "An end-to-end transparent clock: a software bridge that accounts for the time PTP messages spend inside. See docs/transparent.md.",
+    (
+        Field("name", TEXT, "Name in status and logs.", absent="`tc`, `tc-2`, ..."),
+        Field("clock", TEXT, "Name of the clock that stamps its frames.", absent="the one clock there is"),
+        Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when all its interfaces stamp on one clock.", "auto", choices=("auto", "hardware", "software")),
+        Field("syntonise", BOOLEAN, "Count the time inside in the master's seconds, not in those of our own clock.", True),
+    ),
+    (TRANSPARENT_PORT,),
+    array=True,
+)  # fmt: skip
+
+SITE = Table("", "A site file.", (), (NODE, CLOCK, INSTANCE, EDGE, TRANSPARENT))
 
 #: The keys that only a reference of type pps has.
 PPS_KEYS = ("channel", "pin", "edge", "delay_ns", "tod", "tod_error_s")

@@ -50,6 +50,8 @@ class Engine(Wiring):
         self, channel: str, octets: bytes, ingress_sns: int | None, address: str, now: int
     ) -> list[EngineEffect]:
         """A frame from the network, from the first octet of the PTP header."""
+        if channel in self._bridged:
+            return list(self._bridged[channel].receive(channel, octets, ingress_sns, address, now))
         if len(octets) < 34:
             self.unrouted[channel]["drop-short-header"] += 1
             return []
@@ -83,12 +85,14 @@ class Engine(Wiring):
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
-        instance = self._token_owners[token % len(self._token_owners)]
-        self.take(instance.options.name, instance.transmitted(token, egress_sns, now), now)
+        owner = self._token_owners[token % len(self._token_owners)]
+        self.take(owner.options.name, owner.transmitted(token, egress_sns, now), now)
         return self._drain()
 
     def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
-        for instance, number in self._routes[channel].values():
+        if channel in self._bridged:
+            self._bridged[channel].link(channel, up)
+        for instance, number in self._routes.get(channel, {}).values():
             self.take(instance.options.name, instance.link(number, up, now), now)
         self.event("link", "", 0, {"channel": channel, "up": up})
         return self._drain()

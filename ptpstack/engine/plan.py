@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ptpstack.protocol.options import InstanceOptions, PortOptions, QualityTable, TimeProperties
+from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.servo.options import ServoOptions
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapEntry
@@ -103,6 +104,7 @@ class EnginePlan:
     references: tuple[ReferencePlan, ...] = ()
     #: what the configuration names; the clocks of one instance's ports are tied without
     edges: tuple[EdgePlan, ...] = ()
+    transparent: tuple[TransparentOptions, ...] = ()
     #: how the clocks of one instance's ports follow each other
     tie: EdgePlan = field(default_factory=lambda: EdgePlan("", ""))
     leap: LeapTable = field(default_factory=LeapTable.built_in)
@@ -136,6 +138,7 @@ def plan_from_dict(data: Mapping[str, Any]) -> EnginePlan:
         clocks=tuple(ClockPlan(**c) for c in data["clocks"]),
         references=tuple(ReferencePlan(**{**r, "servo": ServoOptions(**r["servo"])}) for r in data["references"]),
         edges=tuple(_edge(e) for e in data["edges"]),
+        transparent=tuple(_transparent(t) for t in data["transparent"]),
         tie=_edge(data["tie"]),
         leap=LeapTable(
             tuple(LeapEntry(*entry) for entry in leap["entries"]),
@@ -150,6 +153,10 @@ def plan_from_dict(data: Mapping[str, Any]) -> EnginePlan:
 
 def _edge(data: Mapping[str, Any]) -> EdgePlan:
     return EdgePlan(**{**data, "servo": ServoOptions(**data["servo"])})
+
+
+def _transparent(data: Mapping[str, Any]) -> TransparentOptions:
+    return TransparentOptions(**{**data, "ports": tuple(TransparentPort(**port) for port in data["ports"])})
 
 
 def _instance(data: Mapping[str, Any]) -> InstanceOptions:

@@ -9,7 +9,7 @@ import itertools
 import random
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ptpstack.engine.clock_edges import ClockEdges
@@ -23,6 +23,7 @@ from ptpstack.engine.steering import Steering
 from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.transparent import TransparentClock, TransparentOptions
 from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.classic import ClassicServo
 from ptpstack.servo.estimator.servo import EstimatorServo
@@ -74,11 +75,16 @@ class Wiring(ABC):
         self._housekeeping_due: int | None = None
         self._temperature_due = 0
         self._out: list[EngineEffect] = []
-        self._token_owners: list[Instance] = []
+        self._token_owners: list[Instance | TransparentClock] = []
+        self.transparent: dict[str, TransparentClock] = {}
+        #: channel -> the transparent clock that gets all its frames
+        self._bridged: dict[str, TransparentClock] = {}
         self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
         rng = random.Random(plan.seed)
-        for index, instance_plan in enumerate(plan.instances):
-            self._add_instance(index, instance_plan, random.Random(rng.getrandbits(64)))
+        for instance_plan in plan.instances:
+            self._add_instance(instance_plan, random.Random(rng.getrandbits(64)))
+        for options in plan.transparent:
+            self._add_transparent(options)
         for channel in self._routes:
             self.unrouted[channel] = Counter()
         self.clock_edges.connect()
@@ -92,13 +98,11 @@ class Wiring(ABC):
     def emit(self, effect: EngineEffect) -> None:
         self._out.append(effect)
 
-    def _add_instance(self, index: int, plan: InstancePlan, rng: random.Random) -> None:
+    def _add_instance(self, plan: InstancePlan, rng: random.Random) -> None:
         options = plan.options
         # instances that share a channel speak one after the other
         offsets = [STAGGER_NS * len(self._routes.get(port.channel, {})) for port in options.ports]
-        # the token itself says whose it is: nothing to remember, nothing to leak
-        tokens = itertools.count(index, len(self.plan.instances)).__next__
-        instance = Instance(options, rng, tokens, offsets)
+        instance = Instance(options, rng, self._new_tokens(), offsets)
         self._token_owners.append(instance)
         self.instances[options.name] = instance
         self.plans[options.name] = plan
@@ -120,6 +124,19 @@ class Wiring(ABC):
                     f"0x{options.sdo_id:03x} on {port.channel}: frames could not be told apart"
                 )
             routes[key] = (instance, number)
+
+    def _add_transparent(self, options: TransparentOptions) -> None:
+        clock = self.transparent[options.name] = TransparentClock(options, self._new_tokens())
+        self._token_owners.append(clock)
+        for port in options.ports:
+            if port.channel in self._routes or port.channel in self._bridged:
+                raise ValueError(f"transparent clock {options.name}: {port.channel} is in use already")
+            self._bridged[port.channel] = clock
+
+    def _new_tokens(self) -> Callable[[], int]:
+        """For the next owner. The token itself says whose it is: nothing to remember, nothing to leak."""
+        owners = len(self.plan.instances) + len(self.plan.transparent)
+        return itertools.count(len(self._token_owners), owners).__next__
 
     def _new_servo(self, options: ServoOptions, clock: str) -> Servo:
         return SERVOS[options.type](options, max_frequency_ppb=self.clocks[clock].max_frequency_ppb, steering=False)

@@ -38,6 +38,7 @@ USABLE_FILTERS: dict[str, tuple[int, ...]] = {
     "udp4": (FILTER_PTP_V2_EVENT, FILTER_PTP_V2_L4_EVENT, FILTER_ALL),
     "udp6": (FILTER_PTP_V2_EVENT, FILTER_PTP_V2_L4_EVENT, FILTER_ALL),
     "l2": (FILTER_PTP_V2_EVENT, FILTER_PTP_V2_L2_EVENT, FILTER_ALL),
+    "bridge": (FILTER_PTP_V2_EVENT, FILTER_ALL),
 }
 
 TX_NAMES = ("off", "on", "one-step-sync", "one-step-p2p")

@@ -76,7 +76,11 @@ def explain(interface: str, transport: str, error: OSError) -> ChannelError:
     """The kernel's refusal to open a channel as a ChannelError: which interface, what is wrong, what to do."""
     number = error.errno or errno.EIO
     if number in (errno.EPERM, errno.EACCES):
-        need = "CAP_NET_RAW" if transport == "l2" else "CAP_NET_BIND_SERVICE (ports 319 and 320) and CAP_NET_RAW"
+        need = (
+            "CAP_NET_RAW"
+            if transport in ("l2", "bridge")
+            else "CAP_NET_BIND_SERVICE (ports 319 and 320) and CAP_NET_RAW"
+        )
         text = f"not permitted: {transport} needs {need}; run as root, or grant it (systemd: AmbientCapabilities=)"
     elif number == errno.EADDRINUSE:
         text = (

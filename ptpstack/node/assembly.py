@@ -14,8 +14,10 @@ from ptpstack.clocks.system import SystemClock
 from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
 from ptpstack.engine.plan import EnginePlan, InstancePlan, ReferencePlan
 from ptpstack.net.absent import AbsentChannel
+from ptpstack.net.bridge import Bridge
 from ptpstack.net.channel import Channel, ChannelError
 from ptpstack.net.open import open_channel
+from ptpstack.node.bridging import open_bridges, open_in
 from ptpstack.node.clock_parts import Stamped, assign, open_clock, plan_of, ports_of, warning_of
 from ptpstack.node.errors import AssemblyError
 from ptpstack.node.plans import edge_plan, own_word, reference_plan, servo_options
@@ -52,6 +54,8 @@ class Parts:
     times_of_day: dict[str, Clock] = field(default_factory=dict)
     #: whose a clock's drift is: hardware identity by clock
     owners: dict[str, str] = field(default_factory=dict)
+    #: of the channels of transparent clocks
+    bridges: dict[str, Bridge] = field(default_factory=dict)
 
     def close(self) -> None:
         _close(self.channels, self.clocks)
@@ -96,10 +100,12 @@ def open_site_channel(options: ChannelOptions) -> Channel:
     )
 
 
-def open_again(options: ChannelOptions, clock: Clock) -> Channel:
-    """The channel of a running instance, with the time stamps its clock has. ChannelError when it cannot be had."""
-    stamping = "hardware" if clock.kind == "phc" else "software"
-    channel = open_site_channel(replace(options, stamping=stamping))
+def open_again(options: ChannelOptions, clock: Clock, bridge: Bridge | None = None) -> Channel:
+    """The channel of a running instance, or of a transparent clock's ``bridge``, with the time stamps its clock has.
+    ChannelError when it cannot be had.
+    """
+    options = replace(options, stamping="hardware" if clock.kind == "phc" else "software")
+    channel = open_site_channel(options) if bridge is None else open_in(bridge, options)
     wrong = _wrong_stamps(channel, clock)
     if wrong:
         channel.close()
@@ -134,6 +140,7 @@ def _open_clocks(site: Site, stamped: Stamped, leap: LeapTable, clocks: dict[str
     """Those of ports first, then what edges and references name beside them."""
     named = [name for edge in site.edges for name in (edge.source, edge.target)]
     named += [i.reference.tod for i in site.instances if i.reference.type == "pps"]
+    named += [transparent.options.clock for transparent in site.transparent]
     for name in (*stamped.clock_of.values(), *named):
         if name not in clocks and name in stamped.options:
             clocks[name] = open_clock(stamped.options[name], stamped.channels.get(name, []), leap)
@@ -146,6 +153,7 @@ def _assemble(
     warnings: list[str] = []
     seed = site.node.seed if site.node.seed is not None else int.from_bytes(os.urandom(6), "big")
     _open_channels(site, patient, notes, channels)
+    bridges = open_bridges(site, channels, notes)
     stamped = assign(site, channels)
     notes += stamped.notes
     _open_clocks(site, stamped, leap, clocks)
@@ -191,6 +199,13 @@ def _assemble(
                 readings[own] = Reading(settings.reference.noise_ns, random.Random(f"reference/{seed}"))
             elif reference.type == "pps":
                 times_of_day[own] = _pulse_input(reference, clocks, leap)
+    for transparent in site.transparent:
+        stamper = transparent.options.clock
+        for wanted in transparent.channels:
+            wrong = _wrong_stamps(channels[wanted.name], clocks[stamper])
+            if wrong:
+                raise AssemblyError(f"transparent clock {transparent.options.name}: {wanted.interface}: {wrong}")
+            clock_of_channel[wanted.name] = stamper
     for edge in site.edges:
         # nobody here steers the source: what the kernel says of its clock is what it is worth
         source = clocks[edge.source]
@@ -201,12 +216,15 @@ def _assemble(
         clocks=tuple(clock_plans.values()),
         references=tuple(references.values()),
         edges=tuple(edge_plan(edge) for edge in site.edges),
+        transparent=tuple(transparent.options for transparent in site.transparent),
         leap=leap,
         seed=seed,
         name=site.node.name,
     )
     owners = {name: _owner(clock, stamped.channels.get(name, [])) for name, clock in clocks.items()}
-    return Parts(site, plan, channels, clocks, clock_of_channel, readings, notes, warnings, times_of_day, owners)
+    return Parts(
+        site, plan, channels, clocks, clock_of_channel, readings, notes, warnings, times_of_day, owners, bridges
+    )
 
 
 def _pulse_input(plan: ReferencePlan, clocks: dict[str, Clock], leap: LeapTable) -> Clock:

@@ -71,6 +71,10 @@ def assign(site: Site, channels: dict[str, Channel]) -> Stamped:
             name = declared
         result.clock_of[settings.options.name, index] = name
         result.channels.setdefault(name, []).append(channel)
+    for transparent in site.transparent:
+        result.channels.setdefault(transparent.options.clock, []).extend(
+            channels[channel.name] for channel in transparent.channels
+        )
     return result
 
 

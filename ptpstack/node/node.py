@@ -65,7 +65,12 @@ class Node(Clockwork):
         self.listeners: list[Listener] = []
         self.started_ns = 0
         self._channel_options = {
-            options.name: options for settings in parts.site.instances for options in settings.channels
+            options.name: options
+            for several in (
+                *(i.channels for i in parts.site.instances),
+                *(t.channels for t in parts.site.transparent),
+            )
+            for options in several
         }
         #: called each time round with the present time; returns its next deadline
         self.periodic: list[Callable[[int], int | None]] = [
@@ -250,7 +255,7 @@ class Node(Clockwork):
         self._unwatch(channel)
         channel.close()
         try:
-            self.channels[name] = open_again(self._channel_options[name], clock)
+            self.channels[name] = open_again(self._channel_options[name], clock, self.parts.bridges.get(name))
         except OSError as error:
             problem = str(error)
             stamping = "hardware" if clock.kind == "phc" else "software"

@@ -1,0 +1,71 @@
+"""A transparent clock inside the engine: its channels are its own, its stamps find it, and a recorded run replays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ptpstack.engine.engine import Engine
+from ptpstack.engine.plan import plan_as_dict, plan_from_dict
+from ptpstack.engine.status import status
+from ptpstack.engine.trace import RecordedEngine, open_for_writing, replay
+from ptpstack.protocol.effects import Send
+from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
+from ptpstack.wire.codec import decode
+from ptpstack.wire.messages import FollowUp
+from tests.engine.bench import instance, plan
+from tests.protocol.test_transparent import S, address, follow_up, sync
+
+PORTS = (TransparentPort("m/bridge"), TransparentPort("a/bridge", 12.5), TransparentPort("b/bridge"))
+PLAN = replace(plan(instance("one")), transparent=(TransparentOptions("tc", PORTS),))
+
+
+def drive(engine: Engine) -> list[Send]:
+    """A Sync, its stamps and its Follow_Up pass; what was sent on the bridge."""
+    sent: list[Send] = []
+    engine.start(0)
+    for octets in (sync(), follow_up()):
+        event = octets[0] & 0x0F < 8
+        effects = engine.receive("m/bridge", octets, 5 * S << 16 if event else None, address(1), S)
+        sent += [effect for effect in effects if isinstance(effect, Send)]
+        for effect in [e for e in sent if e.token is not None]:
+            assert effect.token is not None
+            engine.transmitted(effect.token, (5 * S + 100) << 16, S)
+    return sent
+
+
+def test_its_frames_and_stamps_find_it_beside_an_instance() -> None:
+    engine = Engine(PLAN)
+    sent = drive(engine)
+    assert {send.channel for send in sent} == {"a/bridge", "b/bridge"}
+    followers = [decode(send.octets) for send in sent if send.token is None]
+    assert [m.correction_sns for m in followers if isinstance(m, FollowUp)] == [100 << 16] * 2
+    (shown,) = status(engine, 2 * S)["transparent"]
+    assert [port["residence_ns"] for port in shown["ports"]] == [None, 100.0, 100.0]
+    json.dumps(shown, allow_nan=False)
+    engine.link("a/bridge", False, 2 * S)
+    assert [port["up"] for port in status(engine, 2 * S)["transparent"][0]["ports"]] == [True, False, True]
+
+
+def test_a_plan_with_it_goes_through_json() -> None:
+    assert plan_from_dict(json.loads(json.dumps(plan_as_dict(PLAN)))) == PLAN
+
+
+def test_a_channel_belongs_to_one() -> None:
+    ports = (TransparentPort("m/bridge"), TransparentPort("c/bridge"))
+    with pytest.raises(ValueError, match="m/bridge is in use"):
+        Engine(replace(PLAN, transparent=(*PLAN.transparent, TransparentOptions("second", ports))))
+
+
+def test_a_recorded_run_replays(tmp_path: Path) -> None:
+    path = tmp_path / "tc.trace"
+    engine = RecordedEngine(PLAN, open_for_writing(str(path)))
+    drive(engine)
+    engine.close_trace(3 * S)
+    result = replay(str(path))
+    assert result.identical, result.divergence
+    assert result.counts["receive"] == 2
+    assert result.counts["transmitted"] >= 2
