@@ -19,7 +19,8 @@ from ptpstack.servo.base import ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
 from ptpstack.wire.types import format_clock_identity
 
-#: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources.
+#: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources (who has nothing else
+#: to look at leaves out the turns that cannot find one).
 HOUSEKEEPING_NS = 1_000_000_000
 #: How often temperatures are asked for: an oscillator warms slowly.
 TEMPERATURE_NS = 10_000_000_000
@@ -106,8 +107,9 @@ class Engine(Wiring):
             part.timer(now)
         self.steering.timer(now)
         if self._housekeeping_due is not None and self._housekeeping_due <= now:
-            self._housekeeping_due = now + HOUSEKEEPING_NS
             self._housekeep(now)
+            quiet_ns = 0 if self._keeps_house else self.steering.quiet_until(now) - now
+            self._housekeeping_due = now + max(1, -(-quiet_ns // HOUSEKEEPING_NS)) * HOUSEKEEPING_NS
         return self._drain()
 
     def next_deadline(self) -> int | None:

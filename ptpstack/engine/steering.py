@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ptpstack.engine.discipline import PROOF_SAMPLES, Edge, SteeredClock
+from ptpstack.engine.discipline import PROOF_SAMPLES, SILENT_AT_LEAST_NS, Edge, SteeredClock
 from ptpstack.engine.effects import EngineEffect, Event, SetFrequency, StepClock
 from ptpstack.servo.base import Command, Servo, ServoState
 from ptpstack.timebase.estimate import Estimate
@@ -170,6 +170,15 @@ class Steering:
                 for_s = (now - edge.measured_ns) / 1e9
                 self._event("silent", edge, {"edge": edge.name, "for_s": for_s})
                 self.lost(edge, now, f"its source has been silent for {for_s:.0f} s")
+
+    def quiet_until(self, now: int) -> int:
+        """Before that ``housekeep`` finds nothing, whatever comes in from now on."""
+        times = [now + SILENT_AT_LEAST_NS]
+        for clock in self.clocks.values():
+            if clock.left_alone_until_ns is not None:
+                times.append(clock.left_alone_until_ns)
+            times += [edge.silent_at_ns() for edge in clock.edges if edge.usable]
+        return min(times)
 
     # ---- commands ---------------------------------------------------------------------------------------------
 

@@ -73,6 +73,14 @@ class Wiring(ABC):
         #: (clock, source) -> readings that failed in a row
         self._failures: Counter[tuple[str, str]] = Counter()
         self._housekeeping_due: int | None = None
+        #: there is more to look at every second than whether a source has fallen silent
+        self._keeps_house = bool(
+            self._looked_at
+            or plan.references
+            or plan.edges
+            or any(clock.temperature for clock in plan.clocks)
+            or any(len(instance.options.ports) > 1 for instance in plan.instances)
+        )
         self._temperature_due = 0
         self._out: list[EngineEffect] = []
         self._token_owners: list[Instance | TransparentClock] = []

@@ -48,10 +48,12 @@ class Election:
         instance = self._instance
         views = [self._view(port, now) for port in instance.ports]
         own = self._own_candidate()
-        if (own, views) != self._judged:
-            # what follows from the same data sets is the same; most turns of the timer find nothing new
-            self._ebest, self.recommendations = decide(own, views)
-            self._judged = (own, views)
+        if (own, views) == self._judged:
+            # what follows from the same data sets is the same, and done; most turns of the timer find nothing new
+            self.schedule(now)
+            return
+        self._ebest, self.recommendations = decide(own, views)
+        self._judged = (own, views)
         new_parent = self._settle_parent(now)
         bests = {view.number: view.best for view in views}
         # who stops following goes first: never are there two ports in SLAVE

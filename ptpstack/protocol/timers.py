@@ -9,6 +9,10 @@ from __future__ import annotations
 NEVER = 1 << 100
 
 
+# looked up once: ``super()`` would cost as much as all the rest
+_set, _delete = dict.__setitem__, dict.__delitem__
+
+
 class Timers(dict[str, int]):
     """Changed by ``[name] = due``, ``del`` and ``clear`` only."""
 
@@ -20,12 +24,12 @@ class Timers(dict[str, int]):
         self.due = NEVER
 
     def __setitem__(self, name: str, due: int) -> None:
-        super().__setitem__(name, due)
-        # lowering it is the common case; a timer that is put off may have been the earliest
+        _set(self, name, due)
+        # a timer that is put off may have been the earliest
         self.due = due if due <= self.due else min(self.values())
 
     def __delitem__(self, name: str) -> None:
-        super().__delitem__(name)
+        _delete(self, name)
         self.due = min(self.values(), default=NEVER)
 
     def clear(self) -> None:

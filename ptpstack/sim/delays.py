@@ -132,7 +132,7 @@ class PathDelay:
             delay += self.late_ns
         if self.cut or (self.loss and self._lost.random() < self.loss):
             return None
-        return max(0, round(delay))
+        return round(delay) if delay > 0.0 else 0
 
     def _spell_factor(self, now_s: float) -> float:
         assert self.spells is not None

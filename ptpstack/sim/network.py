@@ -36,8 +36,11 @@ class SimNode(ClockHands):
         #: told after each command to a clock
         self.on_frequency: Callable[[str], None] | None = None
         self.running = False
-        self._clock_of_channel = {
-            port.channel: plan.options.clock_of(port) for plan in engine.plan.instances for port in plan.options.ports
+        #: by channel: the clock that stamps there
+        self._stamping = {
+            port.channel: clocks[plan.options.clock_of(port)]
+            for plan in engine.plan.instances
+            for port in plan.options.ports
         }
         #: transmit stamps of what was just sent: (token, stamp)
         self._stamps: list[tuple[int, int | None]] = []
@@ -100,15 +103,13 @@ class SimNode(ClockHands):
         self.events.append((now / 1e9, event))
 
     def send(self, send: Send, now: int) -> None:
-        token = send.token
+        channel, octets, destination, token = send
         if token is not None:
             lost = self.lose_stamp is not None and self.lose_stamp()
-            clock = self.clocks[self._clock_of_channel[send.channel]]
-            stamp = None if lost else clock.stamp_sns(self.world.now_ns)
-            self._stamps.append((token, stamp))
-        segment = self.segments.get(send.channel)
+            self._stamps.append((token, None if lost else self._stamping[channel].stamp_sns(self.world.now_ns)))
+        segment = self.segments.get(channel)
         if segment is not None:
-            segment.carry(self, send)
+            segment.carry(self, octets, destination)
 
     def _schedule(self) -> None:
         deadline = self.engine.next_deadline()
@@ -129,13 +130,13 @@ class SimNode(ClockHands):
             return
         stamp = None
         if octets[0] & 0x0F < 8:
-            stamp = self.clocks[self._clock_of_channel[channel]].stamp_sns(self.world.now_ns)
-            answers = self._answers.get(channel)
-            if answers is not None and octets[:6] in answers:
-                answer = answers[octets[:6]](octets, stamp, source)
+            stamp = self._stamping[channel].stamp_sns(self.world.now_ns)
+            answer_plain = self._answers.get(channel, {}).get(octets[:6])
+            if answer_plain is not None:
+                answer = answer_plain(octets, stamp, source)
                 if answer is not None:
                     # as the node does it: nothing else changes by an answer, so no deadline does
-                    self.segments[channel].carry(self, Send(channel, *answer, None))
+                    self.segments[channel].carry(self, *answer)
                     return
         self.perform(self.engine.receive(channel, octets, stamp, source, self.world.elapsed_ns))
 
@@ -169,16 +170,15 @@ class Segment:
         self.members.append((node, channel))
         node.segments[channel] = self
 
-    def path(self, sender: SimNode, receiver: SimNode) -> PathDelay:
-        return self.paths.get((sender.name, receiver.name), self.default)
-
-    def carry(self, sender: SimNode, send: Send) -> None:
+    def carry(self, sender: SimNode, octets: bytes, destination: str | None) -> None:
+        world = self.world
+        name = sender.name
         if self.tap is not None:
-            self.tap(self.world.elapsed_ns, sender.name, send.octets)
-        now_s = self.world.elapsed_ns / 1e9
+            self.tap(world.elapsed_ns, name, octets)
+        now_s = world.elapsed_ns / 1e9
         for node, channel in self.members:
-            if node is sender or send.destination not in (None, PEER_DELAY, node.name):
+            if node is sender or destination not in (None, PEER_DELAY, node.name):
                 continue
-            delay = self.path(sender, node).draw_ns(now_s)
+            delay = self.paths.get((name, node.name), self.default).draw_ns(now_s)
             if delay is not None:
-                self.world.after(delay + sender.late_ns, node.deliver, channel, send.octets, sender.name)
+                world.after(delay + sender.late_ns, node.deliver, channel, octets, name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
+import itertools
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Any
 
 from ptpstack.clocks.simulated import ManualBase
@@ -16,7 +17,7 @@ class World:
         self.start_ns = start_ns
         self.base = ManualBase(start_ns)
         self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._made = 0
+        self._made = itertools.count(1).__next__
         #: perfect time (UTC-like base of the simulated clocks), ns
         self.now_ns = start_ns
         #: ns since the start of the world: the ``now`` that engines are given
@@ -25,12 +26,12 @@ class World:
 
     def at(self, when_ns: int, action: Callable[..., None], *arguments: Any) -> None:
         """Run ``action(*arguments)`` at ``when_ns`` (perfect time); a time that has passed means now."""
-        self._made += 1
         now = self.now_ns
-        heapq.heappush(self._queue, (when_ns if when_ns > now else now, self._made, action, arguments))
+        heappush(self._queue, (when_ns if when_ns > now else now, self._made(), action, arguments))
 
     def after(self, delay_ns: int, action: Callable[..., None], *arguments: Any) -> None:
-        self.at(self.now_ns + delay_ns, action, *arguments)
+        """Run ``action(*arguments)`` that much later; 0 or more."""
+        heappush(self._queue, (self.now_ns + delay_ns, self._made(), action, arguments))
 
     def after_start(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
         self.at(self.start_ns + round(seconds * 1e9), action, *arguments)
@@ -40,10 +41,9 @@ class World:
         end = self.start_ns + round(seconds * 1e9)
         queue = self._queue
         move = self.base.set_ns
-        pop = heapq.heappop
         events = 0
         while queue and queue[0][0] <= end:
-            when, _, action, arguments = pop(queue)
+            when, _, action, arguments = heappop(queue)
             move(when)
             self.now_ns = when
             self.elapsed_ns = when - self.start_ns

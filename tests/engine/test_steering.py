@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from ptpstack.clocks.base import ClockError
-from ptpstack.engine.effects import SetFrequency, StepClock
+from ptpstack.engine.effects import EngineEffect, SetFrequency, StepClock
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import ClockPlan, EnginePlan, ReferencePlan
 from ptpstack.engine.status import status
@@ -387,7 +387,31 @@ def test_an_engine_without_anything_to_do_has_no_deadline_but_housekeeping() -> 
     engine.start(0)
     assert engine.next_deadline() == 0
     engine.timer(0)
-    assert engine.next_deadline() == S
+    # nothing to look at but silence, which takes three seconds
+    assert engine.next_deadline() == 3 * S
+
+
+def test_the_turns_of_housekeeping_that_are_left_out_would_have_found_nothing() -> None:
+    def told(*, every_second: bool) -> list[tuple[int, EngineEffect]]:
+        table = Table(plan(instance("a")))
+        if every_second:
+            table.engine._keeps_house = True
+        table.start()
+        table.serve(ONE, 12)
+        for _ in range(11):
+            table.announce(ONE, times=1)
+            table.run(2)
+        table.serve(ONE, 5)
+        table.broken.add("clock")
+        table.serve(ONE, 9)
+        table.broken.clear()
+        table.serve(ONE, 14)
+        codes = [e["decision"]["code"] for e in table.events("steering")]
+        assert len(table.events("silent")) == 1
+        assert codes == ["steers", "steers"]
+        return table.effects
+
+    assert told(every_second=False) == told(every_second=True)
 
 
 def test_an_edge_that_can_say_nothing_takes_no_clock_from_one_that_can() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ptpstack.clocks.oscillator import OscillatorModel
 from ptpstack.engine.plan import ReferencePlan
-from ptpstack.protocol.effects import PEER_DELAY, Send
+from ptpstack.protocol.effects import PEER_DELAY
 from ptpstack.protocol.instance import Instance
 from ptpstack.sim.build import identity, make_node
 from ptpstack.sim.delays import PathDelay
@@ -259,6 +259,6 @@ def test_a_segment_carries_to_groups_and_to_one(destination: str | None, reached
     for name, node in nodes.items():
         segment.attach(node, "p1/sim")
         node.deliver = lambda channel, octets, source, name=name: heard.add(name)  # type: ignore[method-assign,misc]
-    segment.carry(nodes["a"], Send("p1/sim", bytes(44), destination, None))
+    segment.carry(nodes["a"], bytes(44), destination)
     world.run(0.01)
     assert heard == reached
