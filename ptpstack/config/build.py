@@ -177,6 +177,10 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
             f"use one of: {allowed}",
         )
     values = section.values
+    server_only = values["server_only"]
+    if server_only is None:
+        never = profile.behaviours["grandmaster_ports"] == "server-only"
+        server_only = never and role == "grandmaster" and values["desired_state"] is None
     if transport == "l2":
         _drop_ineffective(section, ("ttl", "dscp_event", "dscp_general"), "the transport is l2", report)
     channel = ChannelOptions(
@@ -195,18 +199,38 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         log_sync_interval=values["log_sync_interval"],
         log_min_delay_req_interval=values["log_min_delay_req_interval"],
         delay_mechanism=values["delay_mechanism"],
-        server_only=values["server_only"],
+        server_only=server_only,
         listen_first=(
             values["listen_first"]
             if values["listen_first"] is not None
-            else not (role == "grandmaster" or values["server_only"])
+            else not (role == "grandmaster" or server_only or values["desired_state"] == "master")
         ),
         delay_asymmetry_ns=values["delay_asymmetry_ns"],
         ingress_latency_ns=values["ingress_latency_ns"],
         egress_latency_ns=values["egress_latency_ns"],
         clock=values["clock"] or "",
+        local_priority=values["local_priority"],
+        desired_state=values["desired_state"] or "",
+        announce=profile.behaviours["announce"] == "sent",
     )
     return port, channel
+
+
+#: desiredState of the ports of a role, where it leaves no doubt
+_DESIRED = {"grandmaster": "master", "ordinary": "slave"}
+
+
+def _bmca(section: Section, profile: Profile) -> str:
+    """The BMCA variant; with external port configuration, ports get the desired state of their role."""
+    wanted = section["external_port_configuration"]
+    own = profile.behaviours["bmca"]
+    bmca = own if wanted is None else "external" if wanted else "default" if own == "external" else own
+    ports = section.tables["port"]
+    role = section["role"] or ("ordinary" if len(ports) == 1 else "")
+    for port in ports if bmca == "external" else ():
+        if port["desired_state"] is None:
+            port.values["desired_state"] = _DESIRED.get(role)
+    return bmca
 
 
 def _instance(
@@ -221,6 +245,7 @@ def _instance(
     _apply_profile(section, INSTANCE, profile, report)
     section.values.update(client_priorities)
     ports = []
+    bmca = _bmca(section, profile)
     for port_section in section.tables["port"]:
         _apply_profile(port_section, PORT, profile, report)
         ports.append(_port(port_section, profile, section["role"], report))
@@ -247,6 +272,9 @@ def _instance(
         client_only=client_only,
         max_steps_removed=section["max_steps_removed"],
         minor_version=section["minor_version"],
+        bmca=bmca,
+        local_priority=section["local_priority"],
+        wait_to_restore_s=section["wait_to_restore_s"],
     )
     return InstanceSettings(
         options=options,

@@ -127,6 +127,49 @@ def _clock_class(value: int, client_only: bool, section: Section, report: Report
         )
 
 
+def _external(site: Site, sections: Section, report: Report) -> None:
+    """17.6: desired states for every port, and nothing that decides beside them."""
+    for instance, section in _pairs(site, sections):
+        told = instance.options.bmca == "external"
+        for port in section.tables["port"]:
+            if told and port["desired_state"] is None:
+                report.error(
+                    port.path,
+                    "external port configuration needs to know what this port is to be",
+                    'add desired_state = "master", "slave" or "passive"',
+                )
+            if not told and port["desired_state"] is not None:
+                report.error(
+                    port.at("desired_state"),
+                    "has a meaning with external_port_configuration only",
+                    "add external_port_configuration = true to the instance, or remove it",
+                )
+            if told and port["server_only"]:
+                report.error(
+                    port.at("server_only"),
+                    "masterOnly is FALSE with external port configuration (17.6)",
+                    'remove it: desired_state = "master" says the same',
+                )
+        if told and instance.options.client_only:
+            report.error(
+                section.at("client_only"),
+                "slaveOnly is FALSE with external port configuration (17.6)",
+                'remove it: desired_state = "slave" says the same',
+            )
+
+
+def _one_way_roles(site: Site, sections: Section, report: Report) -> None:
+    """ITU-T G.8265.1: a clock serves or follows, never both."""
+    for instance, section in _pairs(site, sections):
+        options = instance.options
+        if options.bmca == "g8265.1" and instance.role != "grandmaster" and not options.client_only:
+            report.error(
+                section.at("role") if "role" in section.given else section.path,
+                "the G.8265.1 selection knows servers and clients only, and this instance is neither",
+                'add client_only = true, or role = "grandmaster"',
+            )
+
+
 def _roles(site: Site, sections: Section, report: Report) -> None:
     for instance, section in _pairs(site, sections):
         count = len(instance.channels)
@@ -277,6 +320,8 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _names,
     _clocks,
     _client_only,
+    _external,
+    _one_way_roles,
     _roles,
     _ports,
     _shared_channels,

@@ -35,7 +35,7 @@ def _reference(reference: ReferenceOptions) -> dict[str, Any]:
     if reference.type == "none":
         return {"type": "none"}
     ineffective = () if reference.type == "simulated" else ("noise_ns",)
-    values = _members(reference, ineffective + (() if reference.type == "pps" else PPS_KEYS))
+    values = _members(reference, ineffective + (("log_interval",) if reference.type == "pps" else PPS_KEYS))
     values["time_source"] = format_time_source(reference.time_source)
     values["accuracy"] = format_accuracy(reference.accuracy)
     return values
@@ -59,6 +59,9 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
         "clock": options.clock,
         "arb_is": instance.arb_is,
         "minor_version": options.minor_version,
+        "local_priority": options.local_priority,
+        "wait_to_restore_s": options.wait_to_restore_s,
+        "external_port_configuration": options.bmca == "external",
     }
     if options.clock_identity:
         document["clock_identity"] = format_clock_identity(options.clock_identity)
@@ -78,10 +81,11 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
 
 
 def _port(port: PortOptions) -> dict[str, Any]:
-    # channel is made from interface and transport; foreign_master_capacity is no key of the schema
-    values = _members(port, ("channel", "foreign_master_capacity"))
-    if not port.clock:
-        del values["clock"]
+    # channel is made from interface and transport, announce is the profile's; foreign_master_capacity is no key
+    values = _members(port, ("channel", "foreign_master_capacity", "announce"))
+    for name in ("clock", "desired_state"):
+        if not values[name]:
+            del values[name]
     return values
 
 

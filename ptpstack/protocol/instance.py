@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ptpstack.protocol.announce import candidate, fill_announce, propagated_tlvs, refusal_of, time_properties
+from ptpstack.protocol.announce import fill_announce, propagated_tlvs, refusal_of, time_properties
+from ptpstack.protocol.bmca import BMCA
 from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect, ParentChanged
@@ -53,6 +54,8 @@ class Instance:
             raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
         self.options = options
         self.clock_identity = options.clock_identity
+        #: ValueError when the options do not fit the variant
+        self.bmca = BMCA[options.bmca](options)
         quality = options.quality
         if options.client_only:
             # 8.1.3: slaveOnly means class 255. Priorities 255 are our own rule: with 128 a client would
@@ -71,6 +74,7 @@ class Instance:
                 options.sdo_id,
                 options.client_only,
                 options.max_steps_removed,
+                options.local_priority,
             ),
             parent=ParentDS(
                 PortIdentity(options.clock_identity, 0),
@@ -395,7 +399,7 @@ class Instance:
                         "qualified": record.qualified(now, port.foreign_window_ns),
                         "heard": record.received,
                         "age_s": (now - record.last_ns) / 1e9,
-                        **describe(candidate(record, port.identity)),
+                        **describe(port.candidate(record, now)),
                     }
                 )
         return rows

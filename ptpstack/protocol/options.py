@@ -37,6 +37,12 @@ class PortOptions:
     listen_first: bool = True
     #: the clock whose time stamps this port has; "": that of the instance
     clock: str = ""
+    #: portDS.localPriority (ITU-T G.8275.1): of the masters heard on this port; lower wins.
+    local_priority: int = 128
+    #: externalPortConfigurationPortDS.desiredState (17.6): ``master``, ``slave``, ``passive``; "" without that option.
+    desired_state: str = ""
+    #: False: static roles (automotive). Announce is neither sent nor needed: who sends Sync is the master.
+    announce: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,12 @@ class InstanceOptions:
     client_only: bool = False
     max_steps_removed: int = 255
     minor_version: int = 1
+    #: which BMCA variant (``protocol.bmca.BMCA``)
+    bmca: str = "default"
+    #: defaultDS.localPriority (ITU-T G.8275.1): of our own clock.
+    local_priority: int = 128
+    #: ITU-T G.8265.1: how long a master that was lost and is back is not preferred, s
+    wait_to_restore_s: float = 0.0
 
     def clock_of(self, port: PortOptions) -> str:
         """The clock that stamps the frames of one of its ports."""
