@@ -20,7 +20,8 @@ from ptpstack.config.model import (
 from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
 from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, Table
 from ptpstack.config.validate import Section, validate
-from ptpstack.protocol.options import InstanceOptions, PortOptions
+from ptpstack.config.zones import alternate_timescale
+from ptpstack.protocol.options import AcceptableMaster, InstanceOptions, PortOptions
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
 
 #: sockaddr_un.sun_path holds 108 octets with its closing zero.
@@ -212,6 +213,7 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         local_priority=values["local_priority"],
         desired_state=values["desired_state"] or "",
         announce=profile.behaviours["announce"] == "sent",
+        acceptable_masters_only=values["acceptable_masters_only"],
     )
     return port, channel
 
@@ -246,7 +248,10 @@ def _instance(
     section.values.update(client_priorities)
     ports = []
     bmca = _bmca(section, profile)
+    masters = section.tables["acceptable_master"]
     for port_section in section.tables["port"]:
+        if port_section["acceptable_masters_only"] is None:
+            port_section.values["acceptable_masters_only"] = bool(masters)
         _apply_profile(port_section, PORT, profile, report)
         ports.append(_port(port_section, profile, section["role"], report))
         if port_section["clock"] is not None:
@@ -275,6 +280,15 @@ def _instance(
         bmca=bmca,
         local_priority=section["local_priority"],
         wait_to_restore_s=section["wait_to_restore_s"],
+        path_trace=profile.behaviours["path_trace"] == "on" if section["path_trace"] is None else section["path_trace"],
+        acceptable_masters=tuple(
+            AcceptableMaster(**{**entry.values, "clock_identity": entry["clock_identity"] or b""}) for entry in masters
+        ),
+        alternate_timescales=tuple(
+            scale
+            for entry in section.tables["alternate_time_offset"]
+            if (scale := alternate_timescale(entry, report)) is not None
+        ),
     )
     return InstanceSettings(
         options=options,

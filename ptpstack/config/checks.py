@@ -158,6 +158,35 @@ def _external(site: Site, sections: Section, report: Report) -> None:
             )
 
 
+def _tables(site: Site, sections: Section, report: Report) -> None:
+    """What is a table of entries by key has each key once."""
+    for instance, section in _pairs(site, sections):
+        for table, keys in (
+            ("acceptable_master", ("clock_identity", "port_number")),
+            ("alternate_time_offset", ("key",)),
+        ):
+            seen: dict[tuple[object, ...], int] = {}
+            for index, entry in enumerate(section.tables[table]):
+                first = seen.setdefault(tuple(entry[key] for key in keys), index)
+                if first != index:
+                    report.error(entry.path, f"{table}[{first}] is for the same {keys[0]}", "remove one of the two")
+        if instance.options.alternate_timescales and instance.reference.type == "none":
+            report.warning(
+                section.tables["alternate_time_offset"][0].path,
+                "without a reference UTC is not known, so no local time is announced",
+                "add [instance.reference], or remove it",
+            )
+        if instance.options.acceptable_masters:
+            continue
+        for port in section.tables["port"]:
+            if port["acceptable_masters_only"]:
+                report.error(
+                    port.at("acceptable_masters_only"),
+                    "the instance has no [[instance.acceptable_master]]: this port would follow nobody",
+                    "add masters, or remove it",
+                )
+
+
 def _one_way_roles(site: Site, sections: Section, report: Report) -> None:
     """ITU-T G.8265.1: a clock serves or follows, never both."""
     for instance, section in _pairs(site, sections):
@@ -321,6 +350,7 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _clocks,
     _client_only,
     _external,
+    _tables,
     _one_way_roles,
     _roles,
     _ports,

@@ -75,6 +75,18 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
             for key in ("ttl", "dscp_event", "dscp_general"):
                 del values[key]
         document["port"].append(values)
+    document["path_trace"] = options.path_trace
+    document["acceptable_master"] = [
+        _members(master) | {"clock_identity": format_clock_identity(master.clock_identity)}
+        for master in options.acceptable_masters
+    ]
+    document["alternate_time_offset"] = [
+        {"key": t.key, "name": t.name} | ({"zone": t.zone} if t.zone else {"utc_offset_s": t.offsets[0][1]})
+        for t in options.alternate_timescales
+    ]
+    for table in ("acceptable_master", "alternate_time_offset"):
+        if not document[table]:
+            del document[table]
     document["reference"] = _reference(instance.reference)
     document["servo"] = _members(instance.servo)
     return document

@@ -42,6 +42,8 @@ BEHAVIOURS: dict[str, tuple[str, ...]] = {
     "grandmaster_ports": ("elected", "server-only"),
     # none: static roles; Announce is neither sent nor needed
     "announce": ("sent", "none"),
+    # 16.2
+    "path_trace": ("off", "on"),
 }
 
 #: (table, field) of every parameter that a profile may set.

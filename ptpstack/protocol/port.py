@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from ptpstack.protocol.acceptable_masters import AcceptableMasters
 from ptpstack.protocol.announce import candidate
 from ptpstack.protocol.bmca import Bmca
 from ptpstack.protocol.comparison import Candidate, Standing
@@ -120,6 +121,7 @@ class Port:
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
         #: whose Announce the receipt timeout waits for
         self.keeper: PortIdentity | None = None
+        self._masters = AcceptableMasters(instance.options.acceptable_masters)
         self._wait_to_restore_ns = int(instance.options.wait_to_restore_s * 1e9)
         self.link_up = True
         #: how often the clock behind its time stamps was stepped
@@ -174,7 +176,8 @@ class Port:
             standing = Standing.FOLLOWED
         elif record.restored_ns is not None and now < record.restored_ns + self._wait_to_restore_ns:
             standing = Standing.RESTORING
-        return candidate(record, self.identity, self.options.local_priority, standing)
+        heard = candidate(record, self.identity, self.options.local_priority, standing)
+        return self._masters.judged(heard)
 
     def event(self, event: PortEvent, now: int, decision: Decision | None = None) -> bool:
         """Run the state machine; True when the state changed or was entered anew."""
@@ -313,8 +316,15 @@ class Port:
 
     def _on_announce(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, Announce)
+        self.heard_announce(message, address, now)
+
+    def heard_announce(self, message: Announce, address: str, now: int) -> None:
+        """An Announce, or what stands for one."""
         if self.ds.server_only:
             self.counters["drop-announce-server-only"] += 1
+            return
+        if self.options.acceptable_masters_only and self._masters.get(message.source) is None:
+            self.counters["drop-announce-not-acceptable"] += 1
             return
         self.instance.announce_received(self, message, address, now)
 

@@ -21,7 +21,7 @@ class Unannounced(Following):
     def _presume(self, sync: Message, address: str, now: int) -> None:
         """What the sender would have announced if it did."""
         port = self.port
-        if port.ds.server_only or sync.flags & Flag.ALTERNATE_MASTER:
+        if sync.flags & Flag.ALTERNATE_MASTER:
             return
         if port.following and sync.source != port.parent:
             # nothing tells which of two is better
@@ -37,4 +37,4 @@ class Unannounced(Following):
             quality=UNKNOWN_QUALITY,
             grandmaster=sync.source.clock_identity,
         )
-        port.instance.announce_received(port, announce, address, now)
+        port.heard_announce(announce, address, now)

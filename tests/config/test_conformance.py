@@ -83,3 +83,56 @@ def test_external_port_configuration_and_its_contradictions(instance: str, port:
     found = site_errors(f'[[instance]]\n{instance}\n[[instance.port]]\ninterface = "eth1"\n{port}\n')
     assert [p for p, _ in found] == [path]
     assert reason in found[0][1]
+
+
+TABLES = '[[instance]]\n{}\n[[instance.port]]\ninterface = "eth1"\n{}\n'
+
+
+def test_tables_of_an_instance_are_read_and_written_back() -> None:
+    text = TABLES.format(
+        "path_trace = true",
+        '[[instance.acceptable_master]]\nclock_identity = "001b21.fffe.aabbcc"\nalternate_priority1 = 3\n'
+        '[[instance.alternate_time_offset]]\nkey = 1\nzone = "Europe/Berlin"\n'
+        '[[instance.alternate_time_offset]]\nkey = 2\nname = "plant"\nutc_offset_s = 7200\n',
+    )
+    site = loads(text)
+    options = site.instances[0].options
+    assert options.path_trace
+    assert options.ports[0].acceptable_masters_only
+    assert options.acceptable_masters[0].alternate_priority1 == 3
+    assert [(t.key, t.name, t.zone) for t in options.alternate_timescales] == [
+        (1, "Berlin", "Europe/Berlin"),
+        (2, "plant", ""),
+    ]
+    assert loads(dumps(site)) == site
+
+
+@pytest.mark.parametrize(
+    ("port", "tables", "path", "reason"),
+    [
+        ("", "[[instance.alternate_time_offset]]\nkey = 1\n", "alternate_time_offset[0]", "either a zone or"),
+        (
+            "",
+            '[[instance.alternate_time_offset]]\nkey = 1\nzone = "Europe/Atlantis"\n',
+            "alternate_time_offset[0].zone",
+            "no time zone",
+        ),
+        (
+            "",
+            '[[instance.alternate_time_offset]]\nkey = 1\nutc_offset_s = 0\nname = "much too long"\n',
+            "alternate_time_offset[0].name",
+            "more than 10",
+        ),
+        (
+            "",
+            "[[instance.alternate_time_offset]]\nkey = 1\nutc_offset_s = 0\n" * 2,
+            "alternate_time_offset[1]",
+            "same key",
+        ),
+        ("acceptable_masters_only = true", "", "port[0].acceptable_masters_only", "would follow nobody"),
+    ],
+)
+def test_what_is_wrong_with_tables_of_an_instance(port: str, tables: str, path: str, reason: str) -> None:
+    found = site_errors(TABLES.format("", port + "\n" + tables))
+    assert [p for p, _ in found] == [f"instance[0].{path}"]
+    assert reason in found[0][1]
