@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ptpstack.config.reference import rows, tables
-from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, StateTable, diagram
+from ptpstack.protocol.states import CLIENT_ONLY, FULL, PASSIVE_ONLY, SERVER_ONLY, PortEvent, StateTable, diagram
 from ptpstack.sim.figures import FIGURES
 from ptpstack.sim.report import show, words
 from ptpstack.sim.scenario import Expectation
@@ -19,6 +19,7 @@ MACHINES: tuple[tuple[str, str, StateTable], ...] = (
     ("Ordinary and boundary clocks", "A port that may serve or follow (IEEE 1588-2019 9.2, figure 30).", FULL),
     ("Client-only", "The one port of a slaveOnly instance (figure 31): it never serves.", CLIENT_ONLY),
     ("Server-only", "A masterOnly port (9.2.2.2): it hears no Announce, so it never follows.", SERVER_ONLY),
+    ("Told to be silent", "A port whose desired state is passive (17.6).", PASSIVE_ONLY),
 )
 
 

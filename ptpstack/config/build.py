@@ -21,7 +21,8 @@ from ptpstack.config.model import (
 from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
 from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, TRANSPORT_KEYS, Table
 from ptpstack.config.validate import Section, validate
-from ptpstack.protocol.options import InstanceOptions, PortOptions
+from ptpstack.config.zones import alternate_timescale
+from ptpstack.protocol.options import AcceptableMaster, InstanceOptions, PortOptions
 from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
 
@@ -179,6 +180,10 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
             f"use one of: {allowed}",
         )
     values = section.values
+    server_only = values["server_only"]
+    if server_only is None:
+        never = profile.behaviours["grandmaster_ports"] == "server-only"
+        server_only = never and role == "grandmaster" and values["desired_state"] is None
     ineffective = [key for key, transports in TRANSPORT_KEYS.items() if transport not in transports]
     _drop_ineffective(section, ineffective, f"the transport is {transport}", report)
     effective = {key: values[key] for key in TRANSPORT_KEYS if key not in ineffective}
@@ -197,18 +202,39 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         log_sync_interval=values["log_sync_interval"],
         log_min_delay_req_interval=values["log_min_delay_req_interval"],
         delay_mechanism=values["delay_mechanism"],
-        server_only=values["server_only"],
+        server_only=server_only,
         listen_first=(
             values["listen_first"]
             if values["listen_first"] is not None
-            else not (role == "grandmaster" or values["server_only"])
+            else not (role == "grandmaster" or server_only or values["desired_state"] == "master")
         ),
         delay_asymmetry_ns=values["delay_asymmetry_ns"],
         ingress_latency_ns=values["ingress_latency_ns"],
         egress_latency_ns=values["egress_latency_ns"],
         clock=values["clock"] or "",
+        local_priority=values["local_priority"],
+        desired_state=values["desired_state"] or "",
+        announce=profile.behaviours["announce"] == "sent",
+        acceptable_masters_only=values["acceptable_masters_only"],
     )
     return port, channel
+
+
+#: desiredState of the ports of a role, where it leaves no doubt
+_DESIRED = {"grandmaster": "master", "ordinary": "slave"}
+
+
+def _bmca(section: Section, profile: Profile) -> str:
+    """The BMCA variant; with external port configuration, ports get the desired state of their role."""
+    wanted = section["external_port_configuration"]
+    own = profile.behaviours["bmca"]
+    bmca = own if wanted is None else "external" if wanted else "default" if own == "external" else own
+    ports = section.tables["port"]
+    role = section["role"] or ("ordinary" if len(ports) == 1 else "")
+    for port in ports if bmca == "external" else ():
+        if port["desired_state"] is None:
+            port.values["desired_state"] = _DESIRED.get(role)
+    return bmca
 
 
 def _instance(
@@ -223,7 +249,11 @@ def _instance(
     _apply_profile(section, INSTANCE, profile, report)
     section.values.update(client_priorities)
     ports = []
+    bmca = _bmca(section, profile)
+    masters = section.tables["acceptable_master"]
     for port_section in section.tables["port"]:
+        if port_section["acceptable_masters_only"] is None:
+            port_section.values["acceptable_masters_only"] = bool(masters)
         _apply_profile(port_section, PORT, profile, report)
         ports.append(_port(port_section, profile, section["role"], report))
         if port_section["clock"] is not None:
@@ -249,6 +279,18 @@ def _instance(
         client_only=client_only,
         max_steps_removed=section["max_steps_removed"],
         minor_version=section["minor_version"],
+        bmca=bmca,
+        local_priority=section["local_priority"],
+        wait_to_restore_s=section["wait_to_restore_s"],
+        path_trace=profile.behaviours["path_trace"] == "on" if section["path_trace"] is None else section["path_trace"],
+        acceptable_masters=tuple(
+            AcceptableMaster(**{**entry.values, "clock_identity": entry["clock_identity"] or b""}) for entry in masters
+        ),
+        alternate_timescales=tuple(
+            scale
+            for entry in section.tables["alternate_time_offset"]
+            if (scale := alternate_timescale(entry, report)) is not None
+        ),
     )
     return InstanceSettings(
         options=options,

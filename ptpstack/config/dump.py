@@ -42,7 +42,7 @@ def _reference(reference: ReferenceOptions) -> dict[str, Any]:
     if reference.type == "none":
         return {"type": "none"}
     ineffective = () if reference.type == "simulated" else ("noise_ns",)
-    values = _members(reference, ineffective + (() if reference.type == "pps" else PPS_KEYS))
+    values = _members(reference, ineffective + (("log_interval",) if reference.type == "pps" else PPS_KEYS))
     values["time_source"] = format_time_source(reference.time_source)
     values["accuracy"] = format_accuracy(reference.accuracy)
     return values
@@ -66,6 +66,9 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
         "clock": options.clock,
         "arb_is": instance.arb_is,
         "minor_version": options.minor_version,
+        "local_priority": options.local_priority,
+        "wait_to_restore_s": options.wait_to_restore_s,
+        "external_port_configuration": options.bmca == "external",
     }
     if options.clock_identity:
         document["clock_identity"] = format_clock_identity(options.clock_identity)
@@ -79,16 +82,29 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
             if channel.transport not in transports:
                 del values[key]
         document["port"].append(values)
+    document["path_trace"] = options.path_trace
+    document["acceptable_master"] = [
+        _members(master) | {"clock_identity": format_clock_identity(master.clock_identity)}
+        for master in options.acceptable_masters
+    ]
+    document["alternate_time_offset"] = [
+        {"key": t.key, "name": t.name} | ({"zone": t.zone} if t.zone else {"utc_offset_s": t.offsets[0][1]})
+        for t in options.alternate_timescales
+    ]
+    for table in ("acceptable_master", "alternate_time_offset"):
+        if not document[table]:
+            del document[table]
     document["reference"] = _reference(instance.reference)
     document["servo"] = _members(instance.servo)
     return document
 
 
 def _port(port: PortOptions) -> dict[str, Any]:
-    # channel is made from interface and transport; foreign_master_capacity is no key of the schema
-    values = _members(port, ("channel", "foreign_master_capacity"))
-    if not port.clock:
-        del values["clock"]
+    # channel is made from interface and transport, announce is the profile's; foreign_master_capacity is no key
+    values = _members(port, ("channel", "foreign_master_capacity", "announce"))
+    for name in ("clock", "desired_state"):
+        if not values[name]:
+            del values[name]
     return values
 
 

@@ -35,7 +35,16 @@ from ptpstack.protocol.options import QualityTable
 SUFFIX = ".toml"
 
 #: Named behaviours a profile can ask for, with the variants that exist; the first is what a silent profile gets.
-BEHAVIOURS: dict[str, tuple[str, ...]] = {"bmca": ("default",), "delay_mechanism": ("E2E",)}
+BEHAVIOURS: dict[str, tuple[str, ...]] = {
+    "bmca": ("default", "itu-alternate", "g8265.1", "external"),
+    "delay_mechanism": ("E2E",),
+    # server-only: a grandmaster never follows, unless its port says server_only = false (G.8275.1 masterOnly)
+    "grandmaster_ports": ("elected", "server-only"),
+    # none: static roles; Announce is neither sent nor needed
+    "announce": ("sent", "none"),
+    # 16.2
+    "path_trace": ("off", "on"),
+}
 
 #: (table, field) of every parameter that a profile may set.
 PROFILED: tuple[tuple[Table, Field], ...] = tuple(

@@ -108,8 +108,11 @@ PORT = Table(
         Field("transport", CHOICE, "UDP over IPv4 (Annex C), UDP over IPv6 (Annex D) or Ethernet (Annex E).", "udp4", choices=("udp4", "udp6", "l2"), profiled=True),
         Field("clock", TEXT, "Name of the clock that stamps its frames. The clocks of one instance's ports follow the one whose port follows a master.", absent="the instance's, or the PHC of its interface when that is another one"),
         Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when NIC, driver and clock can.", "auto", choices=("auto", "hardware", "software")),
-        Field("server_only", BOOLEAN, "portDS.masterOnly (8.2.15.5.2): never follows a master.", False),
-        Field("listen_first", BOOLEAN, "Wait for the announce receipt timeout before serving; false: serve at once until a better master is heard.", None, absent="false for role grandmaster and for server_only, else true"),
+        Field("server_only", BOOLEAN, "portDS.masterOnly (8.2.15.5.2): never follows a master.", None, absent="false, but true for role grandmaster where the profile says so"),
+        Field("local_priority", INTEGER, "portDS.localPriority (ITU-T G.8275.1) of the masters heard here: lower wins, after priority2. For the `itu-alternate` BMCA.", 128, 1, 255),
+        Field("acceptable_masters_only", BOOLEAN, "acceptableMasterPortDS.enable (17.5): hear masters of the table [[instance.acceptable_master]] only.", None, absent="true when that table has entries"),
+        Field("desired_state", CHOICE, "What this port is told to be, with external_port_configuration (17.6.3).", choices=("master", "slave", "passive"), absent="with external port configuration by role: master for a grandmaster, slave for an ordinary clock, needed for a boundary clock"),
+        Field("listen_first", BOOLEAN, "Wait for the announce receipt timeout before serving; false: serve at once until a better master is heard.", None, absent="false for role grandmaster, server_only and desired_state master, else true"),
         Field("log_announce_interval", INTEGER, "portDS.logAnnounceInterval: time between Announce messages.", 1, -7, 10, "log2 s", profiled=True),
         Field("announce_receipt_timeout", INTEGER, "portDS.announceReceiptTimeout: Announce intervals of silence until a master is given up.", 3, 2, 255, "intervals", profiled=True),
         Field("log_sync_interval", INTEGER, "portDS.logSyncInterval: time between Sync messages.", 0, -10, 10, "log2 s", profiled=True),
@@ -167,6 +170,30 @@ SERVO = Table(
     ),
 )  # fmt: skip
 
+ACCEPTABLE_MASTER = Table(
+    "acceptable_master",
+    "An entry of acceptableMasterTableDS (17.5): a master that may be followed. Without entries every master may.",
+    (
+        Field("clock_identity", IDENTITY, "Its clockIdentity.", required=True),
+        Field("port_number", INTEGER, "One port of it.", 0xFFFF, 1, 0xFFFF, absent="any (65535)"),
+        Field("alternate_priority1", INTEGER, "Taken for the priority1 that it announces; 0: what it announces.", 0, 0, 255),
+        Field("local_priority", INTEGER, "localPriority of this master, for the `itu-alternate` and `g8265.1` variants; 0: the port's.", 0, 0, 255),
+    ),
+    array=True,
+)  # fmt: skip
+
+ALTERNATE_TIME = Table(
+    "alternate_time_offset",
+    "A local time that a grandmaster announces (16.3). Its next change is announced, too, as far as the zone knows it.",
+    (
+        Field("key", INTEGER, "keyField.", required=True, low=0, high=254),
+        Field("name", TEXT, "displayName, at most 10 characters.", absent="the last part of the zone's name, or `local`"),
+        Field("zone", TEXT, "IANA time zone, such as `Europe/Berlin`.", absent="a fixed utc_offset_s"),
+        Field("utc_offset_s", INTEGER, "Fixed offset of the local time from UTC, instead of zone.", low=-86_400, high=86_400, unit="s", absent="that of the zone"),
+    ),
+    array=True,
+)  # fmt: skip
+
 INSTANCE = Table(
     "instance",
     "A PTP Instance: one domain, with its data sets, ports, reference and servo. At least one, with at least one port.",
@@ -184,11 +211,15 @@ INSTANCE = Table(
         Field("client_only", BOOLEAN, "defaultDS.slaveOnly (8.2.1.4.4): never a master.", False),
         Field("clock_identity", IDENTITY, "defaultDS.clockIdentity, 16 hexadecimal digits.", absent="from the MAC of the first port"),
         Field("max_steps_removed", INTEGER, "defaultDS.maxStepsRemoved: masters this far away are ignored.", 255, 2, 255, profiled=True),
+        Field("local_priority", INTEGER, "defaultDS.localPriority (ITU-T G.8275.1) of our own clock: lower wins, after priority2. For the `itu-alternate` BMCA.", 128, 1, 255),
+        Field("external_port_configuration", BOOLEAN, "defaultDS.externalPortConfigurationEnabled (17.6): no election, each port does what its desired_state says.", None, absent="as the profile says (behaviour bmca)"),
+        Field("wait_to_restore_s", NUMBER, "How long a master that was lost and is back is not preferred. For the `g8265.1` selection.", 300.0, 0, 86_400, "s"),
+        Field("path_trace", BOOLEAN, "pathTraceDS.enable (16.2): Announce lists the clocks it came through; one that lists ours is refused.", None, absent="as the profile says"),
         Field("clock", TEXT, "Name of the clock its ports read.", absent="the one clock there is"),
         Field("arb_is", CHOICE, "What time a grandmaster gives that announces ptpTimescale FALSE.", "unknown", choices=("unknown", "utc")),
         Field("minor_version", INTEGER, "minorVersionPTP sent: 1 is PTP 2.1, 0 is 2.0 for equipment that rejects 2.1.", 1, 0, 1, profiled=True),
     ),
-    (PORT, REFERENCE, SERVO),
+    (PORT, REFERENCE, SERVO, ACCEPTABLE_MASTER, ALTERNATE_TIME),
     array=True,
 )  # fmt: skip
 

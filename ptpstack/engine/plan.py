@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ptpstack.protocol.options import InstanceOptions, PortOptions, QualityTable, TimeProperties
+from ptpstack.protocol.options import (
+    AcceptableMaster,
+    AlternateTimescale,
+    InstanceOptions,
+    PortOptions,
+    QualityTable,
+    TimeProperties,
+)
 from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.servo.options import ServoOptions
 from ptpstack.timebase.leap import LeapTable
@@ -119,6 +126,8 @@ def plan_as_dict(plan: EnginePlan) -> dict[str, Any]:
         options = instance["options"]
         options["clock_identity"] = options["clock_identity"].hex()
         options["quality"] = list(options["quality"])
+        for master in options["acceptable_masters"]:
+            master["clock_identity"] = master["clock_identity"].hex()
     result["leap"] = {
         "entries": [list(entry) for entry in plan.leap.entries],
         "updated_s": plan.leap.updated_s,
@@ -165,6 +174,14 @@ def _instance(data: Mapping[str, Any]) -> InstanceOptions:
             **data,
             "clock_identity": bytes.fromhex(data["clock_identity"]),
             "ports": tuple(PortOptions(**p) for p in data["ports"]),
+            "acceptable_masters": tuple(
+                AcceptableMaster(**{**m, "clock_identity": bytes.fromhex(m["clock_identity"])})
+                for m in data["acceptable_masters"]
+            ),
+            "alternate_timescales": tuple(
+                AlternateTimescale(**{**t, "offsets": tuple((at, offset) for at, offset in t["offsets"])})
+                for t in data["alternate_timescales"]
+            ),
             "quality": ClockQuality(*data["quality"]),
             "quality_table": QualityTable(**data["quality_table"]),
             "time_properties": TimeProperties(**data["time_properties"]),

@@ -77,6 +77,8 @@ class Vouching:
             quality = reference.quality(options.quality_table, options.quality)
             properties = reference.time_properties(offset, valid, *flags)
             self._take(name, instance.set_quality(quality, properties, now), now)
+            if ptp_s is not None and instance.announce_options:
+                self._take(name, instance.tell_time(ptp_s, now), now)
 
     def _in_holdover(self, name: str, instance: Instance, now: int) -> None:
         options, data = instance.options, instance.data

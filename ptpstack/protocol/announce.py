@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ptpstack.protocol.comparison import Candidate
+from ptpstack.protocol.comparison import Candidate, Standing
 from ptpstack.protocol.datasets import DataSets
 from ptpstack.protocol.foreign import ForeignMaster
 from ptpstack.protocol.options import TimeProperties
@@ -33,10 +33,25 @@ def refusal_of(announce: Announce, own: ClockIdentity, max_steps_removed: int) -
     return None
 
 
-def candidate(record: ForeignMaster, receiver: PortIdentity) -> Candidate:
+def candidate(
+    record: ForeignMaster,
+    receiver: PortIdentity,
+    local_priority: int = 128,
+    standing: Standing = Standing.AVAILABLE,
+) -> Candidate:
     """The data set of a foreign master as received on a port."""
     a = record.announce
-    return Candidate(a.priority1, a.quality, a.priority2, a.grandmaster, a.steps_removed, a.source, receiver)
+    return Candidate(
+        a.priority1,
+        a.quality,
+        a.priority2,
+        a.grandmaster,
+        a.steps_removed,
+        a.source,
+        receiver,
+        local_priority,
+        standing,
+    )
 
 
 def fill_announce(message: Announce, data: DataSets) -> None:

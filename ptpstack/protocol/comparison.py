@@ -5,10 +5,20 @@ Lower wins everywhere. The answer says which step decided, because that is the f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, format_clock_identity
+
+
+class Standing(IntEnum):
+    """How a master stands with the port that hears it; of weight in ITU-T G.8265.1 only."""
+
+    FOLLOWED = 0
+    AVAILABLE = 1
+    #: was lost, is back, and its wait-to-restore time is not over
+    RESTORING = 2
 
 
 class Candidate(NamedTuple):
@@ -21,6 +31,9 @@ class Candidate(NamedTuple):
     steps_removed: int
     sender: PortIdentity
     receiver: PortIdentity
+    #: localPriority (ITU-T G.8275.1); of no weight in the default comparison
+    local_priority: int = 128
+    standing: Standing = Standing.AVAILABLE
 
     @property
     def label(self) -> str:
@@ -69,24 +82,44 @@ def _show(value: object) -> str:
     return str(value)
 
 
+#: Which of two candidates is better, for the first
+Comparator = Callable[[Candidate, Candidate], Comparison]
+#: step, A's value, B's value
+Step = tuple[str, int, int]
+
+
 def compare(a: Candidate, b: Candidate) -> Comparison:
     """Which of two candidates is better. Part 1 when the grandmasters differ, else part 2."""
     if a.grandmaster == b.grandmaster:
-        return _compare_paths(a, b)
-    for step, x, y in (
-        ("priority1", a.priority1, b.priority1),
+        return compare_paths(a, b)
+    return compare_steps((("priority1", a.priority1, b.priority1), *quality_steps(a, b))) or compare_grandmasters(a, b)
+
+
+def quality_steps(a: Candidate, b: Candidate) -> tuple[Step, ...]:
+    """What the default and the telecom comparison share, in this order."""
+    return (
         ("clockClass", a.quality.clock_class, b.quality.clock_class),
         ("clockAccuracy", a.quality.clock_accuracy, b.quality.clock_accuracy),
         ("offsetScaledLogVariance", a.quality.offset_scaled_log_variance, b.quality.offset_scaled_log_variance),
         ("priority2", a.priority2, b.priority2),
-    ):
+    )
+
+
+def compare_steps(steps: tuple[Step, ...]) -> Comparison | None:
+    """The first step that differs decides; None when none does."""
+    for step, x, y in steps:
         if x != y:
             return Comparison(Rank.A_BETTER if x < y else Rank.B_BETTER, step, x, y)
+    return None
+
+
+def compare_grandmasters(a: Candidate, b: Candidate) -> Comparison:
+    """By grandmasterIdentity, which must differ."""
     rank = Rank.A_BETTER if a.grandmaster < b.grandmaster else Rank.B_BETTER
     return Comparison(rank, "grandmasterIdentity", a.grandmaster, b.grandmaster)
 
 
-def _compare_paths(a: Candidate, b: Candidate) -> Comparison:
+def compare_paths(a: Candidate, b: Candidate) -> Comparison:
     """Part 2: the same grandmaster by two paths."""
     sa, sb = a.steps_removed, b.steps_removed
     if sa > sb + 1:

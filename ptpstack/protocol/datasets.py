@@ -22,6 +22,8 @@ class DefaultDS:
     sdo_id: int
     slave_only: bool
     max_steps_removed: int
+    #: ITU-T G.8275.1
+    local_priority: int = 128
 
 
 @dataclass(slots=True)

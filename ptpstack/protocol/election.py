@@ -1,17 +1,17 @@
 """The state decision event of one instance (IEEE 1588-2019 9.2.6.8, 9.3; not checked against the text).
 
-All ports are looked at from one set of data, and changed together. What to do is decided in state_decision.py.
+All ports are looked at from one set of data, and changed together. What to do is decided by the
+instance's BMCA variant (bmca.py).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ptpstack.protocol.announce import candidate
 from ptpstack.protocol.comparison import Candidate
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.port import ELECTING, Port
-from ptpstack.protocol.state_decision import GRANDMASTER_CODES, PortView, Recommendation, best_of, decide
+from ptpstack.protocol.state_decision import GRANDMASTER_CODES, PortView, Recommendation
 from ptpstack.protocol.states import PortEvent
 from ptpstack.protocol.timers import NEVER
 from ptpstack.wire.types import PortIdentity
@@ -52,7 +52,7 @@ class Election:
             # what follows from the same data sets is the same, and done; most turns of the timer find nothing new
             self.schedule(now)
             return
-        self._ebest, self.recommendations = decide(own, views)
+        self._ebest, self.recommendations = instance.bmca.decide(own, views)
         self._judged = (own, views)
         new_parent = self._settle_parent(now)
         bests = {view.number: view.best for view in views}
@@ -83,23 +83,23 @@ class Election:
         if port.ds.server_only or port.state not in ELECTING:
             return []
         records = port.foreign.candidates(now, port.foreign_window_ns, _kept(port))
-        return [candidate(r, port.identity) for r in records]
+        return [port.candidate(r, now) for r in records]
 
     def best_of_port(self, port: Port, now: int) -> Candidate | None:
         """Erbest (9.3.2.3)."""
-        return best_of(self.candidates(port, now))
+        return self._instance.bmca.best_of(self.candidates(port, now))
 
     def _view(self, port: Port, now: int) -> PortView:
         if not port.foreign:
             return PortView(port.number, port.state, None, ())
         port.foreign.expire(now, port.foreign_window_ns, _kept(port))
         candidates = self.candidates(port, now)
-        return PortView(port.number, port.state, best_of(candidates), tuple(candidates))
+        return PortView(port.number, port.state, self._instance.bmca.best_of(candidates), tuple(candidates))
 
     def _own_candidate(self) -> Candidate:
         d = self._instance.data.default
         own = PortIdentity(d.clock_identity, 0)
-        return Candidate(d.priority1, d.quality, d.priority2, d.clock_identity, 0, own, own)
+        return Candidate(d.priority1, d.quality, d.priority2, d.clock_identity, 0, own, own, d.local_priority)
 
     def _settle_parent(self, now: int) -> bool:
         """Put the outcome into the data sets; True when a port begins to follow, or follows somebody else."""

@@ -1,6 +1,7 @@
 """Foreign masters of one port (IEEE 1588-2019 9.3.2.4, 9.3.2.5; not checked against the text).
 
-A sender qualifies with FOREIGN_MASTER_THRESHOLD (two) Announces inside FOREIGN_MASTER_TIME_WINDOW. The list is capped:
+A sender qualifies with FOREIGN_MASTER_THRESHOLD Announces (two; one where the BMCA variant says so) inside
+FOREIGN_MASTER_TIME_WINDOW. The list is capped:
 a stranger who invents identities can push out other unqualified strangers, never a qualified master or the parent.
 """
 
@@ -24,20 +25,29 @@ class ForeignMaster:
     previous_ns: int | None = None
     received: int = 1
     address: str = ""
+    #: Announces inside the window that qualify it: 1 or 2
+    threshold: int = 2
+    #: when it was back after it had been lost; None: never lost
+    restored_ns: int | None = None
     #: what it has sent beside Announces, while nobody followed it
     early: EarlySyncs | None = None
 
     def qualified(self, now: int, window_ns: int) -> bool:
-        """The newest two Announces both lie inside the window that ends now."""
+        """The newest two Announces (or the newest) lie inside the window that ends now."""
+        if self.threshold == 1:
+            return now - self.last_ns < window_ns
         return self.previous_ns is not None and now - self.previous_ns < window_ns
 
 
 class ForeignMasters:
     """foreignMasterDS of a port."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, threshold: int = 2) -> None:
+        self._threshold = threshold
         self._records: dict[PortIdentity, ForeignMaster] = {}
         self._capacity = max(5, capacity)
+        #: senders that were qualified and fell silent, the newest last
+        self._lost: dict[PortIdentity, None] = {}
         self.evicted = 0
 
     def __len__(self) -> int:
@@ -58,8 +68,10 @@ class ForeignMasters:
         if record is None:
             if len(self._records) >= self._capacity and not self._make_room(now, window_ns, keep):
                 return "refused"
-            self._records[announce.source] = ForeignMaster(announce.source, announce, now, address=address)
-            return "new"
+            self._records[announce.source] = ForeignMaster(
+                announce.source, announce, now, address=address, threshold=self._threshold
+            )
+            return "new" if self._threshold > 1 else self._qualified(self._records[announce.source])
         was_qualified = record.qualified(now, window_ns)
         changed = _content(record.announce) != _content(announce)
         record.announce = announce
@@ -67,8 +79,20 @@ class ForeignMasters:
         record.received += 1
         record.address = address
         if not was_qualified and record.qualified(now, window_ns):
-            return "qualified"
+            return self._qualified(record)
         return "changed" if changed else "same"
+
+    def _qualified(self, record: ForeignMaster) -> str:
+        if record.sender in self._lost:
+            del self._lost[record.sender]
+            record.restored_ns = record.last_ns
+        return "qualified"
+
+    def _note_lost(self, record: ForeignMaster) -> None:
+        if record.previous_ns is not None or record.threshold == 1:
+            self._lost[record.sender] = None
+            while len(self._lost) > self._capacity:
+                del self._lost[next(iter(self._lost))]
 
     def _make_room(self, now: int, window_ns: int, keep: PortIdentity) -> bool:
         victims = [r for r in self._records.values() if r.sender != keep and not r.qualified(now, window_ns)]
@@ -83,11 +107,13 @@ class ForeignMasters:
         """Drop who has been silent for a window; True when a record went. The parent's ends by its own timeout."""
         gone = [s for s, r in self._records.items() if s != keep and now - r.last_ns > window_ns]
         for sender in gone:
-            del self._records[sender]
+            self._note_lost(self._records.pop(sender))
         return bool(gone)
 
     def forget(self, sender: PortIdentity) -> None:
-        self._records.pop(sender, None)
+        record = self._records.pop(sender, None)
+        if record is not None:
+            self._note_lost(record)
 
     def clear(self) -> None:
         self._records.clear()

@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ptpstack.protocol.announce import candidate, fill_announce, propagated_tlvs, refusal_of, time_properties
+from ptpstack.protocol.announce import fill_announce, propagated_tlvs, refusal_of, time_properties
+from ptpstack.protocol.announce_option_set import announce_options
+from ptpstack.protocol.bmca import BMCA
 from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect, ParentChanged
@@ -53,6 +55,8 @@ class Instance:
             raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
         self.options = options
         self.clock_identity = options.clock_identity
+        #: ValueError when the options do not fit the variant
+        self.bmca = BMCA[options.bmca](options)
         quality = options.quality
         if options.client_only:
             # 8.1.3: slaveOnly means class 255. Priorities 255 are our own rule: with 128 a client would
@@ -71,6 +75,7 @@ class Instance:
                 options.sdo_id,
                 options.client_only,
                 options.max_steps_removed,
+                options.local_priority,
             ),
             parent=ParentDS(
                 PortIdentity(options.clock_identity, 0),
@@ -91,6 +96,7 @@ class Instance:
         #: of each port, for who only wants to know whether one is due
         self._timers = [port.timers for port in self.ports]
         self.election = Election(self)
+        self.announce_options = announce_options(options)
         self._effects: list[Effect] = []
         self.emit = self._effects.append
         self._new_token = new_token or itertools.count(1).__next__
@@ -193,6 +199,13 @@ class Instance:
             self.elect(now)
         return self._drain()
 
+    def tell_time(self, ptp_s: int, now: int) -> list[Effect]:
+        """What the clock of this instance shows (PTP seconds), about once a second."""
+        told = [option.time_is(ptp_s, self.data.own_time_properties) for option in self.announce_options]
+        for port in self.ports if any(told) else ():
+            port.serving.announce_soon(now)
+        return self._drain()
+
     def set_priorities(self, now: int, priority1: int | None = None, priority2: int | None = None) -> list[Effect]:
         """ValueError for a client-only instance, whose priorities are 255 by rule."""
         if self.options.client_only:
@@ -240,6 +253,8 @@ class Instance:
         """Admission of an Announce to the election (9.3.2.5)."""
         source = announce.source
         refusal = refusal_of(announce, self.clock_identity, self.data.default.max_steps_removed)
+        if refusal is None:
+            refusal = next((why for option in self.announce_options if (why := option.refuses(announce))), None)
         if refusal is not None:
             port.counters[refusal] += 1
             return
@@ -297,6 +312,8 @@ class Instance:
 
     def fill_announce(self, message: Announce) -> None:
         fill_announce(message, self.data)
+        if self.announce_options:
+            message.tlvs = (*(tlv for option in self.announce_options for tlv in option.tlvs()), *message.tlvs)
 
     def elect(self, now: int) -> None:
         self.election.hold(now)
@@ -306,6 +323,8 @@ class Instance:
     def become_grandmaster(self, decision: Decision) -> None:
         old = self.data.parent.parent_port_identity
         self.data.become_grandmaster()
+        for option in self.announce_options:
+            option.grandmaster()
         self._uncertain = True
         if old.port_number != 0:
             self.emit(ParentChanged(old, self.data.parent.parent_port_identity, self.clock_identity, decision))
@@ -331,6 +350,8 @@ class Instance:
         parent.protocol_address = address
         parent.synchronization_uncertain = bool(announce.flags & Flag.SYNCHRONIZATION_UNCERTAIN)
         parent.propagated_tlvs = propagated_tlvs(announce)
+        for option in self.announce_options:
+            option.followed(announce)
         data.current.steps_removed = announce.steps_removed + 1
         data.time_properties = time_properties(announce)
         if anew or old != announce.source:
@@ -395,7 +416,7 @@ class Instance:
                         "qualified": record.qualified(now, port.foreign_window_ns),
                         "heard": record.received,
                         "age_s": (now - record.last_ns) / 1e9,
-                        **describe(candidate(record, port.identity)),
+                        **describe(port.candidate(record, now)),
                     }
                 )
         return rows

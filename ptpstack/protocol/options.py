@@ -15,6 +15,31 @@ UNKNOWN_QUALITY = ClockQuality(248, ACCURACY_UNKNOWN, 0xFFFF)
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptableMaster:
+    """An entry of acceptableMasterTableDS (17.5)."""
+
+    clock_identity: ClockIdentity
+    #: of one port of that clock, or of any (0xFFFF)
+    port_number: int = 0xFFFF
+    #: taken for the priority1 that it announces; 0: it stays
+    alternate_priority1: int = 0
+    #: localPriority of this master; 0: that of the port
+    local_priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AlternateTimescale:
+    """An entry of alternateTimescaleOffsetsDS (8.2.9): a local time."""
+
+    key: int
+    name: str
+    #: (POSIX second, local time - UTC from then on in s), in order; the first holds before, too
+    offsets: tuple[tuple[int, int], ...]
+    #: the IANA zone they are of, "" for a fixed offset
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PortOptions:
     """One PTP port. ``channel`` names the network channel it lives on, such as ``eth1/udp4``."""
 
@@ -37,6 +62,14 @@ class PortOptions:
     listen_first: bool = True
     #: the clock whose time stamps this port has; "": that of the instance
     clock: str = ""
+    #: portDS.localPriority (ITU-T G.8275.1): of the masters heard on this port; lower wins.
+    local_priority: int = 128
+    #: externalPortConfigurationPortDS.desiredState (17.6): ``master``, ``slave``, ``passive``; "" without that option.
+    desired_state: str = ""
+    #: False: static roles (automotive). Announce is neither sent nor needed: who sends Sync is the master.
+    announce: bool = True
+    #: acceptableMasterPortDS.enable (17.5): only masters of the instance's table are heard
+    acceptable_masters_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +116,16 @@ class InstanceOptions:
     client_only: bool = False
     max_steps_removed: int = 255
     minor_version: int = 1
+    #: which BMCA variant (``protocol.bmca.BMCA``)
+    bmca: str = "default"
+    #: defaultDS.localPriority (ITU-T G.8275.1): of our own clock.
+    local_priority: int = 128
+    #: ITU-T G.8265.1: how long a master that was lost and is back is not preferred, s
+    wait_to_restore_s: float = 0.0
+    #: pathTraceDS.enable (16.2)
+    path_trace: bool = False
+    acceptable_masters: tuple[AcceptableMaster, ...] = ()
+    alternate_timescales: tuple[AlternateTimescale, ...] = ()
 
     def clock_of(self, port: PortOptions) -> str:
         """The clock that stamps the frames of one of its ports."""

@@ -11,17 +11,22 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from ptpstack.protocol.acceptable_masters import AcceptableMasters
+from ptpstack.protocol.announce import candidate
+from ptpstack.protocol.bmca import Bmca
+from ptpstack.protocol.comparison import Candidate, Standing
 from ptpstack.protocol.datasets import DataSets, PortDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.delay_e2e import E2EDelay
 from ptpstack.protocol.effects import Effect, Send, StateChanged
 from ptpstack.protocol.following import Following
-from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMasters
+from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.part import DelayMechanism, Handler, NoDelay, Part, StampHandler, TimerHandler
 from ptpstack.protocol.serving import Serving
-from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, next_state
+from ptpstack.protocol.states import SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.timers import Timers
+from ptpstack.protocol.unannounced import Unannounced
 from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
@@ -64,6 +69,7 @@ class PortOwner(Protocol):
     options: InstanceOptions
     clock_identity: ClockIdentity
     data: DataSets
+    bmca: Bmca
     emit: Callable[[Effect], None]
 
     def expect_stamp(self, port: Port, kind: MessageType, sequence_id: int) -> int: ...
@@ -103,9 +109,10 @@ class Port:
             log_sync_interval=options.log_sync_interval,
             delay_mechanism=options.delay_mechanism,
             delay_asymmetry_sns=float_ns_to_sns(options.delay_asymmetry_ns),
-            server_only=options.server_only,
+            # what the BMCA variant makes of it
+            server_only=instance.bmca.table(options) is SERVER_ONLY,
         )
-        self.foreign = ForeignMasters(options.foreign_master_capacity)
+        self.foreign = ForeignMasters(options.foreign_master_capacity, instance.bmca.threshold)
         self.decision: Decision | None = None
         self.since_ns = 0
         self.timers = Timers()
@@ -114,14 +121,20 @@ class Port:
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
         #: whose Announce the receipt timeout waits for
         self.keeper: PortIdentity | None = None
+        self._masters = AcceptableMasters(instance.options.acceptable_masters)
+        self._wait_to_restore_ns = int(instance.options.wait_to_restore_s * 1e9)
         self.link_up = True
         #: how often the clock behind its time stamps was stepped
         self.epoch = 0
-        self._table = CLIENT_ONLY if instance.options.client_only else SERVER_ONLY if options.server_only else FULL
+        self._table = instance.bmca.table(options)
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
         self.serving = Serving(self, transmit_offset_ns)
         #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
-        self._parts: tuple[Part, ...] = (self.delay, self.serving, Following(self))
+        self._parts: tuple[Part, ...] = (
+            self.delay,
+            self.serving,
+            Following(self) if options.announce else Unannounced(self),
+        )
         self._handlers: dict[type[Message], Handler] = {Announce: self._on_announce}
         self._on_timer: dict[str, TimerHandler] = {
             TIMER_RECEIPT: self._announce_receipt_expired,
@@ -155,6 +168,16 @@ class Port:
     @property
     def foreign_window_ns(self) -> int:
         return FOREIGN_MASTER_WINDOW_INTERVALS * self.announce_interval_ns
+
+    def candidate(self, record: ForeignMaster, now: int) -> Candidate:
+        """A foreign master of this port as one side of a comparison."""
+        standing = Standing.AVAILABLE
+        if self.following and record.sender == self.parent:
+            standing = Standing.FOLLOWED
+        elif record.restored_ns is not None and now < record.restored_ns + self._wait_to_restore_ns:
+            standing = Standing.RESTORING
+        heard = candidate(record, self.identity, self.options.local_priority, standing)
+        return self._masters.judged(heard)
 
     def event(self, event: PortEvent, now: int, decision: Decision | None = None) -> bool:
         """Run the state machine; True when the state changed or was entered anew."""
@@ -293,8 +316,15 @@ class Port:
 
     def _on_announce(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, Announce)
+        self.heard_announce(message, address, now)
+
+    def heard_announce(self, message: Announce, address: str, now: int) -> None:
+        """An Announce, or what stands for one."""
         if self.ds.server_only:
             self.counters["drop-announce-server-only"] += 1
+            return
+        if self.options.acceptable_masters_only and self._masters.get(message.source) is None:
+            self.counters["drop-announce-not-acceptable"] += 1
             return
         self.instance.announce_received(self, message, address, now)
 

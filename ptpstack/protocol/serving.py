@@ -48,14 +48,15 @@ class Serving(Part):
 
     def entered(self, state: PortState, now: int) -> None:
         if state is PortState.MASTER:
-            self.port.timers[TIMER_ANNOUNCE] = now + self._transmit_offset_ns
+            if self.port.options.announce:
+                self.port.timers[TIMER_ANNOUNCE] = now + self._transmit_offset_ns
             self.port.timers[TIMER_SYNC] = now + self._transmit_offset_ns
             self._announces_sent = 0
 
     def announce_soon(self, now: int) -> None:
         """What Announce says has changed: say it now, but not faster than a new master repeats its first."""
         port = self.port
-        if port.state is PortState.MASTER:
+        if port.state is PortState.MASTER and port.options.announce:
             due = max(now, self._announced_ns + int(port.announce_interval_ns * SECOND_ANNOUNCE))
             port.timers[TIMER_ANNOUNCE] = min(due, port.timers.get(TIMER_ANNOUNCE, due))
 

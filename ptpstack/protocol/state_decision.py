@@ -1,6 +1,7 @@
 """State decision algorithm (IEEE 1588-2019 9.3.3, figure 33; not checked against the text), as a pure function.
 
-The LISTENING test is the one of 2008 (a port that hears nobody keeps listening), which is also what public stacks do.
+``compare`` is the comparison of the BMCA variant. The LISTENING test is the one of 2008 (a port that hears nobody keeps
+listening), which is also what public stacks do.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ptpstack.protocol.comparison import Candidate, Comparison, compare
+from ptpstack.protocol.comparison import Candidate, Comparator, Comparison, compare
 from ptpstack.protocol.decision import Decision
 from ptpstack.wire.types import PortState
 
@@ -34,7 +35,7 @@ class Recommendation(NamedTuple):
     decision: Decision
 
 
-def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
+def best_of(candidates: Sequence[Candidate], compare: Comparator = compare) -> Candidate | None:
     """Ebest of all Erbest. Equal data sets keep the earlier, so the lower port number."""
     best: Candidate | None = None
     for candidate in candidates:
@@ -43,14 +44,16 @@ def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
     return best
 
 
-def decide(own: Candidate, ports: Sequence[PortView]) -> tuple[Candidate | None, list[Recommendation]]:
+def decide(
+    own: Candidate, ports: Sequence[PortView], compare: Comparator = compare
+) -> tuple[Candidate | None, list[Recommendation]]:
     """Ebest, and a recommendation for every port that takes part, from one consistent set."""
-    ebest = best_of([p.best for p in ports if p.best is not None])
+    ebest = best_of([p.best for p in ports if p.best is not None], compare)
     heard = [c for p in ports for c in p.candidates]
-    return ebest, [_decide_port(own, p, ebest, heard) for p in ports if p.state not in NOT_DECIDED]
+    return ebest, [_decide_port(own, p, ebest, heard, compare) for p in ports if p.state not in NOT_DECIDED]
 
 
-def _inputs(own: Candidate, port: PortView, ebest: Candidate | None) -> dict[str, object]:
+def inputs_of(own: Candidate, port: PortView, ebest: Candidate | None) -> dict[str, object]:
     return {
         "D0": describe(own),
         "Erbest": None if port.best is None else describe(port.best),
@@ -58,10 +61,12 @@ def _inputs(own: Candidate, port: PortView, ebest: Candidate | None) -> dict[str
     }
 
 
-def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None, heard: Sequence[Candidate]) -> Recommendation:
+def _decide_port(
+    own: Candidate, port: PortView, ebest: Candidate | None, heard: Sequence[Candidate], compare: Comparator
+) -> Recommendation:
     def answer(code: str, reason: str, lost: tuple[str, ...], would_change: str) -> Recommendation:
         return Recommendation(
-            port.number, code, Decision(code or "none", reason, _inputs(own, port, ebest), lost, would_change)
+            port.number, code, Decision(code or "none", reason, inputs_of(own, port, ebest), lost, would_change)
         )
 
     erbest = port.best
@@ -107,7 +112,8 @@ def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None, heard:
         if path.rank > 0 and path.by_topology:
             return answer(
                 "P2",
-                "the same grandmaster is heard here by a worse path; serving would close a loop: "
+                f"{'the same' if ebest.grandmaster == erbest.grandmaster else 'an equal'} grandmaster is heard here by "
+                "a worse path; serving would close a loop: "
                 + path.sentence(f"port {ebest.receiver.port_number}", f"port {port.number}"),
                 (_lost(erbest, path),),
                 "the better path being lost, or this one becoming the better",
@@ -128,6 +134,7 @@ def _decide_port(own: Candidate, port: PortView, ebest: Candidate | None, heard:
 
 
 def describe(candidate: Candidate) -> dict[str, object]:
+    local = {} if candidate.local_priority == 128 else {"localPriority": candidate.local_priority}
     return {
         "grandmasterIdentity": candidate.label,
         "priority1": candidate.priority1,
@@ -135,6 +142,7 @@ def describe(candidate: Candidate) -> dict[str, object]:
         "clockAccuracy": f"0x{candidate.quality.clock_accuracy:02x}",
         "offsetScaledLogVariance": f"0x{candidate.quality.offset_scaled_log_variance:04x}",
         "priority2": candidate.priority2,
+        **local,
         "stepsRemoved": candidate.steps_removed,
         "sender": str(candidate.sender),
         "receiver": str(candidate.receiver),

@@ -152,6 +152,13 @@ SERVER_ONLY: StateTable = {
     _S.MASTER: {**_DOWN, _E.RECOMMEND_GRANDMASTER: _S.MASTER, _E.RECOMMEND_MASTER: _S.MASTER},
 }
 
+#: A port that is told to be silent (17.6).
+PASSIVE_ONLY: StateTable = {
+    **_COMMON,
+    _S.LISTENING: {**_DOWN, _E.RECOMMEND_PASSIVE: _S.PASSIVE},
+    _S.PASSIVE: {**_DOWN, _E.RECOMMEND_PASSIVE: _S.PASSIVE},
+}
+
 
 def next_state(table: StateTable, state: PortState, event: PortEvent) -> PortState | None:
     """The state after ``event``, or None when the event has no meaning in this state (nothing changes)."""

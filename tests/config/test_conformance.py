@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ptpstack.config.dump import dumps
 from ptpstack.config.findings import ERROR
-from ptpstack.config.load import parse_site
+from ptpstack.config.load import loads, parse_site
 
 HEAD = '[[instance]]\nprofile = "default-e2e"\n[[instance.port]]\ninterface = "eth1"\n'
 
@@ -36,3 +37,102 @@ def test_FSM_20_a_timeout_below_two_is_refused(timeout: int) -> None:
     assert errors(line) == ["instance[0].port[0].announce_receipt_timeout"]
     unrestricted = HEAD.replace("default-e2e", "unrestricted") + line
     assert [f.path for f in parse_site(unrestricted)[1] if f.severity == ERROR]
+
+
+# ------------------------------------------------------------------------------------------ options of an instance
+
+
+def site_errors(text: str) -> list[tuple[str, str]]:
+    return [(f.path, f.reason) for f in parse_site(text)[1] if f.severity == ERROR]
+
+
+EXTERNAL = "[[instance]]\nexternal_port_configuration = true\n"
+
+
+def test_external_port_configuration_gives_ports_the_state_of_their_role() -> None:
+    for role, state, listen in (("grandmaster", "master", False), ("ordinary", "slave", True)):
+        site = loads(EXTERNAL + f'role = "{role}"\n[[instance.port]]\ninterface = "eth1"\n')
+        options = site.instances[0].options
+        assert options.bmca == "external"
+        assert (options.ports[0].desired_state, options.ports[0].listen_first) == (state, listen)
+        assert loads(dumps(site)) == site
+
+
+def test_a_boundary_clock_must_say_what_each_port_is_to_be() -> None:
+    text = EXTERNAL + '[[instance.port]]\ninterface = "eth1"\n[[instance.port]]\ninterface = "eth2"\n'
+    found = site_errors(text)
+    assert [path for path, _ in found] == ["instance[0].port[0]", "instance[0].port[1]"]
+    states = text.replace('"eth1"\n', '"eth1"\ndesired_state = "slave"\n') + 'desired_state = "master"\n'
+    assert [p.desired_state for p in loads(states).instances[0].options.ports] == ["slave", "master"]
+
+
+@pytest.mark.parametrize(
+    ("instance", "port", "path", "reason"),
+    [
+        ("", 'desired_state = "slave"', "instance[0].port[0].desired_state", "with external_port_configuration only"),
+        ("external_port_configuration = true\nclient_only = true", "", "instance[0].client_only", "slaveOnly is FALSE"),
+        (
+            "external_port_configuration = true",
+            "server_only = true",
+            "instance[0].port[0].server_only",
+            "masterOnly is FALSE",
+        ),
+    ],
+)
+def test_external_port_configuration_and_its_contradictions(instance: str, port: str, path: str, reason: str) -> None:
+    found = site_errors(f'[[instance]]\n{instance}\n[[instance.port]]\ninterface = "eth1"\n{port}\n')
+    assert [p for p, _ in found] == [path]
+    assert reason in found[0][1]
+
+
+TABLES = '[[instance]]\n{}\n[[instance.port]]\ninterface = "eth1"\n{}\n'
+
+
+def test_tables_of_an_instance_are_read_and_written_back() -> None:
+    text = TABLES.format(
+        "path_trace = true",
+        '[[instance.acceptable_master]]\nclock_identity = "001b21.fffe.aabbcc"\nalternate_priority1 = 3\n'
+        '[[instance.alternate_time_offset]]\nkey = 1\nzone = "Europe/Berlin"\n'
+        '[[instance.alternate_time_offset]]\nkey = 2\nname = "plant"\nutc_offset_s = 7200\n',
+    )
+    site = loads(text)
+    options = site.instances[0].options
+    assert options.path_trace
+    assert options.ports[0].acceptable_masters_only
+    assert options.acceptable_masters[0].alternate_priority1 == 3
+    assert [(t.key, t.name, t.zone) for t in options.alternate_timescales] == [
+        (1, "Berlin", "Europe/Berlin"),
+        (2, "plant", ""),
+    ]
+    assert loads(dumps(site)) == site
+
+
+@pytest.mark.parametrize(
+    ("port", "tables", "path", "reason"),
+    [
+        ("", "[[instance.alternate_time_offset]]\nkey = 1\n", "alternate_time_offset[0]", "either a zone or"),
+        (
+            "",
+            '[[instance.alternate_time_offset]]\nkey = 1\nzone = "Europe/Atlantis"\n',
+            "alternate_time_offset[0].zone",
+            "no time zone",
+        ),
+        (
+            "",
+            '[[instance.alternate_time_offset]]\nkey = 1\nutc_offset_s = 0\nname = "much too long"\n',
+            "alternate_time_offset[0].name",
+            "more than 10",
+        ),
+        (
+            "",
+            "[[instance.alternate_time_offset]]\nkey = 1\nutc_offset_s = 0\n" * 2,
+            "alternate_time_offset[1]",
+            "same key",
+        ),
+        ("acceptable_masters_only = true", "", "port[0].acceptable_masters_only", "would follow nobody"),
+    ],
+)
+def test_what_is_wrong_with_tables_of_an_instance(port: str, tables: str, path: str, reason: str) -> None:
+    found = site_errors(TABLES.format("", port + "\n" + tables))
+    assert [p for p, _ in found] == [f"instance[0].{path}"]
+    assert reason in found[0][1]

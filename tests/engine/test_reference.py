@@ -10,10 +10,11 @@ import pytest
 from ptpstack.engine.effects import ReadReference, SetFrequency
 from ptpstack.engine.plan import ReferencePlan
 from ptpstack.engine.reference import ReferenceState
-from ptpstack.protocol.options import QualityTable
+from ptpstack.protocol.options import AlternateTimescale, QualityTable
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapEntry
 from ptpstack.wire.messages import Announce
+from ptpstack.wire.tlvs.announce import AlternateTimeOffsetIndicator
 from ptpstack.wire.types import ClockQuality, Flag, TimeSource
 from tests.engine.bench import Table, instance, plan
 from tests.protocol.bench import S
@@ -203,6 +204,17 @@ def test_TIM_05_and_06_offset_and_flag_change_together_at_midnight() -> None:
     # told within two announce intervals, and sooner: a change is announced at once
     first = min(at for at, message in announced if message.current_utc_offset == 37 and at > -50)
     assert 0 <= first <= 1.01
+
+
+def test_TIM_18_and_19_local_time_goes_through_the_leap_second_with_utc() -> None:
+    table = at_2016(60, alternate_timescales=(AlternateTimescale(1, "CET", ((0, 3600),)),))
+    for at, message in around_midnight(table)[2:]:
+        (tlv,) = message.tlvs
+        assert isinstance(tlv, AlternateTimeOffsetIndicator)
+        before = (3600 - 36, -1, MIDNIGHT_2017 + 37)
+        expected = before if at < 0 else (3600 - 37, 0, 0)
+        said = (tlv.current_offset_s, tlv.jump_s, tlv.time_of_next_jump_s)
+        assert said == expected or (0 <= at < 1 and said == before), (at, said)
 
 
 def test_TIM_03_leap61_is_raised_on_the_last_day_only() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptpstack.protocol.comparison import Candidate, Rank, compare
+from ptpstack.protocol.comparison import Candidate, Comparator, Rank, compare
+from ptpstack.protocol.comparison_itu import compare_itu
 from ptpstack.protocol.effects import Send
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions
@@ -31,12 +32,14 @@ candidates = st.builds(
     steps_removed=st.sampled_from([0, 1, 2, 3, 4, 254, 65534, 65535]),
     sender=port_identities,
     receiver=port_identities,
+    local_priority=few,
 )
+comparators = st.sampled_from((compare, compare_itu))
 
 
 @settings(max_examples=500)
-@given(candidates, candidates)
-def test_comparison_is_antisymmetric_and_names_the_same_step(a: Candidate, b: Candidate) -> None:
+@given(candidates, candidates, comparators)
+def test_comparison_is_antisymmetric_and_names_the_same_step(a: Candidate, b: Candidate, compare: Comparator) -> None:
     there, back = compare(a, b), compare(b, a)
     assert there.rank == -back.rank
     assert there.step == back.step

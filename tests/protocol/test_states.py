@@ -14,12 +14,21 @@ from ptpstack.protocol.effects import StateChanged
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.port import ELECTING, FOLLOWING, Port
-from ptpstack.protocol.states import CLIENT_ONLY, FULL, SERVER_ONLY, PortEvent, StateTable, diagram, next_state
+from ptpstack.protocol.states import (
+    CLIENT_ONLY,
+    FULL,
+    PASSIVE_ONLY,
+    SERVER_ONLY,
+    PortEvent,
+    StateTable,
+    diagram,
+    next_state,
+)
 from ptpstack.wire.types import PortState
 from tests.protocol.bench import START, identity
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = {"FULL": FULL, "CLIENT_ONLY": CLIENT_ONLY, "SERVER_ONLY": SERVER_ONLY}
+TABLES = {"FULL": FULL, "CLIENT_ONLY": CLIENT_ONLY, "SERVER_ONLY": SERVER_ONLY, "PASSIVE_ONLY": PASSIVE_ONLY}
 CELLS = [(name, state, event) for name, table in TABLES.items() for state in table for event in PortEvent]
 
 S, E = PortState, PortEvent
@@ -27,12 +36,14 @@ S, E = PortState, PortEvent
 
 def port_in(name: str, state: PortState) -> tuple[Port, list[object]]:
     """A port of that kind put into ``state``, and the list its effects go to."""
+    silent = name == "PASSIVE_ONLY"
     instance = Instance(
         InstanceOptions(
             "x",
             identity(1),
-            (PortOptions("p1", server_only=name == "SERVER_ONLY"),),
+            (PortOptions("p1", server_only=name == "SERVER_ONLY", desired_state="passive" if silent else ""),),
             client_only=name == "CLIENT_ONLY",
+            bmca="external" if silent else "default",
         ),
         random.Random(1),
     )
