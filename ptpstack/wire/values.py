@@ -123,6 +123,11 @@ def port_state_text(code: int) -> str:
         return f"0x{code:02X}"
 
 
+def delay_mechanism_text(code: int) -> str:
+    """``E2E``, ``P2P`` ..."""
+    return DELAY_MECHANISM_NAMES.get(code, f"0x{code:02X}")
+
+
 def identity_text(identity: PortIdentity) -> str:
     """``001b21.fffe.aabbcc-1``; ``*`` for the wildcards."""
     clock, port = identity
@@ -140,7 +145,7 @@ _MEANINGS: dict[str, Any] = {
     "clockAccuracy": accuracy_text,
     "timeSource": time_source_text,
     "portState": port_state_text,
-    "delayMechanism": lambda code: DELAY_MECHANISM_NAMES.get(code, f"0x{code:02X}"),
+    "delayMechanism": delay_mechanism_text,
 }
 
 

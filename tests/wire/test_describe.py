@@ -137,10 +137,12 @@ def test_management_data_sets() -> None:
 
 def test_layouts_have_the_lengths_of_the_standard() -> None:
     lengths = {0x2000: 20, 0x2001: 18, 0x2002: 32, 0x2003: 4, 0x2004: 26, 0x200F: 10, 0x2011: 4, 0x201D: 4,
-               0x2021: 16, 0x4000: 12, 0x4001: 20}  # fmt: skip
-    for number, info in MANAGEMENT_IDS.items():
-        if info.layout is not None:
-            assert info.layout.size == lengths.get(number, 2), info.name
+               0x2021: 16, 0x4000: 12, 0x4001: 20, 0xC000: 50, 0xC001: 8, 0xC002: 8, 0xC003: 66, 0xC005: 266,
+               0xC007: 90, 0xC009: 16, 0xC00A: 16, 0xC00B: 16, 0xC00C: 24, 0xC00D: 10}  # fmt: skip
+    lengths |= dict.fromkeys((0x0000, 0x0003, 0x0004, 0x0007, 0x200D, 0x200E), 0)
+    variable = {0x0001, 0x0002, 0x0006, 0x2015, 0x2017, 0x2018, 0x201A, 0x201F, 0xC004, 0xC008}
+    for number, row in MANAGEMENT_IDS.items():
+        assert row.size == (None if number in variable else lengths.get(number, 2)), row.name
 
 
 @given(st.sampled_from(sorted(MANAGEMENT_IDS)), st.binary(max_size=64))
