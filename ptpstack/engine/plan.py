@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ptpstack.protocol.options import InstanceOptions, PortOptions, QualityTable, TimeProperties
+from ptpstack.protocol.options import (
+    InstanceOptions,
+    ManagementOptions,
+    PortOptions,
+    QualityTable,
+    TimeProperties,
+)
 from ptpstack.servo.options import ServoOptions
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapEntry
@@ -117,6 +123,9 @@ def plan_as_dict(plan: EnginePlan) -> dict[str, Any]:
         options = instance["options"]
         options["clock_identity"] = options["clock_identity"].hex()
         options["quality"] = list(options["quality"])
+        management = options["management"]
+        for name in ("manufacturer", "profile_identity"):
+            management[name] = management[name].hex()
     result["leap"] = {
         "entries": [list(entry) for entry in plan.leap.entries],
         "updated_s": plan.leap.updated_s,
@@ -161,5 +170,18 @@ def _instance(data: Mapping[str, Any]) -> InstanceOptions:
             "quality": ClockQuality(*data["quality"]),
             "quality_table": QualityTable(**data["quality_table"]),
             "time_properties": TimeProperties(**data["time_properties"]),
+            "management": _management(data["management"]),
+        }
+    )
+
+
+def _management(data: Mapping[str, Any]) -> ManagementOptions:
+    return ManagementOptions(
+        **{
+            **data,
+            "manufacturer": bytes.fromhex(data["manufacturer"]),
+            "profile_identity": bytes.fromhex(data["profile_identity"]),
+            "writers": tuple(data["writers"]),
+            "ranges": tuple((name, low, high) for name, low, high in data["ranges"]),
         }
     )
