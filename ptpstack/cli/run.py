@@ -74,6 +74,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         node = parser.add_argument_group("node")
         node.add_argument("--control", metavar="PATH", help=f"control socket (default {DEFAULT_SOCKET})")
         node.add_argument(
+            "--management", metavar="PATH", help="management socket, for ptpstack pmc, pmc and phc2sys (default: none)"
+        )
+        node.add_argument(
             "--io-loop",
             choices=("auto", "epoll", "poll", "select"),
             help="selector of the loop (default: the best)",
@@ -169,6 +172,9 @@ def _with_node_options(site: Site, options: argparse.Namespace) -> Site:
     }
     if "control" not in changes and site.node.control == DEFAULT_SOCKET and "PTPSTACK_CONTROL" in os.environ:
         changes["control"] = os.environ["PTPSTACK_CONTROL"]
+    if options.management is not None:
+        wanted = None if options.management == "off" else options.management
+        changes |= {"management": wanted, "management_read_only": wanted and f"{wanted}-ro"}
     return replace(site, node=replace(site.node, **changes))
 
 

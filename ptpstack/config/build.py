@@ -22,12 +22,19 @@ from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profil
 from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, TRANSPORT_KEYS, Table
 from ptpstack.config.validate import Section, validate
 from ptpstack.config.zones import alternate_timescale
-from ptpstack.protocol.options import AcceptableMaster, InstanceOptions, PortOptions
+from ptpstack.protocol.management.access import writer_rule
+from ptpstack.protocol.options import AcceptableMaster, InstanceOptions, ManagementOptions, PortOptions
 from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
 
 #: sockaddr_un.sun_path holds 108 octets with its closing zero.
 _UNIX_PATH_MAX = 107
+
+#: what management may set within the profile's range
+_SETTABLE = (
+    *("domain", "priority1", "priority2", "log_announce_interval", "announce_receipt_timeout"),
+    *("log_sync_interval", "log_min_pdelay_req_interval"),
+)
 
 _PRIORITIES = ("priority1", "priority2")
 
@@ -237,6 +244,21 @@ def _bmca(section: Section, profile: Profile) -> str:
     return bmca
 
 
+def _management(section: Section, profile: Profile, report: Report) -> ManagementOptions:
+    writers = section["writers"] or ()
+    try:
+        writer_rule(writers)
+    except ValueError as error:
+        report.error(section.at("writers"), str(error), "write addresses, or networks such as 10.0.0.0/24")
+    return ManagementOptions(
+        network=section["network"],
+        writers=writers,
+        user_description=section["user_description"] or "",
+        profile_identity=bytes.fromhex(profile.identifier.replace("-", "")),
+        ranges=tuple((name, p.low, p.high) for name, p in sorted(profile.parameters.items()) if name in _SETTABLE),
+    )
+
+
 def _instance(
     section: Section, clocks: tuple[ClockOptions, ...], profiles: _ProfileCache, taken: set[str], report: Report
 ) -> InstanceSettings:
@@ -291,6 +313,7 @@ def _instance(
             for entry in section.tables["alternate_time_offset"]
             if (scale := alternate_timescale(entry, report)) is not None
         ),
+        management=_management(section.one("management"), profile, report),
     )
     return InstanceSettings(
         options=options,
@@ -304,12 +327,24 @@ def _instance(
 
 
 def _node(section: Section, report: Report) -> NodeOptions:
-    if len(os.fsencode(section["control"])) > _UNIX_PATH_MAX:
-        report.error(
-            section.at("control"),
-            f"is longer than {_UNIX_PATH_MAX} octets, which Unix sockets allow",
-            "use a shorter path",
-        )
+    read_write, read_only = section["management"], section["management_read_only"]
+    if read_write in (None, "off"):
+        read_write = None
+        if read_only not in (None, "off"):
+            report.warning(section.at("management_read_only"), "has no effect without management", "give management")
+        read_only = None
+    elif read_only is None:
+        read_only = f"{read_write}-ro"
+    elif read_only == "off":
+        read_only = None
+    section.values |= {"management": read_write, "management_read_only": read_only}
+    for key in ("control", "management", "management_read_only"):
+        if len(os.fsencode(section[key] or "")) > _UNIX_PATH_MAX:
+            report.error(
+                section.at(key),
+                f"is longer than {_UNIX_PATH_MAX} octets, which Unix sockets allow",
+                "use a shorter path",
+            )
     return NodeOptions(**{spec.name: section[spec.name] for spec in NODE.fields})
 
 

@@ -15,13 +15,14 @@ from ptpstack.config.model import (
     ClockOptions,
     EdgeOptions,
     InstanceSettings,
+    NodeOptions,
     ReferenceOptions,
     Site,
     TransparentSettings,
 )
 from ptpstack.config.quantities import format_accuracy, format_time_source
 from ptpstack.config.schema import PPS_KEYS, SIMULATED_CLOCK_KEYS, TRANSPORT_KEYS
-from ptpstack.protocol.options import PortOptions
+from ptpstack.protocol.options import ManagementOptions, PortOptions
 from ptpstack.wire.types import format_clock_identity
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -96,7 +97,17 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
             del document[table]
     document["reference"] = _reference(instance.reference)
     document["servo"] = _members(instance.servo)
+    document["management"] = _management(options.management)
     return document
+
+
+def _management(management: ManagementOptions) -> dict[str, Any]:
+    values: dict[str, Any] = {"network": management.network}
+    if management.writers:
+        values["writers"] = list(management.writers)
+    if management.user_description:
+        values["user_description"] = management.user_description
+    return values
 
 
 def _port(port: PortOptions) -> dict[str, Any]:
@@ -122,10 +133,15 @@ def _transparent(transparent: TransparentSettings) -> dict[str, Any]:
     return _members(options, ("ports",)) | {"stamping": transparent.stamping, "port": ports}
 
 
+def _sockets(node: NodeOptions) -> dict[str, Any]:
+    """None is a choice here, and not what is worked out when nothing is said."""
+    return {"management_read_only": "off"} if node.management and node.management_read_only is None else {}
+
+
 def site_as_dict(site: Site) -> dict[str, Any]:
     """The site as a TOML document: plain dicts, lists, text and numbers."""
     return {
-        "node": _members(site.node),
+        "node": _members(site.node) | _sockets(site.node),
         "clock": [_clock(clock) for clock in site.clocks],
         "instance": [_instance(instance) for instance in site.instances],
         "edge": [_edge(edge) for edge in site.edges],

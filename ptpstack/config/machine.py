@@ -57,7 +57,7 @@ def machine_check(site: Site, sections: Section, report: Report) -> None:
             pwd.getpwnam(node.user)
         except (KeyError, ValueError):
             report.warning(where.at("user"), f"this machine has no user {show(node.user)}", "create it, or remove user")
-    for key, path in (("control", node.control), ("record", node.record)):
+    for key, path in (("control", node.control), ("management", node.management), ("record", node.record)):
         folder = os.path.dirname(os.path.abspath(path)) if path else ""
         if key in where.given and folder and not os.path.isdir(folder):
             report.warning(

@@ -19,6 +19,9 @@ class NodeOptions:
 
     name: str = "ptpstack"
     control: str = "/run/ptpstack/control.sock"
+    #: paths of the management sockets; None: none
+    management: str | None = None
+    management_read_only: str | None = None
     io_loop: str = "auto"
     log_level: str = "info"
     leap_file: str | None = None

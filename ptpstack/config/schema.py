@@ -66,6 +66,8 @@ NODE = Table(
     (
         Field("name", TEXT, "Name of this node in status, logs and traces.", "ptpstack"),
         Field("control", TEXT, "Path of the control socket (at most 107 octets).", "/run/ptpstack/control.sock"),
+        Field("management", TEXT, "Path of the management socket, which `ptpstack pmc -s`, pmc and phc2sys speak to (at most 107 octets); who may open it may change this node. `off`: none.", absent="off"),
+        Field("management_read_only", TEXT, "Path of its twin, by which everybody may ask and nobody may change; `off`: none.", absent="management with `-ro` at the end"),
         Field("io_loop", CHOICE, "How the node waits for input.", "auto", choices=("auto", "epoll", "poll", "select")),
         Field("log_level", CHOICE, "The least severe log line shown.", "info", choices=("debug", "info", "warning", "error")),
         Field("leap_file", TEXT, "NIST/IERS leap-seconds.list to read.", absent="the table built in"),
@@ -194,6 +196,16 @@ ALTERNATE_TIME = Table(
     array=True,
 )  # fmt: skip
 
+MANAGEMENT = Table(
+    "management",
+    "How the instance answers management messages (clause 15). See docs/management.md.",
+    (
+        Field("network", BOOLEAN, "Answer those that come over the network.", True),
+        Field("writers", NAMES, "Who may change things over the network: addresses such as `192.0.2.7` or `00:1b:21:aa:bb:cc`, networks such as `10.0.0.0/24`. Addresses can be forged: for networks without strangers.", absent="nobody"),
+        Field("user_description", TEXT, "descriptionDS.userDescription: `name;location`.", absent="empty"),
+    ),
+)  # fmt: skip
+
 INSTANCE = Table(
     "instance",
     "A PTP Instance: one domain, with its data sets, ports, reference and servo. At least one, with at least one port.",
@@ -219,7 +231,7 @@ INSTANCE = Table(
         Field("arb_is", CHOICE, "What time a grandmaster gives that announces ptpTimescale FALSE.", "unknown", choices=("unknown", "utc")),
         Field("minor_version", INTEGER, "minorVersionPTP sent: 1 is PTP 2.1, 0 is 2.0 for equipment that rejects 2.1.", 1, 0, 1, profiled=True),
     ),
-    (PORT, REFERENCE, SERVO, ACCEPTABLE_MASTER, ALTERNATE_TIME),
+    (PORT, REFERENCE, SERVO, ACCEPTABLE_MASTER, ALTERNATE_TIME, MANAGEMENT),
     array=True,
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from ptpstack.engine.effects import (
 )
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.pairs import compare
-from ptpstack.protocol.effects import Send
+from ptpstack.protocol.effects import Send, SendLocal
 
 
 class ClockLook(NamedTuple):
@@ -36,6 +36,9 @@ class Hands(Protocol):
     """What a driver can do. Clock operations may raise ClockError."""
 
     def send(self, send: Send, now: int) -> None: ...
+
+    def send_local(self, send: SendLocal) -> None:
+        """To the peer of a local management socket."""
 
     def set_frequency(self, clock: str, ppb: float) -> float:
         """Returns what the clock took, ppb."""
@@ -72,6 +75,9 @@ class ClockHands:
     """The half of ``Hands`` that is the same for whoever has clocks."""
 
     clocks: Mapping[str, Clock]
+
+    def send_local(self, send: SendLocal) -> None:
+        """Only a node has local sockets."""
 
     def set_frequency(self, clock: str, ppb: float) -> float:
         return self.clocks[clock].set_frequency(ppb)
@@ -114,6 +120,8 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
             hands.send(effect, now)
         elif isinstance(effect, Event):
             hands.event(effect, now)
+        elif isinstance(effect, SendLocal):
+            hands.send_local(effect)
         else:
             try:
                 pending += _on_a_clock(engine, effect, hands, now)

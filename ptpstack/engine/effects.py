@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Union
 
-from ptpstack.protocol.effects import Send
+from ptpstack.protocol.effects import Send, SendLocal
 
 
 class SetFrequency(NamedTuple):
@@ -81,6 +81,7 @@ class Event(NamedTuple):
 
 EngineEffect = Union[
     Send,
+    SendLocal,
     SetFrequency,
     StepClock,
     ReadReference,

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ptpstack.engine.discipline import Edge
 from ptpstack.engine.effects import EngineEffect, ReadClock, ReadTemperature
 from ptpstack.engine.kept import kept_of, take_up
-from ptpstack.engine.plan import edge_name
+from ptpstack.engine.management import Desk
+from ptpstack.engine.plan import EnginePlan, edge_name
 from ptpstack.engine.reference import Reference
-from ptpstack.engine.wiring import Wiring
+from ptpstack.engine.wiring import Wiring, route_key
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
-from ptpstack.protocol.effects import DelayMeasured, Effect, ParentChanged, Send, StateChanged, SyncMeasured
+from ptpstack.protocol.effects import (
+    DelayMeasured,
+    Effect,
+    ParentChanged,
+    Rebuilt,
+    Send,
+    SendLocal,
+    StateChanged,
+    SyncMeasured,
+)
 from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.management.table import ChannelFacts
+from ptpstack.protocol.transparent import TransparentClock
 from ptpstack.servo.base import ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
 from ptpstack.wire.types import format_clock_identity
@@ -32,6 +45,11 @@ PlainAnswer = Callable[[bytes, int | None, str], tuple[bytes, str | None] | None
 
 
 class Engine(Wiring):
+    def __init__(self, plan: EnginePlan) -> None:
+        super().__init__(plan)
+        self._plain: dict[str, dict[bytes, PlainAnswer]] = {}
+        self.management_desk = Desk(self)
+
     # ---- inputs -----------------------------------------------------------------------------------------------
 
     def start(self, now: int, frequencies: dict[str, float] | None = None) -> list[EngineEffect]:
@@ -76,18 +94,26 @@ class Engine(Wiring):
         """A short cut past ``receive`` for who serves Delay_Req by the thousand: by the first six octets of a frame,
         what answers it. The answer is (octets, destination) of a general message, or None: give it to ``receive``.
 
-        Nothing else changes by an answer, so no deadline does.
+        Nothing else changes by an answer, so no deadline does. The dictionary is kept up to date.
         """
-        return {
-            head: instance.ports[number - 1].delay.answer_plain
-            for instance, number in self._routes.get(channel, {}).values()
-            for head in instance.ports[number - 1].delay.plain_requests
-        }
+        self._refresh_plain(channel)
+        return self._plain[channel]
+
+    def _refresh_plain(self, channel: str) -> None:
+        # the dictionary stays the same: who was given it looks up there
+        answers = self._plain.setdefault(channel, {})
+        answers.clear()
+        for instance, number in self._routes.get(channel, {}).values():
+            delay = instance.ports[number - 1].delay
+            answers.update(dict.fromkeys(delay.plain_requests, delay.answer_plain))
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
         owner = self._token_owners[token % len(self._token_owners)]
-        self.take(owner.options.name, owner.transmitted(token, egress_sns, now), now)
+        if isinstance(owner, TransparentClock):
+            self._out += owner.transmitted(token, egress_sns, now)
+        else:
+            self.take(owner.options.name, owner.transmitted(token, egress_sns, now), now)
         return self._drain()
 
     def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
@@ -247,11 +273,25 @@ class Engine(Wiring):
         self.take(instance, self.instances[instance].set_priorities(now, priority1, priority2), now)
         return self._drain()
 
+    def management(self, socket: str, octets: bytes, address: str, now: int) -> list[EngineEffect]:
+        """A datagram on a local management socket (``read-write`` or ``read-only``) from the peer at ``address``."""
+        self.management_desk.take(socket, octets, address, now)
+        return self._drain()
+
+    def channel_facts(
+        self, channel: str, stamping: str, phc_index: int | None, mac: bytes, address: str, now: int
+    ) -> list[EngineEffect]:
+        """What a channel that was opened is: how it stamps, its addresses (``address``: as text, "" for none)."""
+        interface, _, transport = channel.rpartition("/")
+        facts = ChannelFacts(interface, transport, stamping, phc_index, mac, address)
+        self.management_desk.channels[channel] = facts
+        return []
+
     # ---- protocol effects -------------------------------------------------------------------------------------
 
-    def take(self, name: str, effects: Iterable[Effect], now: int) -> None:
+    def take(self, name: str, effects: Sequence[Effect], now: int) -> None:
         for effect in effects:
-            if isinstance(effect, Send):
+            if isinstance(effect, (Send, SendLocal)):
                 self._out.append(effect)
             elif isinstance(effect, SyncMeasured):
                 instance = self.instances[name]
@@ -287,6 +327,27 @@ class Engine(Wiring):
                         "decision": None if effect.decision is None else effect.decision.as_dict(),
                     },
                 )
+            elif isinstance(effect, Rebuilt):
+                for channel in self._plain:
+                    self._refresh_plain(channel)
+        self.management_desk.happened(self.instances[name], effects, now)
+
+    def move_to_domain(self, name: str, domain: int, now: int) -> str:
+        """An instance goes on in another domain; why it does not, or ""."""
+        instance = self.instances[name]
+        options = instance.configured
+        old, new = route_key(options.sdo_id, options.domain), route_key(options.sdo_id, domain)
+        if old == new:
+            return ""
+        for port in options.ports:
+            if new in self._routes[port.channel]:
+                other = self._routes[port.channel][new][0].options.name
+                return f"that of {other} on {port.channel}"
+        for number, port in enumerate(options.ports, 1):
+            del self._routes[port.channel][old]
+            self._routes[port.channel][new] = (instance, number)
+        self.take(name, instance.rebuild(replace(options, domain=domain), now), now)
+        return ""
 
     def _uncertain_master(self, name: str, edge: Edge, now: int) -> bool:
         """Whether the parent is still settling: it says so, or it vouches for nothing and has been followed briefly."""

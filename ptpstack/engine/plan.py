@@ -10,6 +10,7 @@ from ptpstack.protocol.options import (
     AcceptableMaster,
     AlternateTimescale,
     InstanceOptions,
+    ManagementOptions,
     PortOptions,
     QualityTable,
     TimeProperties,
@@ -128,6 +129,9 @@ def plan_as_dict(plan: EnginePlan) -> dict[str, Any]:
         options["quality"] = list(options["quality"])
         for master in options["acceptable_masters"]:
             master["clock_identity"] = master["clock_identity"].hex()
+        management = options["management"]
+        for name in ("manufacturer", "profile_identity"):
+            management[name] = management[name].hex()
     result["leap"] = {
         "entries": [list(entry) for entry in plan.leap.entries],
         "updated_s": plan.leap.updated_s,
@@ -185,5 +189,18 @@ def _instance(data: Mapping[str, Any]) -> InstanceOptions:
             "quality": ClockQuality(*data["quality"]),
             "quality_table": QualityTable(**data["quality_table"]),
             "time_properties": TimeProperties(**data["time_properties"]),
+            "management": _management(data["management"]),
+        }
+    )
+
+
+def _management(data: Mapping[str, Any]) -> ManagementOptions:
+    return ManagementOptions(
+        **{
+            **data,
+            "manufacturer": bytes.fromhex(data["manufacturer"]),
+            "profile_identity": bytes.fromhex(data["profile_identity"]),
+            "writers": tuple(data["writers"]),
+            "ranges": tuple((name, low, high) for name, low, high in data["ranges"]),
         }
     )

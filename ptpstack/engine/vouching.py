@@ -94,8 +94,8 @@ class Vouching:
             bound_ns = self._steering.bound_ns(options.clock, now)
             if bound_ns is not None:
                 accuracy = clock_accuracy_for(worth_ns + bound_ns)
-        quality = data.default.quality._replace(clock_accuracy=accuracy)
-        self._take(name, instance.set_quality(quality, data.own_time_properties, now), now)
+        quality = instance.own_quality._replace(clock_accuracy=accuracy)
+        self._take(name, instance.set_quality(quality, instance.own_properties, now), now)
 
     def bound(self, now: int) -> None:
         """Tell each reference what the servo says of its clock."""

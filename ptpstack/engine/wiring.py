@@ -9,7 +9,7 @@ import itertools
 import random
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ptpstack.engine.clock_edges import ClockEdges
@@ -172,7 +172,7 @@ class Wiring(ABC):
     # ---- what the parts tell ----------------------------------------------------------------------------------
 
     @abstractmethod
-    def take(self, name: str, effects: Iterable[Effect], now: int) -> None:
+    def take(self, name: str, effects: Sequence[Effect], now: int) -> None:
         """What an instance wants done."""
 
     @abstractmethod

@@ -7,6 +7,7 @@ import os
 import random
 from dataclasses import dataclass, field, replace
 
+from ptpstack import __version__
 from ptpstack.clocks.base import Clock, ClockError
 from ptpstack.clocks.pulses import Pulse
 from ptpstack.clocks.simulated import SimulatedClock
@@ -191,7 +192,10 @@ def _assemble(
             for port, name in zip(settings.options.ports, names, strict=True)
         )
         identity = settings.options.clock_identity or _identity(site.node.name, used, warnings)
-        options = replace(settings.options, clock=own, ports=ports, clock_identity=identity)
+        management = replace(
+            settings.options.management, product=f"ptpstack;ptpstack;{site.node.name[:40]}", revision=f";;{__version__}"
+        )
+        options = replace(settings.options, clock=own, ports=ports, clock_identity=identity, management=management)
         instances.append(InstancePlan(options, servo_options(settings.servo, noise), settings.arb_is))
         if settings.reference.type != "none" and own not in references:
             references[own] = reference = reference_plan(settings, own, clocks[own])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ptpstack.clocks.base import ClockError
@@ -22,8 +22,9 @@ from ptpstack.node.clockwork import Clockwork
 from ptpstack.node.driftfile import INTERVAL_NS as DRIFT_INTERVAL_NS
 from ptpstack.node.driftfile import DriftFile
 from ptpstack.node.loop import Loop
+from ptpstack.node.management import ManagementSockets
 from ptpstack.node.plans import system_quality
-from ptpstack.protocol.effects import Send
+from ptpstack.protocol.effects import Send, SendLocal
 from ptpstack.timebase.units import NS_PER_S
 
 #: Frames taken from one socket in one turn of the loop: bounds how long timers and transmit stamps wait for input.
@@ -85,6 +86,13 @@ class Node(Clockwork):
         self._steps: Counter[str] = Counter()
         self._accuracy_ns = 0
         self._retry_ns = 0
+        self.management: ManagementSockets | None = None
+
+    def open_management(self, paths: Mapping[str, str]) -> None:
+        """The local management sockets, by name. AssemblyError when one cannot be had."""
+        if paths:
+            self.management = ManagementSockets(self.loop, dict(paths), self._managed)
+            self.periodic.append(self.management.retry)
 
     # ---- life -------------------------------------------------------------------------------------------------
 
@@ -101,6 +109,8 @@ class Node(Clockwork):
             with contextlib.suppress(ClockError):
                 frequencies[name] = clock.frequency_ppb()
         self.perform(self.engine.start(now, frequencies), now)
+        for channel in self.channels.values():
+            self._tell_facts(channel, now)
         self._take_up_drift(now)
         for name, sentence in self.start_pulses(list(self.engine.on_references.pulses)):
             self.event(Event("pulses", "", 0, {"clock": name, "used": False, "reason": sentence}), now)
@@ -118,6 +128,8 @@ class Node(Clockwork):
         for channel in self.channels.values():
             self._unwatch(channel)
             channel.close()
+        if self.management is not None:
+            self.management.close()
         if self.links is not None:
             self.loop.remove_reader(self.links.fileno())
             self.links.close()
@@ -265,7 +277,21 @@ class Node(Clockwork):
                 self._say_absent(absent, now)
             return
         self._watch(self.channels[name])
+        self._tell_facts(self.channels[name], now)
         self.event(Event("channel-open", "", 0, {"channel": name, "stamping": self.channels[name].stamping}), now)
+
+    def _tell_facts(self, channel: Channel, now: int) -> None:
+        """What management messages say of a channel."""
+        if not isinstance(channel, AbsentChannel):
+            address = next(iter(getattr(channel, "addresses", ())), "")
+            facts = (channel.name, channel.stamping, channel.phc_index, channel.mac, str(address))
+            self.perform(self.engine.channel_facts(*facts, now), now)
+
+    def _managed(self, socket: str, octets: bytes, address: str) -> None:
+        """A datagram has come by a local management socket."""
+        now = self.loop.now_ns()
+        self.perform(self.engine.management(socket, octets, address, now), now)
+        self._set_deadline()
 
     def _say_absent(self, channel: AbsentChannel, now: int) -> None:
         self.event(Event("channel-failed", "", 0, {"channel": channel.name, "reason": channel.problem}), now)
@@ -299,6 +325,10 @@ class Node(Clockwork):
             channel.send_general(send.octets, send.destination)
         else:
             channel.send_event(send.octets, send.destination, send.token, now)
+
+    def send_local(self, send: SendLocal) -> None:
+        if self.management is not None:
+            self.management.send(send.socket, send.octets, send.address)
 
     def step(self, clock: str, delta_sns: int) -> None:
         super().step(clock, delta_sns)

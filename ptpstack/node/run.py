@@ -26,6 +26,7 @@ from ptpstack.node.journal import Journal
 from ptpstack.node.loop import Loop, settle_memory
 from ptpstack.node.node import Node
 from ptpstack.node.service import Notifier, PrivilegeError, check_user, drop_privileges, real_time_scheduling
+from ptpstack.protocol.management.table import READ_ONLY, READ_WRITE
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapFileError
 
@@ -69,6 +70,7 @@ class Runner:
             self.control = ControlServer(self.loop, site.node.control, self._commands(), WRITING)
             # the trace last: what fails before must not cost the trace of the run before
             self.node = self._node(parts)
+            self.node.open_management(_management_paths(site))
         except BaseException:
             if hasattr(self, "control"):
                 self.control.close()
@@ -147,7 +149,7 @@ class Runner:
         return 0
 
     def _drop(self) -> str:
-        return drop_privileges(self.site.node.user, self.control.path)
+        return drop_privileges(self.site.node.user, [self.control.path, *_management_paths(self.site).values()])
 
     def _signal(self, number: int) -> None:
         if number == signal.SIGHUP:
@@ -294,6 +296,11 @@ class Runner:
         for each in names:
             self.node.perform(engine.set_priorities(each, now, values["priority1"], values["priority2"]), now)
         return {"instances": names, **values}
+
+
+def _management_paths(site: Site) -> dict[str, str]:
+    paths = {READ_WRITE: site.node.management, READ_ONLY: site.node.management_read_only}
+    return {name: path for name, path in paths.items() if path is not None}
 
 
 def run_site(site: Site, *, patient: bool = False) -> int:

@@ -7,6 +7,7 @@ import ctypes
 import os
 import pwd
 import socket
+from collections.abc import Sequence
 
 CAPABILITIES = {
     "CAP_NET_BIND_SERVICE": 10,  # UDP 319 and 320
@@ -63,10 +64,10 @@ def check_user(user: str | None) -> None:
         raise PrivilegeError(f"[node] user: only root can become {user!r}; start as root or as {user!r}")
 
 
-def drop_privileges(user: str | None, hand_over: str = "") -> str:
+def drop_privileges(user: str | None, hand_over: Sequence[str] = ()) -> str:
     """Keep only CAPABILITIES (those we have); become ``user`` when given. Returns a sentence for the log.
 
-    ``hand_over`` is a file made before (the control socket) that ``user`` is to own: afterwards it could not be given.
+    ``hand_over`` are files made before (sockets) that ``user`` is to own: afterwards they could not be given.
 
     PrivilegeError when ``user`` is unknown or cannot be taken on.
     """
@@ -77,12 +78,12 @@ def drop_privileges(user: str | None, hand_over: str = "") -> str:
     if user is not None:
         entry = pwd.getpwnam(user)
         if os.geteuid() != entry.pw_uid:
-            if hand_over:
+            for path in hand_over:
                 try:
-                    os.chown(hand_over, entry.pw_uid, entry.pw_gid)
+                    os.chown(path, entry.pw_uid, entry.pw_gid)
                 except OSError as error:
                     raise PrivilegeError(
-                        f"[node] user: {hand_over} cannot be given to {user!r}: {error.strerror}"
+                        f"[node] user: {path} cannot be given to {user!r}: {error.strerror}"
                     ) from error
             libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
             os.setgroups([])

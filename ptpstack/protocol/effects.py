@@ -76,4 +76,16 @@ class ParentChanged(NamedTuple):
     decision: Decision | None
 
 
-Effect = Union[Send, SyncMeasured, DelayMeasured, StateChanged, ParentChanged]
+class SendLocal(NamedTuple):
+    """Send a management message to ``address`` (a path) by a local socket: ``read-write`` or ``read-only``."""
+
+    socket: str
+    octets: bytes
+    address: str
+
+
+class Rebuilt(NamedTuple):
+    """The instance goes on with other options: ports, or what was known of them, are not the same objects any more."""
+
+
+Effect = Union[Send, SendLocal, SyncMeasured, DelayMeasured, StateChanged, ParentChanged, Rebuilt]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ptpstack.protocol.announce import fill_announce, propagated_tlvs, refusal_of, time_properties
@@ -19,12 +18,15 @@ from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect, ParentChanged
 from ptpstack.protocol.election import Election
+from ptpstack.protocol.management.responder import Responder
+from ptpstack.protocol.management.settings import Settings
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
 from ptpstack.protocol.port import FOLLOWING, Port
+from ptpstack.protocol.rebuilding import class_255, rebuild, ruled
 from ptpstack.protocol.state_decision import describe
 from ptpstack.protocol.states import PortEvent
 from ptpstack.protocol.timers import NEVER
-from ptpstack.wire.messages import Announce
+from ptpstack.wire.messages import Announce, Management
 from ptpstack.wire.types import ClockQuality, Flag, MessageType, PortIdentity, PortState
 
 #: Transmit stamps that may be awaited at once; more means that they do not come back at all.
@@ -51,19 +53,17 @@ class Instance:
         transmit_offsets_ns: Sequence[int] = (),
     ) -> None:
         """``transmit_offsets_ns``: see ``Port``, one for each port (none: 0)."""
-        if options.client_only and len(options.ports) > 1:
-            raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
-        self.options = options
+        #: as they were given, before the rules of a client-only clock
+        self.configured = options
+        self.options = options = ruled(options)
         self.clock_identity = options.clock_identity
         #: ValueError when the options do not fit the variant
         self.bmca = BMCA[options.bmca](options)
-        quality = options.quality
-        if options.client_only:
-            # 8.1.3: slaveOnly means class 255. Priorities 255 are our own rule: with 128 a client would
-            # outrank a grandmaster of priority1 200 and never follow it.
-            options = replace(options, priority1=255, priority2=255)
-            self.options = options
-            quality = quality._replace(clock_class=255)
+        #: what an operator has said by management, over the next
+        self.settings = Settings()
+        #: quality and time properties as the reference has them
+        self.own_quality, self.own_properties = options.quality, options.time_properties
+        quality = class_255(options, options.quality)
         self.data = DataSets(
             default=DefaultDS(
                 options.clock_identity,
@@ -88,15 +88,14 @@ class Instance:
             current=CurrentDS(),
             time_properties=options.time_properties,
         )
-        offsets = transmit_offsets_ns or (0,) * len(options.ports)
-        self.ports = [
-            Port(self, number, port, rng, offset)
-            for number, (port, offset) in enumerate(zip(options.ports, offsets, strict=True), 1)
-        ]
+        self._rng = rng
+        self._transmit_offsets_ns = tuple(transmit_offsets_ns) or (0,) * len(options.ports)
+        self.ports = [self._new_port(index) for index in range(len(options.ports))]
         #: of each port, for who only wants to know whether one is due
         self._timers = [port.timers for port in self.ports]
         self.election = Election(self)
         self.announce_options = announce_options(options)
+        self.management = Responder(self)
         self._effects: list[Effect] = []
         self.emit = self._effects.append
         self._new_token = new_token or itertools.count(1).__next__
@@ -153,11 +152,11 @@ class Instance:
             if port.state is PortState.FAULTY:
                 port.event(PortEvent.FAULT_CLEARED, now, Decision("link-up", "the link is up again"))
         elif port.state not in (PortState.FAULTY, PortState.DISABLED):
-            self._link_is_down(port, now)
+            self.link_is_down(port, now)
             self.elect(now)
         return self._drain()
 
-    def _link_is_down(self, port: Port, now: int) -> None:
+    def link_is_down(self, port: Port, now: int) -> None:
         port.event(
             PortEvent.FAULT_DETECTED, now, Decision("link-down", "the link is down", would_change="the link coming up")
         )
@@ -169,7 +168,7 @@ class Instance:
         event = PortEvent.DESIGNATED_ENABLED if enabled else PortEvent.DESIGNATED_DISABLED
         port.event(event, now, Decision(event.value, f"set {'enabled' if enabled else 'disabled'} by the operator"))
         if enabled and not port.link_up:
-            self._link_is_down(port, now)
+            self.link_is_down(port, now)
         self.elect(now)
         return self._drain()
 
@@ -181,13 +180,24 @@ class Instance:
                 continue
             port.event(PortEvent.INITIALIZE, now)
             if not port.link_up:
-                self._link_is_down(port, now)
+                self.link_is_down(port, now)
         return self._drain()
 
     def set_quality(self, quality: ClockQuality, properties: TimeProperties, now: int) -> list[Effect]:
         """D0 follows the grandmaster's reference: class, accuracy, variance and time properties (7.6.2, 9.4)."""
-        if self.options.client_only:
-            quality = quality._replace(clock_class=255)
+        self.own_quality, self.own_properties = quality, properties
+        self.say_quality(now)
+        return self._drain()
+
+    def set_settings(self, settings: Settings, now: int) -> list[Effect]:
+        """An operator's word on what is announced as grandmaster, over what the reference says."""
+        self.settings = settings
+        self.say_quality(now)
+        return self._drain()
+
+    def say_quality(self, now: int) -> None:
+        quality = class_255(self.options, self.settings.quality_over(self.own_quality))
+        properties = self.settings.properties_over(self.own_properties)
         data = self.data
         if quality != data.default.quality or properties != data.own_time_properties:
             data.default.quality = quality
@@ -197,7 +207,6 @@ class Instance:
                 for port in self.ports:
                     port.serving.announce_soon(now)
             self.elect(now)
-        return self._drain()
 
     def tell_time(self, ptp_s: int, now: int) -> list[Effect]:
         """What the clock of this instance shows (PTP seconds), about once a second."""
@@ -214,6 +223,34 @@ class Instance:
         default.priority1 = default.priority1 if priority1 is None else priority1
         default.priority2 = default.priority2 if priority2 is None else priority2
         self.elect(now)
+        return self._drain()
+
+    def rebuild(self, options: InstanceOptions, now: int, only: int | None = None) -> list[Effect]:
+        """See rebuilding.py."""
+        rebuild(self, options, now, only)
+        return self._drain()
+
+    def _new_port(self, index: int) -> Port:
+        return Port(self, index + 1, self.options.ports[index], self._rng, self._transmit_offsets_ns[index])
+
+    def replace_port(self, index: int) -> tuple[Port, Port]:
+        """A new port in the place of one: (the old, the new)."""
+        old, new = self.ports[index], self._new_port(index)
+        self.ports[index], self._timers[index] = new, new.timers
+        return old, new
+
+    def emit_all(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            self.emit(effect)
+
+    def manage(self, socket: str, octets: bytes, address: str, now: int) -> list[Effect]:
+        """A datagram of a local management socket, of this domain and sdoId."""
+        self.management.from_local(socket, octets, address, now)
+        return self._drain()
+
+    def happened(self, effects: Sequence[Effect], now: int) -> list[Effect]:
+        """What an input has caused, once the servo has had its part of it: subscribers are told, faults noted."""
+        self.management.happened(effects, now)
         return self._drain()
 
     def clock_stepped(self, clock: str | None = None) -> None:
@@ -279,6 +316,9 @@ class Instance:
                 port.arm_announce_receipt(now)
         if news in ("qualified", "changed"):
             self.elect(now)
+
+    def management_received(self, port: Port, message: Management, address: str, now: int) -> None:
+        self.management.from_network(port, message, address, now)
 
     def announce_receipt_timeout(self, port: Port, now: int) -> None:
         """9.2.6.12: the master that kept this port where it is has fallen silent."""

@@ -97,6 +97,28 @@ class QualityTable:
 
 
 @dataclass(frozen=True, slots=True)
+class ManagementOptions:
+    """How an instance answers management messages, and what it says of itself (descriptionDS, 8.2.5)."""
+
+    #: answer those that come over the network, too
+    network: bool = True
+    #: who may SET and COMMAND over the network: transport addresses; an IPv4 or IPv6 network as ``10.0.0.0/24``
+    writers: tuple[str, ...] = ()
+    #: OUI or CID of the manufacturer
+    manufacturer: bytes = bytes(3)
+    #: ``manufacturer;model;instance``
+    product: str = "ptpstack;ptpstack;"
+    #: ``hardware;firmware;software``
+    revision: str = ";;"
+    #: ``name;location``
+    user_description: str = ""
+    #: ProfileIdentifier
+    profile_identity: bytes = bytes.fromhex("001b19000100")
+    #: (parameter, lowest, highest) that the profile allows in a SET; what is not listed has the range of its data type
+    ranges: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceOptions:
     """One PTP Instance (one domain). ``clock`` names the clock of the ports that name none of their own."""
 
@@ -126,6 +148,7 @@ class InstanceOptions:
     path_trace: bool = False
     acceptable_masters: tuple[AcceptableMaster, ...] = ()
     alternate_timescales: tuple[AlternateTimescale, ...] = ()
+    management: ManagementOptions = field(default_factory=ManagementOptions)
 
     def clock_of(self, port: PortOptions) -> str:
         """The clock that stamps the frames of one of its ports."""

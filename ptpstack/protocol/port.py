@@ -30,7 +30,7 @@ from ptpstack.protocol.unannounced import Unannounced
 from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
-from ptpstack.wire.messages import CONTROL_FIELD, Announce, Message
+from ptpstack.wire.messages import CONTROL_FIELD, Announce, Management, Message
 from ptpstack.wire.types import ClockIdentity, Flag, MessageType, PortIdentity, PortState
 
 #: States in which a port takes time from its parent.
@@ -44,6 +44,8 @@ ELECTING = (
     PortState.UNCALIBRATED,
     PortState.SLAVE,
 )
+#: States in which management is answered though nothing else is (9.2.5).
+ANSWERING = (PortState.FAULTY, PortState.DISABLED)
 #: The random part of the announce receipt timeout. 9.2.6.12 allows up to one interval; three quarters leave room for
 #: the two Announces that a successor needs to qualify, so that a take-over fits into timeout + 1 intervals.
 TIMEOUT_SPREAD = 0.75
@@ -79,6 +81,8 @@ class PortOwner(Protocol):
     def announce_receipt_timeout(self, port: Port, now: int) -> None: ...
 
     def fill_announce(self, message: Announce) -> None: ...
+
+    def management_received(self, port: Port, message: Management, address: str, now: int) -> None: ...
 
     def withholds_sync(self, now: int) -> bool: ...
 
@@ -135,7 +139,10 @@ class Port:
             self.serving,
             Following(self) if options.announce else Unannounced(self),
         )
-        self._handlers: dict[type[Message], Handler] = {Announce: self._on_announce}
+        self._handlers: dict[type[Message], Handler] = {
+            Announce: self._on_announce,
+            Management: self._on_management,
+        }
         self._on_timer: dict[str, TimerHandler] = {
             TIMER_RECEIPT: self._announce_receipt_expired,
             TIMER_QUALIFICATION: self._qualification_expired,
@@ -193,9 +200,10 @@ class Port:
             return False
         self.ds.port_state = new
         self.since_ns = now
+        # first, because entering a state may go on with what was kept for it
+        self.instance.emit(StateChanged(self.number, old, new, event.value, decision))
         if not (old in FOLLOWING and new in FOLLOWING) or reenter:
             self._enter(new, now)
-        self.instance.emit(StateChanged(self.number, old, new, event.value, decision))
         if new is PortState.INITIALIZING:
             self.event(PortEvent.INITIALIZED, now)
         return True
@@ -224,6 +232,11 @@ class Port:
     def arm_announce_receipt(self, now: int) -> None:
         spread = self.rng.random() * TIMEOUT_SPREAD
         self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self.announce_interval_ns)
+
+    def rearm_announce_receipt(self, now: int) -> None:
+        """The interval or the timeout is another from now on."""
+        if TIMER_RECEIPT in self.timers:
+            self.arm_announce_receipt(now)
 
     # ---- timers -----------------------------------------------------------------------------------------------
 
@@ -292,7 +305,7 @@ class Port:
             if answer is not None:
                 self.instance.emit(Send(self.channel, *answer, None))
                 return
-        if state not in ELECTING:
+        if state not in ELECTING and not (state in ANSWERING and octets[0] & 0x0F == MessageType.MANAGEMENT):
             self.counters["drop-state"] += 1
             return
         try:
@@ -304,7 +317,7 @@ class Port:
         if source == self.identity:
             self.counters["drop-own-message"] += 1
             return
-        if source.port_number == 0 or source.port_number == 0xFFFF:
+        if source.port_number in (0, 0xFFFF) and message.type is not MessageType.MANAGEMENT:
             self.counters["drop-source-port-number"] += 1
             return
         self.counters[_RECEIVED[message.type]] += 1
@@ -327,6 +340,10 @@ class Port:
             self.counters["drop-announce-not-acceptable"] += 1
             return
         self.instance.announce_received(self, message, address, now)
+
+    def _on_management(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, Management)
+        self.instance.management_received(self, message, address, now)
 
     def from_parent(self, message: Message) -> bool:
         """Whether it is from whom we follow; counted when not."""

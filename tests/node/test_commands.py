@@ -46,7 +46,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running
     # nothing of what was refused has reached the engine
     assert not [record for _, record in read_trace(str(trace)) if record[0] == "raised"]
     result = replay(str(trace))
-    assert result.identical
+    assert result.identical, result.divergence
     assert result.counts.get("declare_reference") == 1
     assert result.counts.get("set_priorities") == 2
 

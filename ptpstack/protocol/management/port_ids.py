@@ -1,0 +1,148 @@
+"""managementIds that concern one port (15.5.3.7, CLOCK_DESCRIPTION and NULL_PTP_MANAGEMENT)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ptpstack.protocol.management.table import Refusal, Request, Served, Values
+from ptpstack.protocol.port import DELAY_MECHANISMS
+from ptpstack.protocol.serving import TIMER_ANNOUNCE, TIMER_SYNC
+from ptpstack.timebase.units import log_interval_ns
+from ptpstack.wire.management import WRONG_VALUE
+from ptpstack.wire.management.kinds import parse_address
+from ptpstack.wire.tlvs.port import PortAddress
+
+_OC, _BC = 0x8000, 0x4000
+#: delayMechanism (8.2.15.4.4) by the name that options have for it
+MECHANISM_CODES = {"E2E": 0x01, "P2P": 0x02, "COMMON_P2P": 0x03, "SPECIAL": 0x04, "NONE": 0xFE}
+_MECHANISM_NAMES = {code: name for name, code in MECHANISM_CODES.items()}
+_LOW, _HIGH = -10, 10
+
+
+def _nothing(request: Request, values: Values) -> Values:
+    return {}
+
+
+def _ignore(request: Request, values: Values) -> None:
+    """NULL_PTP_MANAGEMENT changes nothing."""
+
+
+def _description(request: Request, values: Values) -> Values:
+    options = request.options
+    facts = request.around.channel(request.port.channel)
+    try:
+        address = parse_address(facts.address or facts.mac.hex(":"))
+    except ValueError:
+        # the interface is not there
+        address = PortAddress(0xFFFE, b"")
+    return {
+        "clockType": _OC if len(request.instance.ports) == 1 else _BC,
+        "physicalLayerProtocol": "IEEE 802.3",
+        "physicalAddress": facts.mac,
+        "protocolAddress": address,
+        "manufacturerIdentity": options.manufacturer,
+        "productDescription": options.product,
+        "revisionData": options.revision,
+        "userDescription": request.responder.user_description,
+        "profileIdentity": options.profile_identity,
+    }
+
+
+def _port(request: Request, values: Values) -> Values:
+    ds = request.port.ds
+    return {
+        "portIdentity": ds.port_identity,
+        "portState": int(ds.port_state),
+        "logMinDelayReqInterval": ds.log_min_delay_req_interval,
+        "meanLinkDelay": 0,
+        "logAnnounceInterval": ds.log_announce_interval,
+        "announceReceiptTimeout": ds.announce_receipt_timeout,
+        "logSyncInterval": ds.log_sync_interval,
+        "delayMechanism": MECHANISM_CODES[ds.delay_mechanism],
+        "logMinPdelayReqInterval": 0,
+        "versionNumber": 2,
+    }
+
+
+def _sooner(request: Request, timer: str, log_interval: int) -> None:
+    """A shorter interval counts from now, not from the end of the longer one."""
+    timers = request.port.timers
+    if timer in timers:
+        timers[timer] = min(timers[timer], request.now + log_interval_ns(log_interval))
+
+
+def _set_announce_interval(request: Request, values: Values) -> None:
+    value = request.within("log_announce_interval", values["logAnnounceInterval"], -7, _HIGH)
+    port = request.port
+    port.ds.log_announce_interval = value
+    _sooner(request, TIMER_ANNOUNCE, value)
+    port.rearm_announce_receipt(request.now)
+
+
+def _set_receipt_timeout(request: Request, values: Values) -> None:
+    value = request.within("announce_receipt_timeout", values["announceReceiptTimeout"], 2, 255)
+    request.port.ds.announce_receipt_timeout = value
+    request.port.rearm_announce_receipt(request.now)
+
+
+def _set_sync_interval(request: Request, values: Values) -> None:
+    value = request.within("log_sync_interval", values["logSyncInterval"], _LOW, _HIGH)
+    request.port.ds.log_sync_interval = value
+    _sooner(request, TIMER_SYNC, value)
+
+
+def _set_version(request: Request, values: Values) -> None:
+    if values["versionNumber"] & 0x0F != 2:
+        raise Refusal(WRONG_VALUE, "only version 2")
+
+
+def _enable(enabled: bool) -> Served:
+    def command(request: Request, values: Values) -> None:
+        request.act(request.instance.enable(request.port.number, enabled, request.now))
+
+    return Served(command=command)
+
+
+def _master_only(request: Request, values: Values) -> Values:
+    return {"masterOnly": request.port.ds.server_only}
+
+
+def _set_master_only(request: Request, values: Values) -> None:
+    wanted = values["masterOnly"]
+    if wanted and request.instance.options.client_only:
+        raise Refusal(WRONG_VALUE, "slaveOnly")
+    if wanted != request.port.ds.server_only:
+        _rebuilt(request, server_only=wanted)
+
+
+def _set_mechanism(request: Request, values: Values) -> None:
+    name = _MECHANISM_NAMES.get(values["delayMechanism"])
+    if name not in DELAY_MECHANISMS:
+        raise Refusal(WRONG_VALUE, "not built in")
+    if name != request.port.ds.delay_mechanism:
+        _rebuilt(request, delay_mechanism=name)
+
+
+def _rebuilt(request: Request, **changes: object) -> None:
+    instance, number = request.instance, request.port.number
+    ports = list(instance.configured.ports)
+    ports[number - 1] = replace(ports[number - 1], **changes)  # type: ignore[arg-type]
+    request.act(instance.rebuild(replace(instance.configured, ports=tuple(ports)), request.now, only=number))
+    # what answers is the port that is there now
+    request.port = instance.ports[number - 1]
+
+
+PORT_IDS: dict[int, Served] = {
+    0x0000: Served(_nothing, _ignore, _ignore),
+    0x0001: Served(_description),
+    0x2004: Served(_port),
+    0x2009: Served(_port, _set_announce_interval),
+    0x200A: Served(_port, _set_receipt_timeout),
+    0x200B: Served(_port, _set_sync_interval),
+    0x200C: Served(_port, _set_version),
+    0x200D: _enable(True),
+    0x200E: _enable(False),
+    0x3001: Served(_master_only, _set_master_only),
+    0x6000: Served(_port, _set_mechanism),
+    0x6001: Served(_port),
+}

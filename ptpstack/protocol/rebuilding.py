@@ -1,0 +1,74 @@
+"""An instance that goes on with other options, and the rules that options have to keep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ptpstack.protocol.bmca import BMCA
+from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.effects import Rebuilt, StateChanged
+from ptpstack.protocol.options import InstanceOptions
+from ptpstack.protocol.states import PortEvent
+from ptpstack.wire.types import ClockQuality
+
+if TYPE_CHECKING:
+    from ptpstack.protocol.instance import Instance
+
+
+def ruled(options: InstanceOptions) -> InstanceOptions:
+    """Options as they hold. ValueError when they contradict each other.
+
+    Priorities 255 of a client are our own rule: with 128 it would outrank a grandmaster of priority1 200 and never
+    follow it.
+    """
+    if not options.client_only:
+        return options
+    if len(options.ports) > 1:
+        raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
+    return replace(options, priority1=255, priority2=255)
+
+
+def class_255(options: InstanceOptions, quality: ClockQuality) -> ClockQuality:
+    """8.1.3: slaveOnly means class 255."""
+    return quality._replace(clock_class=255) if options.client_only else quality
+
+
+def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | None = None) -> None:
+    """Go on with other options, as after a start: every port, or ``only`` one, is made anew. Counters go on.
+
+    Number and channels of the ports stay. ValueError when the options contradict each other.
+    """
+    valid = ruled(options)
+    instance.configured, instance.options = options, valid
+    instance.bmca = BMCA[valid.bmca](valid)
+    default = instance.data.default
+    default.domain_number, default.sdo_id = valid.domain, valid.sdo_id
+    if default.slave_only is not valid.client_only:
+        default.slave_only = valid.client_only
+        default.priority1, default.priority2 = valid.priority1, valid.priority2
+    decision = Decision("reconfigured", "it was given other options by management")
+    if only is None:
+        instance.become_grandmaster(decision)
+    for index in range(len(instance.ports)):
+        if only in (None, index + 1):
+            _renew(instance, index, decision, now)
+    instance.emit(Rebuilt())
+    instance.say_quality(now)
+    instance.elect(now)
+
+
+def _renew(instance: Instance, index: int, decision: Decision, now: int) -> None:
+    old, port = instance.replace_port(index)
+    old.timers.clear()
+    # what it has sent and not yet heard of was of another life
+    old.epoch += 1
+    port.counters.update(old.counters)
+    port.link_up, port.ds.port_enable, port.since_ns = old.link_up, old.ds.port_enable, now
+    instance.emit(StateChanged(old.number, old.state, port.state, PortEvent.INITIALIZE.value, decision))
+    if not port.ds.port_enable:
+        port.event(PortEvent.DESIGNATED_DISABLED, now)
+    elif not port.link_up:
+        instance.link_is_down(port, now)
+    else:
+        port.event(PortEvent.INITIALIZED, now)
