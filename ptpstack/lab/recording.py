@@ -133,7 +133,8 @@ def absorb(node: NodeRecording, recording: Recording, t_s: float, status: Any, t
     """
     try:
         errors: dict[str, float] = {}
-        for clock in truth["clocks"] if truth is not None else []:
+        # a transparent clock measures time inside: what its own clock shows is nobody's time
+        for clock in truth["clocks"] if truth is not None and status["instances"] else []:
             if isinstance(clock.get("error_ns"), (int, float)):
                 errors[clock["name"]] = float(clock["error_ns"])
                 node.clocks.setdefault(clock["name"], []).append((t_s, errors[clock["name"]]))

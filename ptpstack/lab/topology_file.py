@@ -287,9 +287,12 @@ def _site(table: Table, directory: str) -> Mapping[str, Any] | str | None:
 
 def _check_site(table: Table, site: Mapping[str, Any]) -> None:
     """Only what the lab itself answers for: no clock of the host may be steered. The rest is the node's to check."""
-    instances = site.get("instance")
-    if not isinstance(instances, list) or not instances:
-        table.problem("site.instance", "the site has no instance", "Add [[node.site.instance]] with a port")
+    if not any(isinstance(site.get(kind), list) and site[kind] for kind in ("instance", "transparent")):
+        table.problem(
+            "site.instance",
+            "the site has no instance",
+            "Add [[node.site.instance]] with a port, or [[node.site.transparent]] with two",
+        )
     clocks = site.get("clock", [])
     for index, clock in enumerate(clocks if isinstance(clocks, list) else []):
         kind = clock.get("type", "auto") if isinstance(clock, dict) else "auto"

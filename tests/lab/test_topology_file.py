@@ -54,10 +54,12 @@ def test_the_named_labs_exist() -> None:
 def test_hospital_serves_three_departments_from_three_grandmasters() -> None:
     topology = load_topology("hospital")
     profiles = {
-        node.label: [instance["profile"] for instance in node.site["instance"]]
+        node.label: [instance["profile"] for instance in node.site.get("instance", [])]
         for node in topology.nodes
         if isinstance(node.site, dict)
     }
+    bridges = [n.label for n in topology.nodes if isinstance(n.site, dict) and "transparent" in n.site]
+    assert bridges == ["theatre-tc"]
     departments = ["hospital-theatre", "hospital-imaging", "hospital-research"]
     assert [profiles[gm] for gm in ("gm-a", "gm-b", "gm-c")] == [departments] * 3
     assert profiles["bc"] == departments[:2]
