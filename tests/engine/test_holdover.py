@@ -62,7 +62,7 @@ def test_the_class_falls_when_the_bound_passes_the_limit_and_when_the_forecast_s
     assert table.announces()[-1][1].quality.clock_class == 52
 
 
-def test_the_accuracy_that_is_announced_in_holdover_always_covers_the_bound_and_only_gets_worse() -> None:
+def test_TIM_14_the_accuracy_that_is_announced_in_holdover_always_covers_the_bound_and_only_gets_worse() -> None:
     table = gm()
     table.mute.add("clock")
     codes = []
