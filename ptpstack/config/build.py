@@ -223,6 +223,9 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         desired_state=values["desired_state"] or "",
         announce=profile.behaviours["announce"] == "sent",
         acceptable_masters_only=values["acceptable_masters_only"],
+        spp=values["spp"],
+        active_key_id=values["active_key_id"],
+        allow_unauthenticated=values["allow_unauthenticated"],
     )
     return port, channel
 

@@ -27,6 +27,7 @@ from ptpstack.protocol.effects import (
 )
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.management.table import ChannelFacts
+from ptpstack.protocol.security import Mac, association_from_dict
 from ptpstack.protocol.transparent import TransparentClock
 from ptpstack.servo.base import ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
@@ -265,6 +266,17 @@ class Engine(Wiring):
         clockAccuracy from now on. ValueError for an unknown state, KeyError for a clock.
         """
         self.on_references.declare(clock, state, clock_class, now, accuracy)
+        return self._drain()
+
+    def use_mac(self, mac: Mac) -> None:
+        """Who computes with the keys of ``secure``. No input: a trace holds what was computed, and no key."""
+        self.security.mac = mac
+
+    def secure(self, associations: Sequence[Mapping[str, Any]], now: int) -> list[EngineEffect]:
+        """The security associations from now on (``security.association_as_dict``); ``use_mac`` knows their keys."""
+        new = [association_from_dict(data) for data in associations]
+        self.security.associations = {association.spp: association for association in new}
+        self.event("keys", "", 0, {"associations": [{"spp": a.spp, "keys": list(a.keys)} for a in new]})
         return self._drain()
 
     def set_priorities(

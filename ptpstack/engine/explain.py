@@ -37,6 +37,18 @@ _DROP_ADVICE = {
     "drop-announce-own-grandmaster": "somebody serves our own time back to us: a loop",
     "stamp-before-step": "transmit stamps taken before the clock was stepped: of no use, and no loss",
     "stamp-out-of-range": "this clock shows a time that no PTP Timestamp can hold: it was never set",
+    "drop-unauthenticated": "frames without AUTHENTICATION: the sender has no security association, or another option",
+    "drop-auth-icv": "frames whose ICV is wrong: forged, changed on the way (a transparent clock, and the association "
+    "does not have allow_mutable), or the same keyID stands for another key there",
+    "drop-auth-key": "frames signed with a key that we do not have: is the association file the same everywhere?",
+    "drop-auth-spp": "frames of another security association (SPP)",
+    "drop-auth-replay": "signed frames seen before: a replay, or a sender that has just started again",
+    "drop-auth-length": "frames whose ICV is not as long as our algorithm for that keyID makes it",
+    "drop-auth-not-last": "frames with a TLV behind their AUTHENTICATION",
+    "drop-auth-not-immediate": "frames for delayed processing (TESLA), which is not done here",
+    "drop-auth-no-association": "signed frames, while we have no key of our own: look at `ptpstack keys`",
+    "tx-without-key": "nothing could be sent: there is no key to sign with, look at `ptpstack keys`",
+    "rx-unauthenticated": "frames without AUTHENTICATION were used, as the port's allow_unauthenticated says",
     "correction-overflow": "a correctionField too big to represent",
 }
 

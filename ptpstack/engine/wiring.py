@@ -24,6 +24,7 @@ from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.transparent import TransparentClock, TransparentOptions
+from ptpstack.protocol.security import Security
 from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.classic import ClassicServo
 from ptpstack.servo.estimator.servo import EstimatorServo
@@ -45,6 +46,7 @@ class Wiring(ABC):
     def __init__(self, plan: EnginePlan) -> None:
         self.plan = plan
         self.instances: dict[str, Instance] = {}
+        self.security = Security()
         self.plans: dict[str, InstancePlan] = {}
         self.steering = Steering(
             [SteeredClock(c.name, c.steerable, c.why_not_steerable, c.max_frequency_ppb) for c in plan.clocks],
@@ -110,7 +112,7 @@ class Wiring(ABC):
         options = plan.options
         # instances that share a channel speak one after the other
         offsets = [STAGGER_NS * len(self._routes.get(port.channel, {})) for port in options.ports]
-        instance = Instance(options, rng, self._new_tokens(), offsets)
+        instance = Instance(options, rng, self._new_tokens(), offsets, self.security)
         self._token_owners.append(instance)
         self.instances[options.name] = instance
         self.plans[options.name] = plan

@@ -54,6 +54,9 @@ def sentence(event: Event) -> tuple[int, str]:
         return 3, data["reason"]
     if kind == "foreign-change":
         return 4, f"{_clock(data)}{because}"
+    if kind == "keys":
+        each = "; ".join(f"spp {a['spp']}: {', '.join(map(str, a['keys']))}" for a in data["associations"])
+        return 5, f"keys in force: {each}"
     if kind == "leader":
         return 6, f"{where}{because}"
     if kind == "pulses":

@@ -15,7 +15,8 @@ from ptpstack.engine.engine import Engine
 from ptpstack.engine.explain import explain
 from ptpstack.engine.reference import ReferenceState
 from ptpstack.engine.status import status
-from ptpstack.engine.trace import RecordedEngine, move_aside, open_for_writing
+from ptpstack.engine.trace import RecordedEngine
+from ptpstack.engine.trace_file import move_aside, open_for_writing
 from ptpstack.net.links import LinkWatch
 from ptpstack.node.assembly import Parts, assemble
 from ptpstack.node.claims import Claims, names_of
@@ -23,6 +24,7 @@ from ptpstack.node.control import ControlError, ControlServer, ControlSocketErro
 from ptpstack.node.driftfile import DriftFile, path_for
 from ptpstack.node.errors import AssemblyError
 from ptpstack.node.journal import Journal
+from ptpstack.node.keyring import KeyFileError, Keyring
 from ptpstack.node.loop import Loop, settle_memory
 from ptpstack.node.node import Node
 from ptpstack.node.service import Notifier, PrivilegeError, check_user, drop_privileges, real_time_scheduling
@@ -31,7 +33,7 @@ from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapFileError
 
 #: Commands of the control socket that change something.
-WRITING = frozenset({"reference", "priority", "stop"})
+WRITING = frozenset({"reference", "priority", "reload-keys", "stop"})
 _HOUSEKEEPING_NS = 1_000_000_000
 _REFERENCE_STATES = tuple(state.value for state in ReferenceState)
 
@@ -62,6 +64,7 @@ class Runner:
         self.journal = Journal(site.node.log_level)
         self.notifier = Notifier()
         leap = load_leap_table(site.node.leap_file)
+        self.keyring = None if site.node.sa_file is None else Keyring(site)
         self.loop = Loop(site.node.io_loop)
         parts: Parts | None = None
         try:
@@ -93,7 +96,15 @@ class Runner:
             options = self.site.node
             path = path_for(options.state_dir, options.control)
             drift = None if path is None else DriftFile(path, options.name, parts.owners)
-            node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing, drift_file=drift)
+            node = Node(
+                parts,
+                self.loop,
+                engine=engine,
+                links=links,
+                links_missing=missing,
+                drift_file=drift,
+                keyring=self.keyring,
+            )
         except BaseException:
             if links is not None:
                 links.close()
@@ -153,10 +164,27 @@ class Runner:
 
     def _signal(self, number: int) -> None:
         if number == signal.SIGHUP:
-            self.journal.log(5, "SIGHUP: configuration is not reloaded while running; restart to apply a new one")
+            self._hang_up()
             return
         self.journal.log(6, f"{signal.Signals(number).name}: ending")
         self.loop.stop()
+
+    def _hang_up(self) -> None:
+        try:
+            self._reload_keys("SIGHUP")
+        except KeyFileError as error:
+            self.journal.log(3, f"SIGHUP: the keys stay as they were: {error}")
+        except ControlError as error:
+            self.journal.log(5, f"SIGHUP: {error}")
+
+    def _reload_keys(self, by: str) -> None:
+        """KeyFileError when the file will not do, ControlError when there is none."""
+        if self.keyring is None:
+            raise ControlError("this node has no sa_file, so there are no keys to read again")
+        for note in self.keyring.load(self.site):
+            self.journal.log(4, note)
+        self.journal.log(5, f"{by}: {self.keyring.path} read again")
+        self.node.use_keys(self.loop.now_ns())
 
     def _event(self, event: Event, now: int) -> None:
         self.journal.event(event, now)
@@ -183,6 +211,8 @@ class Runner:
             "truth": lambda request: {"clocks": self.node.truth()},
             "reference": self._reference,
             "priority": self._priority,
+            "keys": self._keys,
+            "reload-keys": self._reload,
             "stop": lambda request: self.loop.stop(),
         }
 
@@ -246,6 +276,27 @@ class Runner:
                     row["sentence"] = f"port {row['number']} ({channel}) is {row['state']}: {problem}"
                     row["would_change"] = "the interface as the port needs it: it is tried again every second"
         return result
+
+    def _keys(self, request: dict[str, Any]) -> dict[str, Any]:
+        ports = [
+            {"instance": name, "port": port.number, **port.security.as_dict()}
+            for name, instance in self.node.engine.instances.items()
+            for port in instance.ports
+            if port.security is not None
+        ]
+        associations = [] if self.keyring is None else self.keyring.as_input()
+        return {
+            "file": None if self.keyring is None else self.keyring.path,
+            "associations": associations,
+            "ports": ports,
+        }
+
+    def _reload(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._reload_keys("ptpstack keys --reload")
+        except KeyFileError as error:
+            raise ControlError(f"the keys stay as they were: {error}") from error
+        return self._keys(request)
 
     def _instances(self, request: dict[str, Any]) -> list[str]:
         """The instance a request names, or all."""
@@ -311,6 +362,6 @@ def run_site(site: Site, *, patient: bool = False) -> int:
     try:
         runner = Runner(site, patient=patient)
         return runner.run()
-    except (StartError, AssemblyError, ControlSocketError, PrivilegeError) as error:
+    except (StartError, KeyFileError, AssemblyError, ControlSocketError, PrivilegeError) as error:
         print(f"ptpstack: {error}", file=sys.stderr)
         return 1

@@ -23,6 +23,7 @@ from ptpstack.protocol.management.settings import Settings
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
 from ptpstack.protocol.port import FOLLOWING, Port
 from ptpstack.protocol.rebuilding import class_255, rebuild, ruled
+from ptpstack.protocol.security import Security
 from ptpstack.protocol.state_decision import describe
 from ptpstack.protocol.states import PortEvent
 from ptpstack.protocol.timers import NEVER
@@ -51,14 +52,16 @@ class Instance:
         rng: random.Random,
         new_token: Callable[[], int] | None = None,
         transmit_offsets_ns: Sequence[int] = (),
+        security: Security | None = None,
     ) -> None:
-        """``transmit_offsets_ns``: see ``Port``, one for each port (none: 0)."""
+        """``transmit_offsets_ns``: see ``Port``, one for each port (none: 0). ``security``: that of the engine."""
         #: as they were given, before the rules of a client-only clock
         self.configured = options
         self.options = options = ruled(options)
         self.clock_identity = options.clock_identity
         #: ValueError when the options do not fit the variant
         self.bmca = BMCA[options.bmca](options)
+        self.security = security or Security()
         #: what an operator has said by management, over the next
         self.settings = Settings()
         #: quality and time properties as the reference has them

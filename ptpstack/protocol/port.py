@@ -23,6 +23,7 @@ from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.part import DelayMechanism, Handler, NoDelay, Part, StampHandler, TimerHandler
+from ptpstack.protocol.security import PortSecurity, Security
 from ptpstack.protocol.serving import Serving
 from ptpstack.protocol.states import SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.timers import Timers
@@ -73,6 +74,7 @@ class PortOwner(Protocol):
     data: DataSets
     bmca: Bmca
     emit: Callable[[Effect], None]
+    security: Security
 
     def expect_stamp(self, port: Port, kind: MessageType, sequence_id: int) -> int: ...
 
@@ -131,7 +133,11 @@ class Port:
         #: how often the clock behind its time stamps was stepped
         self.epoch = 0
         self._table = instance.bmca.table(options)
+        self.security = None if options.spp is None else PortSecurity(instance.security, options, self.counters)
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
+        if self.security is not None:
+            # a plain Delay_Req is one without TLV: here it has to be verified, and its answer signed
+            self.delay.plain_requests = frozenset()
         self.serving = Serving(self, transmit_offset_ns)
         #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
         self._parts: tuple[Part, ...] = (
@@ -171,6 +177,11 @@ class Port:
     @property
     def announce_interval_ns(self) -> int:
         return log_interval_ns(self.ds.log_announce_interval)
+
+    @property
+    def _memory_ns(self) -> int:
+        """For how long a silent sender is remembered: as long as a silent master is."""
+        return (self.ds.announce_receipt_timeout + 1) * self.announce_interval_ns
 
     @property
     def foreign_window_ns(self) -> int:
@@ -277,15 +288,25 @@ class Port:
 
     def send_event(self, template: bytes, sequence_id: int, kind: MessageType) -> None:
         """An event message: what its part always sends, with this sequenceId. Its stamp goes to the part that asked."""
+        octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
+        if self.security is not None:
+            signed = self.security.sign(octets)
+            if signed is None:
+                return
+            octets = signed
         token = self.instance.expect_stamp(self, kind, sequence_id)
         self.counters[_SENT[kind]] += 1
-        octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
         self.instance.emit(Send(self.channel, octets, None, token))
 
     def send_general(self, message: Message, destination: str | None = None) -> None:
         self.send_general_octets(encode(message), message.type, destination)
 
     def send_general_octets(self, octets: bytes, kind: MessageType, destination: str | None = None) -> None:
+        if self.security is not None:
+            signed = self.security.sign(octets)
+            if signed is None:
+                return
+            octets = signed
         self.counters[_SENT[kind]] += 1
         self.instance.emit(Send(self.channel, octets, destination, None))
 
@@ -319,6 +340,8 @@ class Port:
             return
         if source.port_number in (0, 0xFFFF) and message.type is not MessageType.MANAGEMENT:
             self.counters["drop-source-port-number"] += 1
+            return
+        if self.security is not None and not self.security.admits(message, octets, self._memory_ns, now):
             return
         self.counters[_RECEIVED[message.type]] += 1
         handler = self._handlers.get(type(message))
