@@ -226,6 +226,12 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         spp=values["spp"],
         active_key_id=values["active_key_id"],
         allow_unauthenticated=values["allow_unauthenticated"],
+        allow_sources=values["allow_sources"] or (),
+        deny_sources=values["deny_sources"] or (),
+        limit_delay_req=values["limit_delay_req"],
+        limit_announce=values["limit_announce"],
+        limit_signaling=values["limit_signaling"],
+        limit_management=values["limit_management"],
     )
     return port, channel
 

@@ -14,6 +14,7 @@ from typing import Any
 TEXT, INTEGER, NUMBER, BOOLEAN, CHOICE = "text", "integer", "number", "boolean", "choice"
 ACCURACY, TIME_SOURCE, IDENTITY, INTERFACE = "accuracy", "time source", "clock identity", "interface"
 NAMES = "names"
+SOURCES = "sources"
 
 #: Bounded everything: more than any machine has, few enough to check at once.
 MAX_TABLES = 64
@@ -127,6 +128,12 @@ PORT = Table(
         Field("spp", INTEGER, "Security association, of the node's sa_file, that signs what this port sends and verifies what it receives (16.14).", low=0, high=255, absent="no authentication"),
         Field("active_key_id", INTEGER, "The key of that association that signs.", low=1, high=0xFFFFFFFF, absent="the last one of the association"),
         Field("allow_unauthenticated", CHOICE, "Frames without AUTHENTICATION are used: `no`; `until-first`: until one has been verified; `yes`. A wrong one never is.", "no", choices=("no", "until-first", "yes")),
+        Field("allow_sources", SOURCES, "Only these are listened to: addresses, networks, MACs, clockIdentities.", absent="everybody"),
+        Field("deny_sources", SOURCES, "These are not listened to, whatever allow_sources says.", absent="nobody"),
+        Field("limit_delay_req", INTEGER, "Most Delay_Req and Pdelay_Req taken; 0: no limit. A limit costs the short cut by which a plain Delay_Req is answered..", 0, 0, 1_000_000, "1/s"),
+        Field("limit_announce", INTEGER, "Most Announce taken of each sender that is known, and of all others together; 0: no limit.", 1000, 0, 1_000_000, "1/s"),
+        Field("limit_signaling", INTEGER, "Most Signaling taken; 0: no limit.", 1000, 0, 1_000_000, "1/s"),
+        Field("limit_management", INTEGER, "Most Management taken; 0: no limit.", 1000, 0, 1_000_000, "1/s"),
         Field("ttl", INTEGER, "Time to live of multicast, UDP only.", 1, 1, 255, "hops", profiled=True),
         Field("dscp_event", INTEGER, "DSCP of event messages, UDP only.", 0, 0, 63, profiled=True),
         Field("dscp_general", INTEGER, "DSCP of general messages, UDP only.", 0, 0, 63, profiled=True),

@@ -49,6 +49,11 @@ _DROP_ADVICE = {
     "drop-auth-no-association": "signed frames, while we have no key of our own: look at `ptpstack keys`",
     "tx-without-key": "nothing could be sent: there is no key to sign with, look at `ptpstack keys`",
     "rx-unauthenticated": "frames without AUTHENTICATION were used, as the port's allow_unauthenticated says",
+    "drop-source": "frames of sources that the port's rules do not let in (allow_sources, deny_sources)",
+    "drop-limit-delay-req": "delay requests above limit_delay_req: more clients than expected, or a flood",
+    "drop-limit-announce": "Announces above limit_announce: somebody floods, or invents identities",
+    "drop-limit-signaling": "Signaling above limit_signaling: somebody floods",
+    "drop-limit-management": "Management above limit_management: somebody floods, or asks too often",
     "correction-overflow": "a correctionField too big to represent",
 }
 

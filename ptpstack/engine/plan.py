@@ -172,12 +172,17 @@ def _transparent(data: Mapping[str, Any]) -> TransparentOptions:
     return TransparentOptions(**{**data, "ports": tuple(TransparentPort(**port) for port in data["ports"])})
 
 
+def _port(data: Mapping[str, Any]) -> PortOptions:
+    sources = {name: tuple(data.get(name, ())) for name in ("allow_sources", "deny_sources")}
+    return PortOptions(**{**data, **sources})
+
+
 def _instance(data: Mapping[str, Any]) -> InstanceOptions:
     return InstanceOptions(
         **{
             **data,
             "clock_identity": bytes.fromhex(data["clock_identity"]),
-            "ports": tuple(PortOptions(**p) for p in data["ports"]),
+            "ports": tuple(_port(p) for p in data["ports"]),
             "acceptable_masters": tuple(
                 AcceptableMaster(**{**m, "clock_identity": bytes.fromhex(m["clock_identity"])})
                 for m in data["acceptable_masters"]

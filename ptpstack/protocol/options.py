@@ -76,6 +76,14 @@ class PortOptions:
     active_key_id: int | None = None
     #: frames without AUTHENTICATION: ``no``, ``until-first`` (that verifies), ``yes``
     allow_unauthenticated: str = "no"
+    #: sources (admission.py) that alone are listened to, and those that are not; none: everybody
+    allow_sources: tuple[str, ...] = ()
+    deny_sources: tuple[str, ...] = ()
+    #: messages a second; 0: no limit
+    limit_delay_req: int = 0
+    limit_announce: int = 1000
+    limit_signaling: int = 1000
+    limit_management: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ptpstack.protocol.acceptable_masters import AcceptableMasters
+from ptpstack.protocol.admission import Admission
 from ptpstack.protocol.announce import candidate
 from ptpstack.protocol.bmca import Bmca
 from ptpstack.protocol.comparison import Candidate, Standing
@@ -135,8 +136,9 @@ class Port:
         self._table = instance.bmca.table(options)
         self.security = None if options.spp is None else PortSecurity(instance.security, options, self.counters)
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
-        if self.security is not None:
-            # a plain Delay_Req is one without TLV: here it has to be verified, and its answer signed
+        self.admission = Admission(options, self.foreign, self.counters)
+        if self.security is not None or self.admission.selective:
+            # the short cut for a plain Delay_Req looks at nothing but its octets
             self.delay.plain_requests = frozenset()
         self.serving = Serving(self, transmit_offset_ns)
         #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
@@ -329,6 +331,8 @@ class Port:
         if state not in ELECTING and not (state in ANSWERING and octets[0] & 0x0F == MessageType.MANAGEMENT):
             self.counters["drop-state"] += 1
             return
+        if not self.admission.permits(octets, address):
+            return
         try:
             message = decode(octets)
         except MalformedFrame as error:
@@ -342,6 +346,8 @@ class Port:
             self.counters["drop-source-port-number"] += 1
             return
         if self.security is not None and not self.security.admits(message, octets, self._memory_ns, now):
+            return
+        if not self.admission.within_limits(message, now):
             return
         self.counters[_RECEIVED[message.type]] += 1
         handler = self._handlers.get(type(message))
