@@ -240,6 +240,12 @@ def _remarks(status: dict[str, Any]) -> Iterator[str]:
     if not status["netlink"]:
         yield status["netlink_missing"]
     yield from status["identity_conflicts"]
+    waiting = status["apply"]
+    if waiting:
+        yield (
+            f"a change by {waiting['by']} ({waiting['file']}) is taken back in {waiting['left_s']} s unless confirmed "
+            "(ptpstack apply --confirm)"
+        )
     for clock in status["clocks"]:
         if clock["foreign"]["last"]:
             count = clock["foreign"]["changes"] + clock["foreign"]["steps"]

@@ -130,7 +130,7 @@ PORT = Table(
         Field("allow_unauthenticated", CHOICE, "Frames without AUTHENTICATION are used: `no`; `until-first`: until one has been verified; `yes`. A wrong one never is.", "no", choices=("no", "until-first", "yes")),
         Field("allow_sources", SOURCES, "Only these are listened to: addresses, networks, MACs, clockIdentities.", absent="everybody"),
         Field("deny_sources", SOURCES, "These are not listened to, whatever allow_sources says.", absent="nobody"),
-        Field("limit_delay_req", INTEGER, "Most Delay_Req and Pdelay_Req taken; 0: no limit. A limit costs the short cut by which a plain Delay_Req is answered..", 0, 0, 1_000_000, "1/s"),
+        Field("limit_delay_req", INTEGER, "Most Delay_Req and Pdelay_Req taken; 0: no limit. A limit costs the short cut by which a plain Delay_Req is answered.", 0, 0, 1_000_000, "1/s"),
         Field("limit_announce", INTEGER, "Most Announce taken of each sender that is known, and of all others together; 0: no limit.", 1000, 0, 1_000_000, "1/s"),
         Field("limit_signaling", INTEGER, "Most Signaling taken; 0: no limit.", 1000, 0, 1_000_000, "1/s"),
         Field("limit_management", INTEGER, "Most Management taken; 0: no limit.", 1000, 0, 1_000_000, "1/s"),

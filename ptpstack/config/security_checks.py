@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ptpstack.config.findings import ConfigError, Report, show
 from ptpstack.config.model import Site
 from ptpstack.config.sa_file import AssociationEntry, read_associations
 from ptpstack.config.validate import Section
 from ptpstack.protocol.options import InstanceOptions, PortOptions
+from ptpstack.protocol.security import Association
 
 
 def _ports(site: Site, sections: Section) -> Iterator[tuple[InstanceOptions, PortOptions, Section]]:
@@ -43,7 +44,7 @@ def authentication(site: Site, sections: Section, report: Report) -> None:
         )
 
 
-def missing_keys(site: Site, entries: dict[int, AssociationEntry]) -> list[str]:
+def missing_keys(site: Site, entries: Mapping[int, AssociationEntry | Association]) -> list[str]:
     """Ports whose association or key the file lacks, in sentences."""
     missing: list[str] = []
     for instance in site.instances:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.management import Desk
 from ptpstack.engine.plan import EnginePlan, edge_name
 from ptpstack.engine.reference import Reference
-from ptpstack.engine.wiring import Wiring, route_key
+from ptpstack.engine.wiring import PlainAnswer, Wiring, route_key
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import (
     DelayMeasured,
@@ -41,8 +41,6 @@ TEMPERATURE_NS = 10_000_000_000
 #: A parent of this clockClass or worse has never had a reference: it may be a boundary clock that has just begun.
 UNVOUCHED_CLASS = 248
 SETTLING_NS = 30_000_000_000
-
-PlainAnswer = Callable[[bytes, int | None, str], tuple[bytes, str | None] | None]
 
 
 class Engine(Wiring):
@@ -298,6 +296,17 @@ class Engine(Wiring):
         facts = ChannelFacts(interface, transport, stamping, phc_index, mac, address)
         self.management_desk.channels[channel] = facts
         return []
+
+    def configure(self, instance: str, settings: Mapping[str, Any], now: int) -> list[EngineEffect]:
+        """Other settings of an instance and its ports from now on (protocol/live.py): no servo notices.
+
+        KeyError for an unknown instance; ValueError, and nothing changed, for what cannot be changed while running.
+        """
+        self.take(instance, self.instances[instance].configure(settings, now), now)
+        for port in self.instances[instance].options.ports:
+            self._refresh_plain(port.channel)
+        self.event("configured", instance, 0, dict(settings))
+        return self._drain()
 
     # ---- protocol effects -------------------------------------------------------------------------------------
 

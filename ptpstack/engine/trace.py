@@ -26,10 +26,11 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from ptpstack.engine.effects import EngineEffect, Event
-from ptpstack.engine.engine import Engine, PlainAnswer
+from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import EnginePlan, plan_as_dict, plan_from_dict
 from ptpstack.engine.trace_file import open_for_reading
 from ptpstack.engine.trace_mac import RecordingMac, ReplayedMac, with_answers_first, wrong_answer
+from ptpstack.engine.wiring import PlainAnswer
 from ptpstack.protocol.security import Mac
 
 FORMAT = 1
@@ -57,12 +58,13 @@ METHODS = (
     "management",
     "channel_facts",
     "secure",
+    "configure",
 )
 #: the position of ``now`` among each method's arguments
 _NOW = {"start": 0, "receive": 4, "transmitted": 2, "link": 2, "timer": 0, "commanded": 4, "reading": 4}
 _NOW |= {"pulse": 3, "time_of_day": 4, "resume": 1, "renewed": 2, "temperature": 2}
 _NOW |= {"management": 3, "channel_facts": 5}
-_NOW |= {"secure": 1}
+_NOW |= {"secure": 1, "configure": 2}
 _NOW |= {"command_failed": 2, "reading_failed": 2, "clock_time": 2, "declare_reference": 3, "set_priorities": 1}
 
 

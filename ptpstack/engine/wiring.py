@@ -23,8 +23,8 @@ from ptpstack.engine.steering import Steering
 from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.instance import Instance
-from ptpstack.protocol.transparent import TransparentClock, TransparentOptions
 from ptpstack.protocol.security import Security
+from ptpstack.protocol.transparent import TransparentClock, TransparentOptions
 from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.classic import ClassicServo
 from ptpstack.servo.estimator.servo import EstimatorServo
@@ -33,6 +33,8 @@ from ptpstack.servo.options import ServoOptions
 #: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
 #: and no divisor of the usual intervals.
 STAGGER_NS = 13_000_000
+
+PlainAnswer = Callable[[bytes, "int | None", str], "tuple[bytes, str | None] | None"]
 
 #: servos by the name that a configuration uses
 SERVOS: dict[str, type[ClassicServo] | type[EstimatorServo]] = {

@@ -44,6 +44,10 @@ class Keyring:
         self.store.replace(entries.values())
         return notes
 
+    def missing(self, site: Site) -> list[str]:
+        """What a site needs of the keys in force and does not find, in sentences."""
+        return missing_keys(site, {association.spp: association for association in self.store.associations})
+
     def as_input(self) -> list[dict[str, Any]]:
         """What ``Engine.secure`` takes."""
         return [association_as_dict(association) for association in self.store.associations]

@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ptpstack import __version__
+from ptpstack.config.difference import Change, settings_of
 from ptpstack.config.model import Site
 from ptpstack.engine.effects import Event
 from ptpstack.engine.engine import Engine
@@ -25,6 +28,7 @@ from ptpstack.node.driftfile import DriftFile, path_for
 from ptpstack.node.errors import AssemblyError
 from ptpstack.node.journal import Journal
 from ptpstack.node.keyring import KeyFileError, Keyring
+from ptpstack.node.live import LiveConfiguration
 from ptpstack.node.loop import Loop, settle_memory
 from ptpstack.node.node import Node
 from ptpstack.node.service import Notifier, PrivilegeError, check_user, drop_privileges, real_time_scheduling
@@ -33,7 +37,7 @@ from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapFileError
 
 #: Commands of the control socket that change something.
-WRITING = frozenset({"reference", "priority", "reload-keys", "stop"})
+WRITING = frozenset({"reference", "priority", "reload-keys", "apply", "confirm", "roll-back", "stop"})
 _HOUSEKEEPING_NS = 1_000_000_000
 _REFERENCE_STATES = tuple(state.value for state in ReferenceState)
 
@@ -59,8 +63,8 @@ def _is_number(value: Any, low: int, high: int) -> bool:
 class Runner:
     """A node with all that surrounds it: control socket, journal, notification, signals."""
 
-    def __init__(self, site: Site, *, patient: bool = False) -> None:
-        self.site = site
+    def __init__(self, site: Site, *, patient: bool = False, overrides: dict[str, Any] | None = None) -> None:
+        self.live = LiveConfiguration(site, overrides or {}, self._objections, self._take_on, self._audit)
         self.journal = Journal(site.node.log_level)
         self.notifier = Notifier()
         leap = load_leap_table(site.node.leap_file)
@@ -87,6 +91,10 @@ class Runner:
         self._next_housekeeping = 0
         self._next_watchdog = self.loop.now_ns() + self.notifier.watchdog_ns
 
+    @property
+    def site(self) -> Site:
+        return self.live.site
+
     def _node(self, parts: Parts) -> Node:
         links, missing = LinkWatch.open({c.interface for c in parts.channels.values()})
         engine: Engine | None = None
@@ -110,7 +118,7 @@ class Runner:
                 links.close()
             raise
         node.listeners.append(self._event)
-        node.periodic.append(self._periodic)
+        node.periodic += [self._periodic, self.live.periodic]
         return node
 
     def _recorded_engine(self, parts: Parts, path: str) -> Engine:
@@ -202,6 +210,23 @@ class Runner:
                 self.notifier.tell("WATCHDOG=1")
         return self._next_housekeeping
 
+    # ---- another configuration ---------------------------------------------------------------------------------
+
+    def _objections(self, site: Site) -> list[str]:
+        return [] if self.keyring is None else self.keyring.missing(site)
+
+    def _take_on(self, changes: list[Change], site: Site) -> None:
+        self.journal.set_level(site.node.log_level)
+        now = self.loop.now_ns()
+        for instance, settings in settings_of(changes).items():
+            self.node.perform(self.node.engine.configure(instance, settings, now), now)
+        settle_memory()
+
+    def _audit(self, severity: int, sentence: str, data: dict[str, Any]) -> None:
+        self.journal.log(severity, sentence)
+        record = event_record(Event("apply", "", 0, {"words": sentence, **data}), self.loop.now_ns(), time.time_ns())
+        self.control.publish("apply", record)
+
     # ---- commands of the control socket -------------------------------------------------------------------------
 
     def _commands(self) -> dict[str, Any]:
@@ -213,8 +238,14 @@ class Runner:
             "priority": self._priority,
             "keys": self._keys,
             "reload-keys": self._reload,
+            "apply": partial(self._live, self.live.apply),
+            "confirm": partial(self._live, self.live.confirm),
+            "roll-back": partial(self._live, self.live.roll_back),
             "stop": lambda request: self.loop.stop(),
         }
+
+    def _live(self, method: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
+        return method(request, self.control.caller, self.loop.now_ns())
 
     def _status(self, request: dict[str, Any]) -> dict[str, Any]:
         now = self.loop.now_ns()
@@ -237,6 +268,7 @@ class Runner:
             "netlink_missing": node.links_missing,
             "record": self.site.node.record,
             "record_problem": node.engine.trace_problem if isinstance(node.engine, RecordedEngine) else "",
+            "apply": self.live.as_dict(now),
             "identity_conflicts": self.claims.problems(),
             "leap": self._leap(),
             **result,
@@ -354,13 +386,14 @@ def _management_paths(site: Site) -> dict[str, str]:
     return {name: path for name, path in paths.items() if path is not None}
 
 
-def run_site(site: Site, *, patient: bool = False) -> int:
+def run_site(site: Site, *, patient: bool = False, overrides: dict[str, Any] | None = None) -> int:
     """Run until a signal or the control socket ends it. Exit status: 0 clean end, 1 could not start.
 
-    ``patient``: wait for interfaces that are not there yet, see ``assemble``.
+    ``patient``: wait for interfaces that are not there yet, see ``assemble``. ``overrides``: what of [node] the command
+    line has said, which another file does not change.
     """
     try:
-        runner = Runner(site, patient=patient)
+        runner = Runner(site, patient=patient, overrides=overrides)
         return runner.run()
     except (StartError, KeyFileError, AssemblyError, ControlSocketError, PrivilegeError) as error:
         print(f"ptpstack: {error}", file=sys.stderr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ptpstack.protocol.announce import fill_announce, propagated_tlvs, refusal_of, time_properties
@@ -18,6 +18,7 @@ from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect, ParentChanged
 from ptpstack.protocol.election import Election
+from ptpstack.protocol.live import configure
 from ptpstack.protocol.management.responder import Responder
 from ptpstack.protocol.management.settings import Settings
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
@@ -226,6 +227,11 @@ class Instance:
         default.priority1 = default.priority1 if priority1 is None else priority1
         default.priority2 = default.priority2 if priority2 is None else priority2
         self.elect(now)
+        return self._drain()
+
+    def configure(self, settings: Mapping[str, Any], now: int) -> list[Effect]:
+        """Other settings from now on, see live.py. ValueError, and nothing changed, for what cannot be changed."""
+        configure(self, settings, now)
         return self._drain()
 
     def rebuild(self, options: InstanceOptions, now: int, only: int | None = None) -> list[Effect]:

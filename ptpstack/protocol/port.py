@@ -137,9 +137,8 @@ class Port:
         self.security = None if options.spp is None else PortSecurity(instance.security, options, self.counters)
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
         self.admission = Admission(options, self.foreign, self.counters)
-        if self.security is not None or self.admission.selective:
-            # the short cut for a plain Delay_Req looks at nothing but its octets
-            self.delay.plain_requests = frozenset()
+        self._plain_requests = self.delay.plain_requests
+        self.choose_short_cut()
         self.serving = Serving(self, transmit_offset_ns)
         #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
         self._parts: tuple[Part, ...] = (
@@ -236,6 +235,11 @@ class Port:
             self.arm_announce_receipt(now)
         for part in self._parts:
             part.entered(state, now)
+
+    def choose_short_cut(self) -> None:
+        """The short cut for a plain Delay_Req looks at nothing but its octets: it is off where there is more to see."""
+        selective = self.security is not None or self.admission.selective
+        self.delay.plain_requests = frozenset() if selective else self._plain_requests
 
     def flush(self) -> None:
         """The clock was stepped: stamps from before mean nothing after."""

@@ -94,13 +94,17 @@ class PortSecurity:
         assert options.spp is not None
         self._shared = shared
         self.spp = options.spp
-        self.wanted_key = options.active_key_id
-        self.unauthenticated = options.allow_unauthenticated
+        self.change(options)
         self._counters = counters
         self._replays = ReplayWindow()
         #: a frame of this association has been verified
         self.proven = False
         self.use: dict[int, KeyUse] = {}
+
+    def change(self, options: PortOptions) -> None:
+        """The port's settings, except ``spp``, from now on."""
+        self.wanted_key = options.active_key_id
+        self.unauthenticated = options.allow_unauthenticated
 
     @property
     def association(self) -> Association | None:
