@@ -13,11 +13,14 @@ from typing import Any
 from ptpstack.config.dump import site_as_dict
 from ptpstack.config.findings import show
 from ptpstack.config.model import InstanceSettings, Site
-from ptpstack.config.schema import CLOCK, EDGE, INSTANCE, NODE, PORT, REFERENCE, SERVO, Table
+from ptpstack.config.schema import CLOCK, EDGE, INSTANCE, NODE, PORT, REFERENCE, SERVO, TRANSPARENT, Table
 from ptpstack.protocol.live import INSTANCE_SETTINGS, PORT_SETTINGS
 
 #: of [node], what can be changed while running
 NODE_SETTINGS = ("log_level",)
+
+#: tables within tables whose keys are compared one by one
+_APART = {(INSTANCE, child.name) for child in (PORT, REFERENCE, SERVO)} | {(EDGE, SERVO.name)}
 
 Document = Mapping[str, Any]
 
@@ -80,10 +83,9 @@ def _unit(table: Table, key: str) -> str:
 def _keys(
     where: str, table: Table, old: Document, new: Document, live: tuple[str, ...] = (), why: str = "", **place: Any
 ) -> Iterator[Change]:
-    """Keys of one table, without the tables in it."""
-    nested = {child.name for child in table.tables}
+    """Keys of one table; tables in it that nobody else looks into are compared whole."""
     for key in dict.fromkeys((*old, *new)):
-        if key not in nested and old.get(key) != new.get(key):
+        if (table, key) not in _APART and old.get(key) != new.get(key):
             reason = "" if key in live else why or "it is fixed when the node starts"
             yield Change(where, key, old.get(key), new.get(key), reason, unit=_unit(table, key), **place)
 
@@ -139,7 +141,7 @@ def differences(old: Site, new: Site) -> list[Change]:
             return {f"{edge['from']} -> {edge['to']}": edge for edge in document[table]}
         return {entry["name"]: entry for entry in document[table]}
 
-    for table in (CLOCK, INSTANCE, EDGE):
+    for table in (CLOCK, INSTANCE, EDGE, TRANSPARENT):
         why = "clocks are opened, and their servos made, when the node starts"
         for found in _matched(named(before, table.name), named(after, table.name), table.name, why):
             if isinstance(found, Change):

@@ -111,3 +111,11 @@ def test_ports_in_another_order_are_another_numbering() -> None:
     changes = differences(loads(text.format(one, two)), loads(text.format(two, one)))
     assert [change.key for change in changes] == ["order"]
     assert not changes[0].live
+
+
+def test_tables_that_are_compared_whole_are_not_forgotten() -> None:
+    text = '[[transparent]]\nname = "t"\nport = [{{ interface = "eth1" }}, {{ interface = "eth2"{} }}]\n'
+    (change,) = differences(loads(text.format("")), loads(text.format(", egress_latency_ns = 5.0")))
+    assert (change.where, change.key, change.live) == ("transparent t", "port", False)
+    table = '[[instance.acceptable_master]]\nclock_identity = "001b21.fffe.aabbcc"\n'
+    assert ("acceptable_master", False) in [(change.key, change.live) for change in changed(more=table)]
