@@ -6,10 +6,12 @@ site: the order says who steers, and how ports are numbered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from ptpstack.config.checks import used_clocks
 from ptpstack.config.dump import site_as_dict
 from ptpstack.config.findings import show
 from ptpstack.config.model import InstanceSettings, Site
@@ -21,6 +23,8 @@ NODE_SETTINGS = ("log_level",)
 
 #: tables within tables whose keys are compared one by one
 _APART = {(INSTANCE, child.name) for child in (PORT, REFERENCE, SERVO)} | {(EDGE, SERVO.name)}
+
+OPENED = "clocks are opened, and their servos made, when the node starts"
 
 Document = Mapping[str, Any]
 
@@ -90,16 +94,18 @@ def _keys(
             yield Change(where, key, old.get(key), new.get(key), reason, unit=_unit(table, key), **place)
 
 
-def _matched(old: dict[str, Any], new: dict[str, Any], kind: str, why: str) -> Iterator[Change | tuple[str, Any, Any]]:
-    """Who came, who went, and the pairs of those who stayed."""
+def _matched(
+    old: dict[str, Any], new: dict[str, Any], kind: str, why: Callable[[str], str]
+) -> Iterator[Change | tuple[str, Any, Any]]:
+    """Who came, who went, and the pairs of those who stayed. ``why``: what a restart is needed for when one does."""
     for name, value in old.items():
         if name not in new:
-            yield Change(f"{kind} {name}", "", name, None, why)
+            yield Change(f"{kind} {name}", "", name, None, why(name))
         else:
             yield name, value, new[name]
     for name in new:
         if name not in old:
-            yield Change(f"{kind} {name}", "", None, name, why)
+            yield Change(f"{kind} {name}", "", None, name, why(name))
     stay_old, stay_new = [n for n in old if n in new], [n for n in new if n in old]
     if stay_old != stay_new:
         yield Change(f"{kind}s", "order", stay_old, stay_new, "the first that can steers a clock")
@@ -111,7 +117,8 @@ def _ports(name: str, old: Document, new: Document) -> Iterator[Change]:
 
     numbers = {channel: number for number, channel in enumerate(by_channel(old), 1)}
     kind = f"instance {name}, port"
-    for found in _matched(by_channel(old), by_channel(new), kind, "the ports of an instance are numbered at its start"):
+    numbered = "the ports of an instance are numbered at its start"
+    for found in _matched(by_channel(old), by_channel(new), kind, lambda channel: numbered):
         if isinstance(found, Change):
             yield found
         else:
@@ -131,6 +138,26 @@ def _instance(name: str, old: Document, new: Document) -> Iterator[Change]:
     yield from _ports(name, old, new)
 
 
+def why_not_live(old: Site, new: Site, name: str) -> str:
+    """Why an instance that is in one of two sites only cannot come, or go, while the node runs; "" when it can.
+
+    The other way round the answer is the same: what was taken on can be taken back.
+    """
+    (settings,) = [i for site in (old, new) for i in site.instances if i.options.name == name]
+    less = old if settings in new.instances else new
+    options = settings.options
+    if not {i.options.name for i in old.instances} & {i.options.name for i in new.instances}:
+        return "no instance would stay"
+    if len(options.clocks) != 1:
+        return "it has several clocks, which are tied together when the node starts"
+    if options.clocks[0] not in used_clocks(less):
+        return f"nobody else uses clock {options.clocks[0]}, which is opened when the node starts"
+    shared = [i for i in less.instances if i.options.clocks[:1] == options.clocks and i.reference == settings.reference]
+    if settings.reference.type != "none" and not shared:
+        return "its reference is a source of its clock, and sources are joined to clocks when the node starts"
+    return ""
+
+
 def differences(old: Site, new: Site) -> list[Change]:
     """Everything in which they differ, in the order of the file."""
     before, after = site_as_dict(old), site_as_dict(new)
@@ -142,16 +169,16 @@ def differences(old: Site, new: Site) -> list[Change]:
         return {entry["name"]: entry for entry in document[table]}
 
     for table in (CLOCK, INSTANCE, EDGE, TRANSPARENT):
-        why = "clocks are opened, and their servos made, when the node starts"
-        for found in _matched(named(before, table.name), named(after, table.name), table.name, why):
+        membership = partial(why_not_live, old, new) if table is INSTANCE else (lambda name: OPENED)
+        for found in _matched(named(before, table.name), named(after, table.name), table.name, membership):
             if isinstance(found, Change):
                 changes.append(found)
             elif table is INSTANCE:
                 changes += _instance(*found)
             else:
-                changes += _keys(f"{table.name} {found[0]}", table, found[1], found[2], why=why)
+                changes += _keys(f"{table.name} {found[0]}", table, found[1], found[2], why=OPENED)
                 if table is EDGE:
-                    changes += _keys(f"edge {found[0]}, servo", SERVO, found[1]["servo"], found[2]["servo"], why=why)
+                    changes += _keys(f"edge {found[0]}, servo", SERVO, found[1]["servo"], found[2]["servo"], why=OPENED)
     return changes
 
 
@@ -159,7 +186,7 @@ def settings_of(changes: list[Change]) -> dict[str, dict[str, Any]]:
     """The live ones as ``Engine.configure`` takes them, by instance."""
     found: dict[str, dict[str, Any]] = {}
     for change in changes:
-        if change.live and change.instance:
+        if change.live and change.instance and change.key:
             settings = found.setdefault(change.instance, {})
             if change.port:
                 ports = settings.setdefault("ports", {})
@@ -169,15 +196,35 @@ def settings_of(changes: list[Change]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def taken_on(old: Site, new: Site) -> Site:
-    """``old`` with everything live of ``new``: what a node runs with when it has applied ``new``."""
+def who_goes(changes: list[Change]) -> list[str]:
+    """Instances that can be removed while running."""
+    return [str(c.old) for c in changes if c.live and not c.key and c.new is None]
+
+
+def who_comes(changes: list[Change]) -> list[str]:
+    """Instances that can be added while running."""
+    return [str(c.new) for c in changes if c.live and not c.key and c.old is None]
+
+
+def taken_on(old: Site, new: Site, changes: list[Change]) -> Site:
+    """``old`` with everything live of ``new``: what a node runs with when it has applied ``new``.
+
+    ``changes``: the differences of the two.
+    """
     others = {instance.options.name: instance for instance in new.instances}
+    order = list(others)
+    going = who_goes(changes)
     node = replace(old.node, **{key: getattr(new.node, key) for key in NODE_SETTINGS})
-    instances = tuple(
+    instances = [
         _instance_taken_on(instance, others[instance.options.name]) if instance.options.name in others else instance
         for instance in old.instances
-    )
-    return replace(old, node=node, instances=instances)
+        if instance.options.name not in going
+    ]
+    for name in who_comes(changes):
+        later = order[order.index(name) :]
+        place = next((n for n, i in enumerate(instances) if i.options.name in later), len(instances))
+        instances.insert(place, others[name])
+    return replace(old, node=node, instances=tuple(instances))
 
 
 def _instance_taken_on(old: InstanceSettings, new: InstanceSettings) -> InstanceSettings:

@@ -11,9 +11,10 @@ from ptpstack.engine.discipline import Edge
 from ptpstack.engine.effects import EngineEffect, ReadClock, ReadTemperature
 from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.management import Desk
-from ptpstack.engine.plan import EnginePlan, edge_name
+from ptpstack.engine.membership import Membership
+from ptpstack.engine.plan import EnginePlan, edge_name, instance_from_dict
 from ptpstack.engine.reference import Reference
-from ptpstack.engine.wiring import PlainAnswer, Wiring, route_key
+from ptpstack.engine.wiring import PlainAnswer, route_key
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import (
     DelayMeasured,
@@ -27,6 +28,7 @@ from ptpstack.protocol.effects import (
 )
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.management.table import ChannelFacts
+from ptpstack.protocol.options import InstanceOptions
 from ptpstack.protocol.security import Mac, association_from_dict
 from ptpstack.protocol.transparent import TransparentClock
 from ptpstack.servo.base import ServoState
@@ -43,7 +45,7 @@ UNVOUCHED_CLASS = 248
 SETTLING_NS = 30_000_000_000
 
 
-class Engine(Wiring):
+class Engine(Membership):
     def __init__(self, plan: EnginePlan) -> None:
         super().__init__(plan)
         self._plain: dict[str, dict[bytes, PlainAnswer]] = {}
@@ -98,6 +100,10 @@ class Engine(Wiring):
         self._refresh_plain(channel)
         return self._plain[channel]
 
+    def _refresh_plains(self, options: InstanceOptions) -> None:
+        for port in options.ports:
+            self._refresh_plain(port.channel)
+
     def _refresh_plain(self, channel: str) -> None:
         # the dictionary stays the same: who was given it looks up there
         answers = self._plain.setdefault(channel, {})
@@ -108,10 +114,10 @@ class Engine(Wiring):
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
-        owner = self._token_owners[token % len(self._token_owners)]
+        owner = self._owner_of(token)
         if isinstance(owner, TransparentClock):
             self._out += owner.transmitted(token, egress_sns, now)
-        else:
+        elif self.instances.get(owner.options.name) is owner:
             self.take(owner.options.name, owner.transmitted(token, egress_sns, now), now)
         return self._drain()
 
@@ -303,9 +309,27 @@ class Engine(Wiring):
         KeyError for an unknown instance; ValueError, and nothing changed, for what cannot be changed while running.
         """
         self.take(instance, self.instances[instance].configure(settings, now), now)
-        for port in self.instances[instance].options.ports:
-            self._refresh_plain(port.channel)
+        self._refresh_plains(self.instances[instance].options)
         self.event("configured", instance, 0, dict(settings))
+        return self._drain()
+
+    def add_instance(self, plan: Mapping[str, Any], after: Sequence[str], now: int) -> list[EngineEffect]:
+        """An instance (``plan.instance_as_dict``) that comes while others run; ``after``: who comes later in steering.
+
+        ValueError, and nothing changed, when it cannot come in.
+        """
+        made = instance_from_dict(plan)
+        self.admit(made, after, now)
+        self._refresh_plains(made.options)
+        self.event("instance-added", made.options.name, 0, {})
+        return self._drain()
+
+    def remove_instance(self, instance: str, now: int) -> list[EngineEffect]:
+        """KeyError for an unknown instance; ValueError, and nothing changed, when it cannot go."""
+        options = self.instances[instance].options
+        self.dismiss(instance, now)
+        self._refresh_plains(options)
+        self.event("instance-removed", instance, 0, {})
         return self._drain()
 
     # ---- protocol effects -------------------------------------------------------------------------------------
@@ -435,6 +459,8 @@ class Engine(Wiring):
     def _servo_changed(self, edge: Edge, state: ServoState, now: int) -> None:
         """MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the port that follows; the reference's own state."""
         is_locked = state is ServoState.LOCKED
+        if edge.retired:
+            return
         if edge.instance is not None:
             instance = self.instances[edge.instance]
             if instance.following_clock in (None, edge.clock):

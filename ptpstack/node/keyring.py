@@ -12,6 +12,7 @@ from ptpstack.config.keys import KeyStore
 from ptpstack.config.model import Site
 from ptpstack.config.sa_file import read_associations
 from ptpstack.config.security_checks import missing_keys
+from ptpstack.engine.engine import Engine
 from ptpstack.protocol.security import association_as_dict
 
 
@@ -51,3 +52,16 @@ class Keyring:
     def as_input(self) -> list[dict[str, Any]]:
         """What ``Engine.secure`` takes."""
         return [association_as_dict(association) for association in self.store.associations]
+
+
+def keys_in_use(keyring: Keyring | None, engine: Engine) -> dict[str, Any]:
+    """The associations in force, and what each port has done with their keys; JSON-ready, nothing in it is secret."""
+    ports = [
+        {"instance": name, "port": port.number, **port.security.as_dict()}
+        for name, instance in engine.instances.items()
+        for port in instance.ports
+        if port.security is not None
+    ]
+    if keyring is None:
+        return {"file": None, "associations": [], "ports": ports}
+    return {"file": keyring.path, "associations": keyring.as_input(), "ports": ports}

@@ -84,12 +84,12 @@ class LiveConfiguration:
                     "it (ptpstack apply --confirm) or take it back (ptpstack apply --roll-back) first"
                 )
             if live:
-                before, new = self.site, taken_on(self.site, site)
+                before, new = self.site, taken_on(self.site, site, changes)
                 objections = self._objections(new)
                 if objections:
                     raise ControlError("nothing was changed: " + "; ".join(objections))
-                self.site = new
                 self._carry_out(live, new)
+                self.site = new
                 if within is not None:
                     self.pending = Pending(before, file, caller.words, now + within * NS_PER_S)
                 self._tell(f"apply {file} by {caller.words}", live, within)
@@ -130,8 +130,13 @@ class LiveConfiguration:
 
     def _back(self, pending: Pending, why: str) -> list[dict[str, Any]]:
         changes = differences(self.site, pending.before)
+        # first of all: what is carried out may ask again what waits
         self.site, self.pending = pending.before, None
-        self._carry_out(changes, self.site)
+        try:
+            self._carry_out(changes, pending.before)
+        except (KeyError, ValueError, OSError) as error:
+            # what cannot be taken back must not end the time service
+            self._say(3, f"apply {pending.file} could not be taken back whole: {error}; restart the node", {})
         self._tell(f"apply {pending.file} taken back {why}", changes, None)
         return [change.as_dict() for change in changes]
 

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 from ptpstack import __version__
-from ptpstack.config.difference import Change, settings_of
+from ptpstack.config.difference import Change, settings_of, who_comes, who_goes
 from ptpstack.config.model import Site
 from ptpstack.engine.effects import Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.explain import explain
+from ptpstack.engine.plan import InstancePlan
 from ptpstack.engine.reference import ReferenceState
 from ptpstack.engine.status import status
 from ptpstack.engine.trace import RecordedEngine
@@ -27,10 +28,10 @@ from ptpstack.node.control import ControlError, ControlServer, ControlSocketErro
 from ptpstack.node.driftfile import DriftFile, path_for
 from ptpstack.node.errors import AssemblyError
 from ptpstack.node.journal import Journal
-from ptpstack.node.keyring import KeyFileError, Keyring
+from ptpstack.node.keyring import KeyFileError, Keyring, keys_in_use
 from ptpstack.node.live import LiveConfiguration
+from ptpstack.node.live_node import LiveNode
 from ptpstack.node.loop import Loop, settle_memory
-from ptpstack.node.node import Node
 from ptpstack.node.service import Notifier, PrivilegeError, check_user, drop_privileges, real_time_scheduling
 from ptpstack.protocol.management.table import READ_ONLY, READ_WRITE
 from ptpstack.timebase.leap import LeapTable
@@ -95,7 +96,7 @@ class Runner:
     def site(self) -> Site:
         return self.live.site
 
-    def _node(self, parts: Parts) -> Node:
+    def _node(self, parts: Parts) -> LiveNode:
         links, missing = LinkWatch.open({c.interface for c in parts.channels.values()})
         engine: Engine | None = None
         try:
@@ -104,7 +105,7 @@ class Runner:
             options = self.site.node
             path = path_for(options.state_dir, options.control)
             drift = None if path is None else DriftFile(path, options.name, parts.owners)
-            node = Node(
+            node = LiveNode(
                 parts,
                 self.loop,
                 engine=engine,
@@ -218,6 +219,14 @@ class Runner:
     def _take_on(self, changes: list[Change], site: Site) -> None:
         self.journal.set_level(site.node.log_level)
         now = self.loop.now_ns()
+        for name in who_goes(changes):
+            self.node.remove_instance(name, {channel.name for channel in site.channels})
+        order = [instance.options.name for instance in site.instances]
+        for name in who_comes(changes):
+            place = order.index(name)
+            for warning in self.node.add_instance(site.instances[place], order[place + 1 :]):
+                self.journal.log(4, warning)
+        self.claims.change(names_of(InstancePlan(i.options) for i in self.node.engine.instances.values()))
         for instance, settings in settings_of(changes).items():
             self.node.perform(self.node.engine.configure(instance, settings, now), now)
         settle_memory()
@@ -245,7 +254,10 @@ class Runner:
         }
 
     def _live(self, method: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
-        return method(request, self.control.caller, self.loop.now_ns())
+        try:
+            return method(request, self.control.caller, self.loop.now_ns())
+        finally:
+            self.node.reschedule()
 
     def _status(self, request: dict[str, Any]) -> dict[str, Any]:
         now = self.loop.now_ns()
@@ -310,18 +322,7 @@ class Runner:
         return result
 
     def _keys(self, request: dict[str, Any]) -> dict[str, Any]:
-        ports = [
-            {"instance": name, "port": port.number, **port.security.as_dict()}
-            for name, instance in self.node.engine.instances.items()
-            for port in instance.ports
-            if port.security is not None
-        ]
-        associations = [] if self.keyring is None else self.keyring.as_input()
-        return {
-            "file": None if self.keyring is None else self.keyring.path,
-            "associations": associations,
-            "ports": ports,
-        }
+        return keys_in_use(self.keyring, self.node.engine)
 
     def _reload(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

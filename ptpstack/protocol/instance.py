@@ -176,6 +176,14 @@ class Instance:
         self.elect(now)
         return self._drain()
 
+    def leave(self, now: int) -> list[Effect]:
+        """It is to be no more: every port is disabled, and nobody is followed."""
+        for port in self.ports:
+            port.ds.port_enable = False
+            port.event(PortEvent.DESIGNATED_DISABLED, now, Decision("removed", "its instance was removed"))
+        self.become_grandmaster(Decision("removed", "the instance was removed"))
+        return self._drain()
+
     def initialize(self, now: int) -> list[Effect]:
         """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
         self.become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))

@@ -104,6 +104,7 @@ class Port:
         """
         self.instance = instance
         self.number = number
+        self.transmit_offset_ns = transmit_offset_ns
         self.options = options
         self.channel = options.channel
         self.identity = PortIdentity(instance.clock_identity, number)
