@@ -324,6 +324,9 @@ class Engine(Membership):
         self.event("instance-added", made.options.name, 0, {})
         return self._drain()
 
+    def _joined(self, instance: Instance) -> None:
+        self.management_desk.welcome(instance)
+
     def remove_instance(self, instance: str, now: int) -> list[EngineEffect]:
         """KeyError for an unknown instance; ValueError, and nothing changed, when it cannot go."""
         options = self.instances[instance].options

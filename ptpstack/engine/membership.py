@@ -9,11 +9,13 @@
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 
 from ptpstack.engine.plan import InstancePlan
 from ptpstack.engine.wiring import Wiring, route_key
+from ptpstack.protocol.instance import Instance
 
 
 class Membership(Wiring):
@@ -42,8 +44,13 @@ class Membership(Wiring):
         for port in options.ports:
             self.unrouted.setdefault(port.channel, Counter())
         self._keeps_house = self._keeps_house or len(options.ports) > 1
+        self._joined(self.instances[name])
         self.take(name, self.instances[name].start(now), now)
         self.vouching.refresh(now)
+
+    @abstractmethod
+    def _joined(self, instance: Instance) -> None:
+        """It is one of us, and has not begun yet."""
 
     def dismiss(self, name: str, now: int) -> None:
         """KeyError when there is no such instance, ValueError when it cannot go."""

@@ -36,6 +36,10 @@ PORT_SETTINGS = (
     "limit_management",
 )
 _SOURCES = ("allow_sources", "deny_sources")
+#: members of portDS; while a port follows, its parent's word counts for the last, which comes with the next Delay_Resp
+_IN_DATA_SET = frozenset(
+    {"log_announce_interval", "announce_receipt_timeout", "log_sync_interval", "log_min_delay_req_interval"}
+)
 
 
 def configure(instance: Instance, settings: Mapping[str, Any], now: int) -> None:
@@ -75,22 +79,15 @@ def configure(instance: Instance, settings: Mapping[str, Any], now: int) -> None
 
 def _configure_port(port: Port, new: PortOptions, now: int) -> None:
     old, port.options = port.options, new
-    ds = port.ds
-    announce_changed = (old.log_announce_interval, old.announce_receipt_timeout) != (
-        new.log_announce_interval,
-        new.announce_receipt_timeout,
-    )
-    ds.log_announce_interval = new.log_announce_interval
-    ds.announce_receipt_timeout = new.announce_receipt_timeout
-    ds.log_sync_interval = new.log_sync_interval
-    if announce_changed:
+    # only what is another now: management may have set the rest
+    changed = {name for name in PORT_SETTINGS if getattr(old, name) != getattr(new, name)}
+    for name in changed & _IN_DATA_SET:
+        setattr(port.ds, name, getattr(new, name))
+    if changed & {"log_announce_interval", "announce_receipt_timeout"}:
         port.rearm_announce_receipt(now)
         _not_later(port, TIMER_ANNOUNCE, now + port.announce_interval_ns)
-    if new.log_sync_interval != old.log_sync_interval:
+    if "log_sync_interval" in changed:
         _not_later(port, TIMER_SYNC, now + log_interval_ns(new.log_sync_interval))
-    if new.log_min_delay_req_interval != old.log_min_delay_req_interval:
-        # while it follows, its parent's word counts: that comes with the next Delay_Resp
-        ds.log_min_delay_req_interval = new.log_min_delay_req_interval
     port.admission.change(new)
     if port.security is not None:
         port.security.change(new)

@@ -139,3 +139,11 @@ def test_what_cannot_be_changed_is_refused_whole(settings: dict[str, Any], words
 def test_a_client_has_no_priorities_to_set() -> None:
     with pytest.raises(ValueError, match="always 255"):
         configure(Bench(client_only=True), priority1=5)
+
+
+def test_what_management_has_set_stays_when_something_else_is_changed() -> None:
+    bench = master()
+    bench.port().ds.log_announce_interval = 2
+    configure(bench, {"log_sync_interval": -1})
+    assert bench.port().ds.log_announce_interval == 2
+    assert bench.port().ds.log_sync_interval == -1

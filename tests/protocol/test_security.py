@@ -15,11 +15,12 @@ from ptpstack.config.keys import KeyStore
 from ptpstack.config.sa_file import ALGORITHMS, AssociationEntry, KeyEntry
 from ptpstack.protocol.replay_window import MAX_STREAMS, ReplayWindow
 from ptpstack.protocol.security import association_as_dict, association_from_dict
-from ptpstack.wire.codec import decode
-from ptpstack.wire.messages import DelayReq, DelayResp, FollowUp, Sync
+from ptpstack.wire.codec import decode, encode
+from ptpstack.wire.messages import DelayReq, DelayResp, FollowUp, Management, Sync
+from ptpstack.wire.tlvs.management import ManagementTlv
 from ptpstack.wire.tlvs.security import Authentication
 from ptpstack.wire.types import MessageType, PortIdentity, PortState
-from tests.protocol.bench import GRANDMASTER, Bench, Peer, S
+from tests.protocol.bench import GRANDMASTER, Bench, Peer, S, identity
 
 SECRETS = {1: b"k" * 32, 2: b"a longer secret of the second key"}
 
@@ -354,3 +355,30 @@ def test_what_is_remembered_of_senders_is_bounded() -> None:
         assert replays.accept((PortIdentity(n.to_bytes(8, "big"), 1), 0, False), 1, 3, 1000, n)
     assert len(replays._streams) == MAX_STREAMS
     assert not replays.accept((PortIdentity((MAX_STREAMS).to_bytes(8, "big"), 1), 0, False), 1, 3, 10**6, MAX_STREAMS)
+
+
+def _get(source: Peer, target: bytes, **fields: Any) -> bytes:
+    tlvs = (ManagementTlv(0x2000, b""),)
+    return encode(Management(source.identity, 1, target=PortIdentity(target, 0xFFFF), tlvs=tlvs, **fields))
+
+
+def test_management_is_verified_answered_signed_and_signed_anew_where_it_is_handed_on() -> None:
+    bench = Bench(2, port={"spp": 5})
+    give(bench, entry(1))
+    bench.run(10)
+    bench.clear()
+    asker = Peer(2)
+    bench.receive(_get(asker, identity(0x50)))
+    assert bench.sent(Management) == []
+    bench.receive(signed(_get(asker, identity(0x50))))
+    bench.receive(signed(_get(Peer(3), identity(0x77), boundary_hops=2, starting_boundary_hops=2)))
+    octets = [e.octets for _, e in bench.effects if hasattr(e, "octets") and e.octets[0] & 15 == 13]
+    assert len(octets) == 2
+    for frame in octets:
+        assert frame[-16:] == hmac.new(SECRETS[1], frame[:-16], hashlib.sha256).digest()[:16]
+    answer, handed_on = (decode(frame) for frame in octets)
+    assert isinstance(answer, Management)
+    assert answer.action == 2
+    assert isinstance(handed_on, Management)
+    assert handed_on.boundary_hops == 1
+    assert sum(isinstance(tlv, Authentication) for tlv in handed_on.tlvs) == 1
