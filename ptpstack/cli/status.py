@@ -208,6 +208,10 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
                 line.append(f", delay {format_ns(instance['mean_path_delay_ns']).lstrip('+')}")
             servo = instance["servo"]
             line.append(f", {servo['state']}{'' if servo['steers'] else ' (watching)'}")
+        security = port["security"]
+        if security is not None:
+            key = security["signing_key"]
+            line.append(" no key to sign with" if key is None else f" signs with key {key}", style="dim")
         yield line
 
 

@@ -8,6 +8,7 @@ from ptpstack.engine.engine import Engine
 from ptpstack.engine.graph_status import explain_clocks
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.port import FOLLOWING, Port
+from ptpstack.protocol.security import PortSecurity
 from ptpstack.servo.base import ServoState
 from ptpstack.timebase.units import format_ns
 from ptpstack.wire.types import PortState, format_clock_identity
@@ -158,12 +159,30 @@ def _why_no_sync(port: Port) -> str:
     return f": {c['drop-not-parent']} came from other masters"
 
 
+_UNSIGNED = {
+    "no": "refused",
+    "until-first": "used until one has been verified",
+    "yes": "used, too",
+}
+
+
+def _authentication(security: PortSecurity) -> str:
+    key = security.signing_key
+    signs = "there is no key to sign with" if key is None else f"key {key} signs what it sends"
+    proven = " (one has been)" if security.unauthenticated == "until-first" and security.proven else ""
+    return (
+        f"spp {security.spp}: {signs}; frames without AUTHENTICATION are {_UNSIGNED[security.unauthenticated]}{proven}"
+    )
+
+
 def _port(port: Port, now: int) -> dict[str, Any]:
     decision = port.decision
     sentence = f"port {port.number} ({port.channel}) is {port.state.name}: it {_STATE_MEANING[port.state]}"
     if decision is not None:
         sentence += f", because {decision.reason}"
     remarks = [f"{port.counters[name]}x {advice}" for name, advice in _DROP_ADVICE.items() if port.counters.get(name)]
+    if port.security is not None:
+        remarks.insert(0, _authentication(port.security))
     if port.state in FOLLOWING and "announce-receipt" in port.timers:
         remaining = (port.timers["announce-receipt"] - now) / 1e9
         remarks.append(f"without another Announce the parent is given up in {remaining:.1f} s")

@@ -193,3 +193,14 @@ def test_a_node_does_not_start_with_a_file_that_others_can_read(tmp_path: Path) 
     assert done.returncode == 1
     assert "lets others at it" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_status_and_explain_say_what_signs(pair: Pair) -> None:
+    key = pair.port(pair.oc)["security"]["signing_key"]
+    for command, words in (("status", f"signs with key {key}"), ("explain", f"spp 3: key {key} signs what it sends")):
+        shown = subprocess.run(
+            [sys.executable, "-m", "ptpstack", command, "--control", pair.oc.socket],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        assert words in shown
+        assert not any(secret in shown for secret in SECRETS)
