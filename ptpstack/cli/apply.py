@@ -19,8 +19,8 @@ EXIT_RESTART = 3
 _UNITS = {"s": 1, "m": 60, "h": 3600, "": 1}
 
 _EPILOG = """\
-Priorities, intervals, timeouts, keys, source rules and limits are taken on without disturbing a servo; for the rest the
-answer says that a restart is needed, and why. See docs/live-configuration.md.
+Priorities, intervals, timeouts, keys, source rules, limits and whole instances are taken on without disturbing a servo;
+for the rest the answer says that a restart is needed, and why. See docs/live-configuration.md.
 
 exit status: 0 done, 1 refused (the file has errors, nothing waits, not permitted), 2 no node answers, or the file
 cannot be read, 3 done, but some of it needs a restart

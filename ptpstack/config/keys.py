@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterable, Mapping
 
 from ptpstack.config.sa_file import AssociationEntry, KeyEntry
@@ -15,7 +14,10 @@ def _computer(key: KeyEntry) -> _Compute:
     """HMAC-SHA256 (RFC 2104), cut to the ICV's length from the left, or AES-CMAC (RFC 4493)."""
     secret, length = key.secret, key.algorithm.icv_octets
     if not key.algorithm.cmac:
-        return lambda octets: hmac.digest(secret, octets, "sha256")[:length]
+        # costs some ms, and most nodes have no keys
+        from hmac import digest
+
+        return lambda octets: digest(secret, octets, "sha256")[:length]
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.cmac import CMAC
 
@@ -39,6 +41,9 @@ class KeyStore:
 
     def replace(self, entries: Iterable[AssociationEntry]) -> None:
         """These and no others from now on."""
+        from hmac import compare_digest
+
+        self._same = compare_digest
         entries = tuple(entries)
         computers = {(entry.spp, key.key_id): _computer(key) for entry in entries for key in entry.keys.values()}
         self._computers = computers
@@ -56,4 +61,4 @@ class KeyStore:
         return self._computers[spp, key_id](octets)
 
     def valid(self, spp: int, key_id: int, octets: bytes, icv: bytes) -> bool:
-        return hmac.compare_digest(self._computers[spp, key_id](octets), icv)
+        return self._same(self._computers[spp, key_id](octets), icv)

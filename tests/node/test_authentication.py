@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ptpstack.analysis.readers.trace import read
 from ptpstack.engine.trace import replay
 from tests.netns import Namespace, namespaces, veth
 from tests.node.nodes import RunningNode, wait_for
@@ -89,6 +90,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         assert result.identical
         assert result.complete
         assert result.counts["secure"] >= 2
+    contents = read(str(folder / "oc.trace"))
+    assert contents.series
+    assert not [note for note in contents.notes if "otherwise" in note]
     # in logs and traces, as it stands in the file and as it is
     for path in folder.iterdir():
         if path.suffix in (".log", ".trace"):

@@ -382,3 +382,30 @@ def test_management_is_verified_answered_signed_and_signed_anew_where_it_is_hand
     assert isinstance(handed_on, Management)
     assert handed_on.boundary_hops == 1
     assert sum(isinstance(tlv, Authentication) for tlv in handed_on.tlvs) == 1
+
+
+#: the Sync of a grandmaster with spp 1 and keyID 7, up to its ICV; the ICVs were made with OpenSSL's command line
+_WHOLE = bytes.fromhex(
+    "0012004600000200000000000000000000000000001b21fffeaabbcc0001123400000000000000000000000080090016010000000007"
+)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "secret", "icv"),
+    [
+        ("SHA256-128", bytes(range(32)), "7a916b1018ba133541ef5788c1bade94"),
+        ("AES128", bytes(range(16)), "c9fcc0fa46d22102a3238addd6873e27"),
+    ],
+)
+def test_SEC_01_octet_for_octet_as_another_program_makes_it(algorithm: str, secret: bytes, icv: str) -> None:
+    if algorithm == "AES128":
+        pytest.importorskip("cryptography")
+    bench = Bench(port={"spp": 1})
+    key = KeyEntry(7, ALGORITHMS[algorithm], secret)
+    give(bench, AssociationEntry(1, keys={7: key}))
+    security = bench.port().security
+    assert security is not None
+    plain = _WHOLE[:2] + b"\x00\x2c" + _WHOLE[4:44]
+    assert security.sign(plain) == _WHOLE + bytes.fromhex(icv)
+    bench.receive(_WHOLE + bytes.fromhex(icv))
+    assert security.use[7].verified == 1
