@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ptpstack.engine.changes import Changes
 from ptpstack.engine.discipline import Edge
 from ptpstack.engine.effects import EngineEffect, ReadClock, ReadTemperature
 from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.management import Desk
-from ptpstack.engine.membership import Membership
-from ptpstack.engine.plan import EnginePlan, edge_name, instance_from_dict
+from ptpstack.engine.plan import EnginePlan, edge_name
 from ptpstack.engine.reference import Reference
 from ptpstack.engine.wiring import PlainAnswer, route_key
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
@@ -28,8 +28,6 @@ from ptpstack.protocol.effects import (
 )
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.management.table import ChannelFacts
-from ptpstack.protocol.options import InstanceOptions
-from ptpstack.protocol.security import Mac, association_from_dict
 from ptpstack.protocol.transparent import TransparentClock
 from ptpstack.servo.base import ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
@@ -45,7 +43,7 @@ UNVOUCHED_CLASS = 248
 SETTLING_NS = 30_000_000_000
 
 
-class Engine(Membership):
+class Engine(Changes):
     def __init__(self, plan: EnginePlan) -> None:
         super().__init__(plan)
         self._plain: dict[str, dict[bytes, PlainAnswer]] = {}
@@ -97,14 +95,10 @@ class Engine(Membership):
 
         Nothing else changes by an answer, so no deadline does. The dictionary is kept up to date.
         """
-        self._refresh_plain(channel)
+        self.refresh_plain(channel)
         return self._plain[channel]
 
-    def _refresh_plains(self, options: InstanceOptions) -> None:
-        for port in options.ports:
-            self._refresh_plain(port.channel)
-
-    def _refresh_plain(self, channel: str) -> None:
+    def refresh_plain(self, channel: str) -> None:
         # the dictionary stays the same: who was given it looks up there
         answers = self._plain.setdefault(channel, {})
         answers.clear()
@@ -272,17 +266,6 @@ class Engine(Membership):
         self.on_references.declare(clock, state, clock_class, now, accuracy)
         return self._drain()
 
-    def use_mac(self, mac: Mac) -> None:
-        """Who computes with the keys of ``secure``. No input: a trace holds what was computed, and no key."""
-        self.security.mac = mac
-
-    def secure(self, associations: Sequence[Mapping[str, Any]], now: int) -> list[EngineEffect]:
-        """The security associations from now on (``security.association_as_dict``); ``use_mac`` knows their keys."""
-        new = [association_from_dict(data) for data in associations]
-        self.security.associations = {association.spp: association for association in new}
-        self.event("keys", "", 0, {"associations": [{"spp": a.spp, "keys": list(a.keys)} for a in new]})
-        return self._drain()
-
     def set_priorities(
         self, instance: str, now: int, priority1: int | None, priority2: int | None
     ) -> list[EngineEffect]:
@@ -303,37 +286,8 @@ class Engine(Membership):
         self.management_desk.channels[channel] = facts
         return []
 
-    def configure(self, instance: str, settings: Mapping[str, Any], now: int) -> list[EngineEffect]:
-        """Other settings of an instance and its ports from now on (protocol/live.py): no servo notices.
-
-        KeyError for an unknown instance; ValueError, and nothing changed, for what cannot be changed while running.
-        """
-        self.take(instance, self.instances[instance].configure(settings, now), now)
-        self._refresh_plains(self.instances[instance].options)
-        self.event("configured", instance, 0, dict(settings))
-        return self._drain()
-
-    def add_instance(self, plan: Mapping[str, Any], after: Sequence[str], now: int) -> list[EngineEffect]:
-        """An instance (``plan.instance_as_dict``) that comes while others run; ``after``: who comes later in steering.
-
-        ValueError, and nothing changed, when it cannot come in.
-        """
-        made = instance_from_dict(plan)
-        self.admit(made, after, now)
-        self._refresh_plains(made.options)
-        self.event("instance-added", made.options.name, 0, {})
-        return self._drain()
-
     def _joined(self, instance: Instance) -> None:
         self.management_desk.welcome(instance)
-
-    def remove_instance(self, instance: str, now: int) -> list[EngineEffect]:
-        """KeyError for an unknown instance; ValueError, and nothing changed, when it cannot go."""
-        options = self.instances[instance].options
-        self.dismiss(instance, now)
-        self._refresh_plains(options)
-        self.event("instance-removed", instance, 0, {})
-        return self._drain()
 
     # ---- protocol effects -------------------------------------------------------------------------------------
 
@@ -377,7 +331,7 @@ class Engine(Membership):
                 )
             elif isinstance(effect, Rebuilt):
                 for channel in self._plain:
-                    self._refresh_plain(channel)
+                    self.refresh_plain(channel)
         self.management_desk.happened(self.instances[name], effects, now)
 
     def move_to_domain(self, name: str, domain: int, now: int) -> str:
