@@ -164,7 +164,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
-def _with_node_options(site: Site, options: argparse.Namespace) -> Site:
+def _node_options(site: Site, options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of [node], over the file."""
     changes = {
         name: value
         for name in ("control", "io_loop", "log_level", "record", "leap_file")
@@ -175,7 +176,7 @@ def _with_node_options(site: Site, options: argparse.Namespace) -> Site:
     if options.management is not None:
         wanted = None if options.management == "off" else options.management
         changes |= {"management": wanted, "management_read_only": wanted and f"{wanted}-ro"}
-    return replace(site, node=replace(site.node, **changes))
+    return changes
 
 
 def run(options: argparse.Namespace) -> int:
@@ -191,4 +192,6 @@ def run(options: argparse.Namespace) -> int:
     from ptpstack.node.run import run_site
 
     # a site file may be older than its interfaces at boot; a name on the command line that is not there is a typo
-    return run_site(_with_node_options(site, options), patient=options.role == "run")
+    overrides = _node_options(site, options)
+    site = replace(site, node=replace(site.node, **overrides))
+    return run_site(site, patient=options.role == "run", overrides=overrides)

@@ -208,6 +208,10 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
                 line.append(f", delay {format_ns(instance['mean_path_delay_ns']).lstrip('+')}")
             servo = instance["servo"]
             line.append(f", {servo['state']}{'' if servo['steers'] else ' (watching)'}")
+        security = port["security"]
+        if security is not None:
+            key = security["signing_key"]
+            line.append(" no key to sign with" if key is None else f" signs with key {key}", style="dim")
         yield line
 
 
@@ -240,6 +244,12 @@ def _remarks(status: dict[str, Any]) -> Iterator[str]:
     if not status["netlink"]:
         yield status["netlink_missing"]
     yield from status["identity_conflicts"]
+    waiting = status["apply"]
+    if waiting:
+        yield (
+            f"a change by {waiting['by']} ({waiting['file']}) is taken back in {waiting['left_s']} s unless confirmed "
+            "(ptpstack apply --confirm)"
+        )
     for clock in status["clocks"]:
         if clock["foreign"]["last"]:
             count = clock["foreign"]["changes"] + clock["foreign"]["steps"]

@@ -223,6 +223,15 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         desired_state=values["desired_state"] or "",
         announce=profile.behaviours["announce"] == "sent",
         acceptable_masters_only=values["acceptable_masters_only"],
+        spp=values["spp"],
+        active_key_id=values["active_key_id"],
+        allow_unauthenticated=values["allow_unauthenticated"],
+        allow_sources=values["allow_sources"] or (),
+        deny_sources=values["deny_sources"] or (),
+        limit_delay_req=values["limit_delay_req"],
+        limit_announce=values["limit_announce"],
+        limit_signaling=values["limit_signaling"],
+        limit_management=values["limit_management"],
     )
     return port, channel
 

@@ -8,6 +8,7 @@ from dataclasses import fields
 from ptpstack.config.findings import Path, Report, show, show_path
 from ptpstack.config.graph_checks import GRAPH_CHECKS
 from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
+from ptpstack.config.security_checks import authentication
 from ptpstack.config.validate import Section
 
 #: clockClass values with a meaning (7.6.2.5, table 4): fixed ones, and the ranges left to alternate profiles.
@@ -382,6 +383,7 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _identities,
     _stamping,
     _steering,
+    authentication,
     *GRAPH_CHECKS,
 )
 

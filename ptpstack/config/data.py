@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +42,13 @@ def shipped(kind: str, suffix: str) -> dict[str, Traversable]:
     return dict(sorted(found.items()))
 
 
-def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The octets of a regular file of at most MAX_FILE; UnreadableError otherwise."""
+def read_file(
+    path: str | os.PathLike[str], refused: Callable[[os.stat_result], tuple[str, str] | None] | None = None
+) -> bytes:
+    """The octets of a regular file of at most MAX_FILE; UnreadableError otherwise.
+
+    ``refused`` looks at the open file and may say (why it will not do, what to do).
+    """
     name = os.fspath(path)
 
     def refuse(reason: str, fix: str) -> UnreadableError:
@@ -54,9 +60,13 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise refuse(f"cannot be read: {reason}", "give the path of an existing, readable file") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    objection = None if refused is None else refused(found)
+    if not stat.S_ISREG(found.st_mode):
+        objection = ("is not a regular file", "give the path of a text file")
+    if objection is not None:
         os.close(descriptor)
-        raise refuse("is not a regular file", "give the path of a TOML file")
+        raise refuse(*objection)
     with os.fdopen(descriptor, "rb") as stream:
         try:
             octets = stream.read(MAX_FILE + 1)

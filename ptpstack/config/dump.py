@@ -116,6 +116,8 @@ def _port(port: PortOptions) -> dict[str, Any]:
     for name in ("clock", "desired_state"):
         if not values[name]:
             del values[name]
+    for name in ("allow_sources", "deny_sources"):
+        values[name] = list(values[name])
     return values
 
 

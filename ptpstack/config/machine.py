@@ -9,6 +9,7 @@ import socket
 
 from ptpstack.config.findings import Report, show
 from ptpstack.config.model import Site
+from ptpstack.config.security_checks import key_file
 from ptpstack.config.validate import Section
 
 
@@ -52,6 +53,7 @@ def machine_check(site: Site, sections: Section, report: Report) -> None:
             f"{show(node.leap_file)} cannot be read",
             "install it, or remove leap_file to use the table built in",
         )
+    key_file(site, sections, report)
     if node.user is not None:
         try:
             pwd.getpwnam(node.user)

@@ -27,6 +27,7 @@ class NodeOptions:
     leap_file: str | None = None
     #: directory of the drift file; None: by the machine, ``off``: none
     state_dir: str | None = None
+    sa_file: str | None = None
     user: str | None = None
     record: str | None = None
     seed: int | None = None

@@ -15,6 +15,7 @@ from ptpstack.config.schema import (
     NAMES,
     NUMBER,
     SITE,
+    SOURCES,
     TIME_SOURCE,
     Field,
     Table,
@@ -47,6 +48,7 @@ _TYPES = {
     TIME_SOURCE: "text or code",
     IDENTITY: "16 hex digits",
     NAMES: "list of names",
+    SOURCES: "list of sources",
 }
 
 

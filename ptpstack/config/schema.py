@@ -14,6 +14,7 @@ from typing import Any
 TEXT, INTEGER, NUMBER, BOOLEAN, CHOICE = "text", "integer", "number", "boolean", "choice"
 ACCURACY, TIME_SOURCE, IDENTITY, INTERFACE = "accuracy", "time source", "clock identity", "interface"
 NAMES = "names"
+SOURCES = "sources"
 
 #: Bounded everything: more than any machine has, few enough to check at once.
 MAX_TABLES = 64
@@ -72,6 +73,7 @@ NODE = Table(
         Field("log_level", CHOICE, "The least severe log line shown.", "info", choices=("debug", "info", "warning", "error")),
         Field("leap_file", TEXT, "NIST/IERS leap-seconds.list to read.", absent="the table built in"),
         Field("state_dir", TEXT, "Directory of the drift file, in which clocks keep what was learnt of them over a restart; `off`: none.", absent="systemd's StateDirectory, else the directory of the control socket"),
+        Field("sa_file", TEXT, "File of security associations (keys) for ports with an spp, in linuxptp's format. See docs/security.md.", absent="no authentication"),
         Field("user", TEXT, "User to become once everything privileged is open.", absent="stay as started"),
         Field("record", TEXT, "Trace file to write every input to.", absent="no trace"),
         Field("seed", INTEGER, "Seed of all random choices.", low=0, high=2**63 - 1, absent="drawn at start, kept in the trace"),
@@ -123,6 +125,15 @@ PORT = Table(
         Field("delay_asymmetry_ns", NUMBER, "delayAsymmetry (7.4.2): positive when the path from the master is the longer one.", 0.0, -1e9, 1e9, "ns"),
         Field("ingress_latency_ns", NUMBER, "Between the wire and the receive time stamp (16.7).", 0.0, -1e9, 1e9, "ns"),
         Field("egress_latency_ns", NUMBER, "Between the transmit time stamp and the wire (16.7).", 0.0, -1e9, 1e9, "ns"),
+        Field("spp", INTEGER, "Security association, of the node's sa_file, that signs what this port sends and verifies what it receives (16.14).", low=0, high=255, absent="no authentication"),
+        Field("active_key_id", INTEGER, "The key of that association that signs.", low=1, high=0xFFFFFFFF, absent="the last one of the association"),
+        Field("allow_unauthenticated", CHOICE, "Frames without AUTHENTICATION are used: `no`; `until-first`: until one has been verified; `yes`. A wrong one never is.", "no", choices=("no", "until-first", "yes")),
+        Field("allow_sources", SOURCES, "Only these are listened to: addresses, networks, MACs, clockIdentities.", absent="everybody"),
+        Field("deny_sources", SOURCES, "These are not listened to, whatever allow_sources says.", absent="nobody"),
+        Field("limit_delay_req", INTEGER, "Most Delay_Req and Pdelay_Req taken; 0: no limit. A limit costs the short cut by which a plain Delay_Req is answered.", 0, 0, 1_000_000, "1/s"),
+        Field("limit_announce", INTEGER, "Most Announce taken of each sender that is known, and of all others together; 0: no limit.", 1000, 0, 1_000_000, "1/s"),
+        Field("limit_signaling", INTEGER, "Most Signaling taken; 0: no limit.", 1000, 0, 1_000_000, "1/s"),
+        Field("limit_management", INTEGER, "Most Management taken; 0: no limit.", 1000, 0, 1_000_000, "1/s"),
         Field("ttl", INTEGER, "Time to live of multicast, UDP only.", 1, 1, 255, "hops", profiled=True),
         Field("dscp_event", INTEGER, "DSCP of event messages, UDP only.", 0, 0, 63, profiled=True),
         Field("dscp_general", INTEGER, "DSCP of general messages, UDP only.", 0, 0, 63, profiled=True),

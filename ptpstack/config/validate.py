@@ -19,11 +19,13 @@ from ptpstack.config.schema import (
     MAX_TABLES,
     NAMES,
     NUMBER,
+    SOURCES,
     TEXT,
     TIME_SOURCE,
     Field,
     Table,
 )
+from ptpstack.protocol.admission import parse_source
 from ptpstack.wire.types import ALL_CLOCKS, parse_clock_identity
 
 MAX_TEXT = 4096
@@ -134,6 +136,16 @@ def _names(value: Any, spec: Field) -> tuple[str, ...]:
     return tuple(_text(name, spec) for name in value)
 
 
+def _sources(value: Any, spec: Field) -> tuple[str, ...]:
+    names = _names(value, spec)
+    for name in names:
+        try:
+            parse_source(name)
+        except ValueError as error:
+            raise _BadError(f"{show(name)} is not a source", str(error)) from None
+    return names
+
+
 def _quantity(parse: Callable[[int | str], int]) -> Callable[[Any, Field], int]:
     def check(value: Any, spec: Field) -> int:
         if isinstance(value, bool) or not isinstance(value, (int, str)):
@@ -172,6 +184,7 @@ _CHECKS: dict[str, Callable[[Any, Field], Any]] = {
     CHOICE: _text,
     INTERFACE: _interface,
     NAMES: _names,
+    SOURCES: _sources,
     ACCURACY: _quantity(parse_accuracy),
     TIME_SOURCE: _quantity(parse_time_source),
     IDENTITY: _identity,

@@ -53,6 +53,8 @@ class Edge:
     followed_ns: int = 0
     #: bound of the source when it was lost, ns
     upstream_ns: float | None = None
+    #: its instance was removed (membership.py)
+    retired: bool = False
 
     @property
     def kind(self) -> str:

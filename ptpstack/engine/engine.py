@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ptpstack.engine.changes import Changes
 from ptpstack.engine.discipline import Edge
 from ptpstack.engine.effects import EngineEffect, ReadClock, ReadTemperature
 from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.management import Desk
 from ptpstack.engine.plan import EnginePlan, edge_name
 from ptpstack.engine.reference import Reference
-from ptpstack.engine.wiring import Wiring, route_key
+from ptpstack.engine.wiring import PlainAnswer, route_key
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import (
     DelayMeasured,
@@ -41,10 +42,8 @@ TEMPERATURE_NS = 10_000_000_000
 UNVOUCHED_CLASS = 248
 SETTLING_NS = 30_000_000_000
 
-PlainAnswer = Callable[[bytes, int | None, str], tuple[bytes, str | None] | None]
 
-
-class Engine(Wiring):
+class Engine(Changes):
     def __init__(self, plan: EnginePlan) -> None:
         super().__init__(plan)
         self._plain: dict[str, dict[bytes, PlainAnswer]] = {}
@@ -96,10 +95,10 @@ class Engine(Wiring):
 
         Nothing else changes by an answer, so no deadline does. The dictionary is kept up to date.
         """
-        self._refresh_plain(channel)
+        self.refresh_plain(channel)
         return self._plain[channel]
 
-    def _refresh_plain(self, channel: str) -> None:
+    def refresh_plain(self, channel: str) -> None:
         # the dictionary stays the same: who was given it looks up there
         answers = self._plain.setdefault(channel, {})
         answers.clear()
@@ -109,10 +108,10 @@ class Engine(Wiring):
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
-        owner = self._token_owners[token % len(self._token_owners)]
+        owner = self._owner_of(token)
         if isinstance(owner, TransparentClock):
             self._out += owner.transmitted(token, egress_sns, now)
-        else:
+        elif self.instances.get(owner.options.name) is owner:
             self.take(owner.options.name, owner.transmitted(token, egress_sns, now), now)
         return self._drain()
 
@@ -287,6 +286,9 @@ class Engine(Wiring):
         self.management_desk.channels[channel] = facts
         return []
 
+    def _joined(self, instance: Instance) -> None:
+        self.management_desk.welcome(instance)
+
     # ---- protocol effects -------------------------------------------------------------------------------------
 
     def take(self, name: str, effects: Sequence[Effect], now: int) -> None:
@@ -329,7 +331,7 @@ class Engine(Wiring):
                 )
             elif isinstance(effect, Rebuilt):
                 for channel in self._plain:
-                    self._refresh_plain(channel)
+                    self.refresh_plain(channel)
         self.management_desk.happened(self.instances[name], effects, now)
 
     def move_to_domain(self, name: str, domain: int, now: int) -> str:
@@ -414,6 +416,8 @@ class Engine(Wiring):
     def _servo_changed(self, edge: Edge, state: ServoState, now: int) -> None:
         """MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the port that follows; the reference's own state."""
         is_locked = state is ServoState.LOCKED
+        if edge.retired:
+            return
         if edge.instance is not None:
             instance = self.instances[edge.instance]
             if instance.following_clock in (None, edge.clock):

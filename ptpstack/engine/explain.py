@@ -8,6 +8,7 @@ from ptpstack.engine.engine import Engine
 from ptpstack.engine.graph_status import explain_clocks
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.port import FOLLOWING, Port
+from ptpstack.protocol.security import PortSecurity
 from ptpstack.servo.base import ServoState
 from ptpstack.timebase.units import format_ns
 from ptpstack.wire.types import PortState, format_clock_identity
@@ -37,6 +38,23 @@ _DROP_ADVICE = {
     "drop-announce-own-grandmaster": "somebody serves our own time back to us: a loop",
     "stamp-before-step": "transmit stamps taken before the clock was stepped: of no use, and no loss",
     "stamp-out-of-range": "this clock shows a time that no PTP Timestamp can hold: it was never set",
+    "drop-unauthenticated": "frames without AUTHENTICATION: the sender has no security association, or another option",
+    "drop-auth-icv": "frames whose ICV is wrong: forged, changed on the way (a transparent clock, and the association "
+    "does not have allow_mutable), or the same keyID stands for another key there",
+    "drop-auth-key": "frames signed with a key that we do not have: is the association file the same everywhere?",
+    "drop-auth-spp": "frames of another security association (SPP)",
+    "drop-auth-replay": "signed frames seen before: a replay, or a sender that has just started again",
+    "drop-auth-length": "frames whose ICV is not as long as our algorithm for that keyID makes it",
+    "drop-auth-not-last": "frames with a TLV behind their AUTHENTICATION",
+    "drop-auth-not-immediate": "frames for delayed processing (TESLA), which is not done here",
+    "drop-auth-no-association": "signed frames, while we have no key of our own: look at `ptpstack keys`",
+    "tx-without-key": "nothing could be sent: there is no key to sign with, look at `ptpstack keys`",
+    "rx-unauthenticated": "frames without AUTHENTICATION were used, as the port's allow_unauthenticated says",
+    "drop-source": "frames of sources that the port's rules do not let in (allow_sources, deny_sources)",
+    "drop-limit-delay-req": "delay requests above limit_delay_req: more clients than expected, or a flood",
+    "drop-limit-announce": "Announces above limit_announce: somebody floods, or invents identities",
+    "drop-limit-signaling": "Signaling above limit_signaling: somebody floods",
+    "drop-limit-management": "Management above limit_management: somebody floods, or asks too often",
     "correction-overflow": "a correctionField too big to represent",
 }
 
@@ -141,12 +159,30 @@ def _why_no_sync(port: Port) -> str:
     return f": {c['drop-not-parent']} came from other masters"
 
 
+_UNSIGNED = {
+    "no": "refused",
+    "until-first": "used until one has been verified",
+    "yes": "used, too",
+}
+
+
+def _authentication(security: PortSecurity) -> str:
+    key = security.signing_key
+    signs = "there is no key to sign with" if key is None else f"key {key} signs what it sends"
+    proven = " (one has been)" if security.unauthenticated == "until-first" and security.proven else ""
+    return (
+        f"spp {security.spp}: {signs}; frames without AUTHENTICATION are {_UNSIGNED[security.unauthenticated]}{proven}"
+    )
+
+
 def _port(port: Port, now: int) -> dict[str, Any]:
     decision = port.decision
     sentence = f"port {port.number} ({port.channel}) is {port.state.name}: it {_STATE_MEANING[port.state]}"
     if decision is not None:
         sentence += f", because {decision.reason}"
     remarks = [f"{port.counters[name]}x {advice}" for name, advice in _DROP_ADVICE.items() if port.counters.get(name)]
+    if port.security is not None:
+        remarks.insert(0, _authentication(port.security))
     if port.state in FOLLOWING and "announce-receipt" in port.timers:
         remaining = (port.timers["announce-receipt"] - now) / 1e9
         remarks.append(f"without another Announce the parent is given up in {remaining:.1f} s")

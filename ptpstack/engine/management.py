@@ -82,7 +82,10 @@ class Desk:
         #: datagrams that belong to no instance
         self.counters: Counter[str] = Counter()
         for instance in engine.instances.values():
-            instance.management.around = Around(engine, instance)
+            self.welcome(instance)
+
+    def welcome(self, instance: Instance) -> None:
+        instance.management.around = Around(self._engine, instance)
 
     def take(self, socket: str, octets: bytes, address: str, now: int) -> None:
         """To every instance of that domain and sdoId."""

@@ -123,15 +123,7 @@ class EnginePlan:
 def plan_as_dict(plan: EnginePlan) -> dict[str, Any]:
     """JSON-ready; ``plan_from_dict`` is its inverse."""
     result = asdict(plan)
-    for instance in result["instances"]:
-        options = instance["options"]
-        options["clock_identity"] = options["clock_identity"].hex()
-        options["quality"] = list(options["quality"])
-        for master in options["acceptable_masters"]:
-            master["clock_identity"] = master["clock_identity"].hex()
-        management = options["management"]
-        for name in ("manufacturer", "profile_identity"):
-            management[name] = management[name].hex()
+    result["instances"] = [instance_as_dict(instance) for instance in plan.instances]
     result["leap"] = {
         "entries": [list(entry) for entry in plan.leap.entries],
         "updated_s": plan.leap.updated_s,
@@ -141,13 +133,30 @@ def plan_as_dict(plan: EnginePlan) -> dict[str, Any]:
     return result
 
 
+def instance_as_dict(plan: InstancePlan) -> dict[str, Any]:
+    """The same of one instance; ``instance_from_dict`` is its inverse."""
+    result = asdict(plan)
+    options = result["options"]
+    options["clock_identity"] = options["clock_identity"].hex()
+    options["quality"] = list(options["quality"])
+    for master in options["acceptable_masters"]:
+        master["clock_identity"] = master["clock_identity"].hex()
+    management = options["management"]
+    for name in ("manufacturer", "profile_identity"):
+        management[name] = management[name].hex()
+    return result
+
+
+def instance_from_dict(data: Mapping[str, Any]) -> InstancePlan:
+    """KeyError, TypeError or ValueError when ``data`` is not what ``instance_as_dict`` makes."""
+    return InstancePlan(_instance(data["options"]), ServoOptions(**data["servo"]), data["arb_is"])
+
+
 def plan_from_dict(data: Mapping[str, Any]) -> EnginePlan:
     """KeyError, TypeError or ValueError when ``data`` is not what ``plan_as_dict`` makes."""
     leap = data["leap"]
     return EnginePlan(
-        instances=tuple(
-            InstancePlan(_instance(i["options"]), ServoOptions(**i["servo"]), i["arb_is"]) for i in data["instances"]
-        ),
+        instances=tuple(instance_from_dict(i) for i in data["instances"]),
         clocks=tuple(ClockPlan(**c) for c in data["clocks"]),
         references=tuple(ReferencePlan(**{**r, "servo": ServoOptions(**r["servo"])}) for r in data["references"]),
         edges=tuple(_edge(e) for e in data["edges"]),
@@ -172,12 +181,17 @@ def _transparent(data: Mapping[str, Any]) -> TransparentOptions:
     return TransparentOptions(**{**data, "ports": tuple(TransparentPort(**port) for port in data["ports"])})
 
 
+def _port(data: Mapping[str, Any]) -> PortOptions:
+    sources = {name: tuple(data.get(name, ())) for name in ("allow_sources", "deny_sources")}
+    return PortOptions(**{**data, **sources})
+
+
 def _instance(data: Mapping[str, Any]) -> InstanceOptions:
     return InstanceOptions(
         **{
             **data,
             "clock_identity": bytes.fromhex(data["clock_identity"]),
-            "ports": tuple(PortOptions(**p) for p in data["ports"]),
+            "ports": tuple(_port(p) for p in data["ports"]),
             "acceptable_masters": tuple(
                 AcceptableMaster(**{**m, "clock_identity": bytes.fromhex(m["clock_identity"])})
                 for m in data["acceptable_masters"]

@@ -94,6 +94,8 @@ def _port(port: Port, clock: str, now: int) -> dict[str, Any]:
         "log_min_delay_req_interval": port.ds.log_min_delay_req_interval,
         "announce_receipt_timeout": port.ds.announce_receipt_timeout,
         "server_only": port.ds.server_only,
+        "security": None if port.security is None else port.security.as_dict(),
+        "admission": port.admission.as_dict(),
         "counters": _counters(port),
         "decision": None if port.decision is None else port.decision.as_dict(),
     }

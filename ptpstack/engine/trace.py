@@ -4,6 +4,7 @@ A trace is lines of JSON (gzip when the name ends in ``.gz``), each ``[kind, now
 
 * ``["ptpstack-trace", 1, {...}]``      first line: format version, and the plan the engine was made of
 * ``["in", now, method, [arguments]]``   an input, octets as hexadecimal
+* ``["mac", now, kind, result]``        what it computed with a key for that input (trace_mac.py); never a key
 * ``["out", now, name, [fields]]``       an effect it caused; these are what a replay compares
 * ``["raised", now, type, text]``        the input before it raised this (an operator's unknown name, say)
 * ``["end", now, {counts}]``             a clean end; a trace without it was cut off
@@ -17,25 +18,25 @@ event ``record-failed`` says why, and the engine goes on.
 
 from __future__ import annotations
 
-import errno
 import gzip
-import io
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from ptpstack.engine.effects import EngineEffect, Event
-from ptpstack.engine.engine import Engine, PlainAnswer
+from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import EnginePlan, plan_as_dict, plan_from_dict
+from ptpstack.engine.trace_file import open_for_reading
+from ptpstack.engine.trace_file import open_for_writing as open_for_writing
+from ptpstack.engine.trace_mac import RecordingMac, ReplayedMac, with_answers_first, wrong_answer
+from ptpstack.engine.wiring import PlainAnswer
+from ptpstack.protocol.security import Mac
 
 FORMAT = 1
 #: recorded time between two flushes, ns: what a compressed trace may lack when its process is killed
 FLUSH_NS = 1_000_000_000
-#: traces of former runs that are kept beside the present one
-KEPT = 9
 #: the inputs an engine has
 METHODS = (
     "start",
@@ -57,11 +58,16 @@ METHODS = (
     "temperature",
     "management",
     "channel_facts",
+    "secure",
+    "configure",
+    "add_instance",
+    "remove_instance",
 )
 #: the position of ``now`` among each method's arguments
 _NOW = {"start": 0, "receive": 4, "transmitted": 2, "link": 2, "timer": 0, "commanded": 4, "reading": 4}
 _NOW |= {"pulse": 3, "time_of_day": 4, "resume": 1, "renewed": 2, "temperature": 2}
 _NOW |= {"management": 3, "channel_facts": 5}
+_NOW |= {"secure": 1, "configure": 2, "add_instance": 2, "remove_instance": 1}
 _NOW |= {"command_failed": 2, "reading_failed": 2, "clock_time": 2, "declare_reference": 3, "set_priorities": 1}
 
 
@@ -99,20 +105,26 @@ class RecordedEngine(Engine):
         self._stream = stream
         self._inputs = self._outputs = 0
         self._flushed_ns: int | None = None
+        self._now = 0
         self.trace_problem = ""
         stream.write(_line(["ptpstack-trace", FORMAT, plan_as_dict(plan)]))
         stream.flush()
         for method in METHODS:
             setattr(self, method, self._recording(method, getattr(self, method)))
 
+    def use_mac(self, mac: Mac) -> None:
+        super().use_mac(RecordingMac(mac, self._note_mac))
+
+    def _note_mac(self, kind: str, result: str | bool) -> None:
+        self._write([["mac", self._now, kind, result]], self._now)
+
     def plain_answers(self, channel: str) -> dict[bytes, PlainAnswer]:
         """None: every frame has to pass where it is written down."""
         return {}
 
-    def _write(self, records: list[list[Any]], now: int) -> bool:
-        """False when this was the write that failed: recording has ended."""
+    def _write(self, records: list[list[Any]], now: int) -> None:
         if self.trace_problem:
-            return True
+            return
         try:
             for record in records:
                 self._stream.write(_line(record))
@@ -122,17 +134,16 @@ class RecordedEngine(Engine):
         except OSError as error:
             self.trace_problem = f"recording ended: {error.strerror or error}; the trace is good up to there"
             _close(self._stream)
-            return False
-        return True
 
     def _recording(self, method: str, call: Callable[..., list[EngineEffect]]) -> Callable[..., list[EngineEffect]]:
         position = _NOW[method]
 
         def recorded(*arguments: Any) -> list[EngineEffect]:
-            now = arguments[position]
+            now = self._now = arguments[position]
+            ended = self.trace_problem
             self._inputs += 1
             # written before the call: an input that ends the process is what one wants to see most
-            written = self._write([["in", now, method, [_encode(a) for a in arguments]]], now)
+            self._write([["in", now, method, [_encode(a) for a in arguments]]], now)
             try:
                 effects = call(*arguments)
             except Exception as error:
@@ -140,7 +151,8 @@ class RecordedEngine(Engine):
                 raise
             self._outputs += len(effects)
             records = [["out", now, type(effect).__name__, [_encode(v) for v in effect]] for effect in effects]
-            if not (self._write(records, now) and written):
+            self._write(records, now)
+            if self.trace_problem != ended:
                 effects = [*effects, Event("record-failed", "", 0, {"reason": self.trace_problem})]
             return effects
 
@@ -164,35 +176,6 @@ def _close(stream: IO[str]) -> str:
     except OSError as error:
         return f"the end of the trace is missing: {error.strerror or error}"
     return ""
-
-
-def open_for_writing(path: str) -> IO[str]:
-    """A new trace file; line by line, so that little is lost when the process dies.
-
-    What ``path`` holds already is overwritten: see ``move_aside``. OSError when it cannot be written, or is no file.
-    """
-    if os.path.exists(path) and not os.path.isfile(path):
-        # a pipe without a reader would make everything wait
-        raise FileExistsError(errno.EEXIST, "it exists and is not a file", path)
-    if path.endswith(".gz"):
-        return io.TextIOWrapper(gzip.open(path, "wb"), encoding="ascii")
-    return open(path, "w", encoding="ascii", buffering=1)
-
-
-def move_aside(path: str) -> str:
-    """Rename a trace that lies at ``path`` already (``x.trace`` to ``x.trace.1``, ``x.gz`` to ``x.1.gz``), and older
-    ones by one number each, so that ``KEPT`` of them stay. Returns its new name, "" when there was nothing to keep.
-
-    OSError when it cannot be renamed: then nothing was overwritten.
-    """
-    if not os.path.isfile(path) or os.path.getsize(path) == 0:
-        return ""
-    stem, suffix = (path[:-3], ".gz") if path.endswith(".gz") else (path, "")
-    names = [path, *(f"{stem}.{number}{suffix}" for number in range(1, KEPT + 1))]
-    free = next((n for n, name in enumerate(names) if not os.path.lexists(name)), KEPT)
-    for number in range(free, 0, -1):
-        os.replace(names[number - 1], names[number])
-    return names[1]
 
 
 @dataclass(slots=True)
@@ -234,18 +217,19 @@ class ReplayResult:
         return self.divergence is None
 
 
-def _open_for_reading(path: str) -> IO[str]:
-    if path.endswith(".gz"):
-        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="ascii")
-    return open(path, encoding="ascii")
-
-
 def read_trace(path: str) -> Iterator[tuple[int, list[Any]]]:
-    """(line number, record). TraceError for what is no trace; a last line cut short ends the trace quietly."""
+    """(line number, record), and before an input what ``ReplayedMac`` is to expect.
+
+    TraceError for what is no trace; a last line cut short ends the trace quietly.
+    """
+    return with_answers_first(_read_lines(path))
+
+
+def _read_lines(path: str) -> Iterator[tuple[int, list[Any]]]:
     number = 0
     damaged: ValueError | RecursionError | None = None
     try:
-        with _open_for_reading(path) as stream:
+        with open_for_reading(path) as stream:
             for line in stream:
                 if damaged is not None:
                     raise TraceError(f"{path}: line {number} is damaged: {damaged}") from damaged
@@ -288,6 +272,9 @@ def _wrong_shape(record: Any, number: int) -> str | None:
     elif kind == "raised":
         if len(record) != 4 or not isinstance(record[2], str) or not isinstance(record[3], str):
             return f"line {number} is not a trace record: 'raised' is followed by time, type and text"
+    elif kind == "mac":
+        if wrong_answer(record):
+            return f"line {number} is not a trace record: 'mac' is followed by time, what was asked and the answer"
     elif kind != "end":
         return f"line {number}: unknown kind of record {str(kind)[:40]!r}"
     return None
@@ -303,6 +290,7 @@ def replay(path: str, observe: Observer | None = None) -> ReplayResult:
     """
     result = ReplayResult()
     engine: Engine | None = None
+    mac = ReplayedMac()
     expected: list[list[Any]] = []
     #: what the last input raised, until the trace has said that it did
     raised: Exception | None = None
@@ -320,12 +308,15 @@ def replay(path: str, observe: Observer | None = None) -> ReplayResult:
     line = 0
     for line, record in read_trace(path):
         kind = record[0]
-        if raised is not None and kind != "raised":
+        if raised is not None and kind not in ("raised", "mac"):
             raise impossible(line - 1, raised) from raised
         if kind == "ptpstack-trace":
             if record[1] != FORMAT:
                 raise TraceError(f"{path}: trace format {record[1]}, this program reads {FORMAT}")
             engine = _engine(path, record[2])
+            engine.use_mac(mac)
+        elif kind == "mac":
+            mac.expect(record[2])
         elif kind == "in":
             if expected:
                 return differs(line, None, expected[0])

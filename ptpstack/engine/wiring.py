@@ -23,6 +23,7 @@ from ptpstack.engine.steering import Steering
 from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.security import Security
 from ptpstack.protocol.transparent import TransparentClock, TransparentOptions
 from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.classic import ClassicServo
@@ -32,6 +33,11 @@ from ptpstack.servo.options import ServoOptions
 #: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
 #: and no divisor of the usual intervals.
 STAGGER_NS = 13_000_000
+
+#: bits of a token below the number of an owner that the plan did not have
+LATE_TOKENS = 48
+
+PlainAnswer = Callable[[bytes, "int | None", str], "tuple[bytes, str | None] | None"]
 
 #: servos by the name that a configuration uses
 SERVOS: dict[str, type[ClassicServo] | type[EstimatorServo]] = {
@@ -45,6 +51,7 @@ class Wiring(ABC):
     def __init__(self, plan: EnginePlan) -> None:
         self.plan = plan
         self.instances: dict[str, Instance] = {}
+        self.security = Security()
         self.plans: dict[str, InstancePlan] = {}
         self.steering = Steering(
             [SteeredClock(c.name, c.steerable, c.why_not_steerable, c.max_frequency_ppb) for c in plan.clocks],
@@ -88,9 +95,10 @@ class Wiring(ABC):
         #: channel -> the transparent clock that gets all its frames
         self._bridged: dict[str, TransparentClock] = {}
         self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
-        rng = random.Random(plan.seed)
+        #: whence every instance has its own
+        self._rng = random.Random(plan.seed)
         for instance_plan in plan.instances:
-            self._add_instance(instance_plan, random.Random(rng.getrandbits(64)))
+            self._add_instance(instance_plan, random.Random(self._rng.getrandbits(64)))
         for options in plan.transparent:
             self._add_transparent(options)
         for channel in self._routes:
@@ -109,8 +117,8 @@ class Wiring(ABC):
     def _add_instance(self, plan: InstancePlan, rng: random.Random) -> None:
         options = plan.options
         # instances that share a channel speak one after the other
-        offsets = [STAGGER_NS * len(self._routes.get(port.channel, {})) for port in options.ports]
-        instance = Instance(options, rng, self._new_tokens(), offsets)
+        offsets = [self._free_offset_ns(port.channel) for port in options.ports]
+        instance = Instance(options, rng, self._new_tokens(), offsets, self.security)
         self._token_owners.append(instance)
         self.instances[options.name] = instance
         self.plans[options.name] = plan
@@ -143,8 +151,22 @@ class Wiring(ABC):
 
     def _new_tokens(self) -> Callable[[], int]:
         """For the next owner. The token itself says whose it is: nothing to remember, nothing to leak."""
-        owners = len(self.plan.instances) + len(self.plan.transparent)
-        return itertools.count(len(self._token_owners), owners).__next__
+        index = len(self._token_owners)
+        if index < self._first_owners:
+            return itertools.count(index, self._first_owners).__next__
+        # one that came later counts above all that those of the plan will ever use
+        return itertools.count(index << LATE_TOKENS).__next__
+
+    @property
+    def _first_owners(self) -> int:
+        return len(self.plan.instances) + len(self.plan.transparent)
+
+    def _owner_of(self, token: int) -> Instance | TransparentClock:
+        return self._token_owners[token >> LATE_TOKENS or token % self._first_owners]
+
+    def _free_offset_ns(self, channel: str) -> int:
+        taken = {owner.ports[number - 1].transmit_offset_ns for owner, number in self._routes.get(channel, {}).values()}
+        return next(offset for offset in itertools.count(0, STAGGER_NS) if offset not in taken)
 
     def _new_servo(self, options: ServoOptions, clock: str) -> Servo:
         return SERVOS[options.type](options, max_frequency_ppb=self.clocks[clock].max_frequency_ppb, steering=False)

@@ -119,6 +119,15 @@ class LinkWatch:
                 "allow AF_NETLINK (systemd: RestrictAddressFamilies=)"
             )
 
+    def watch(self, name: str) -> None:
+        """One more name; the next ``read``s tell its state."""
+        if name not in self._names:
+            self._names.append(name)
+            if self._listing:
+                self._again = True
+            else:
+                self._request_list()
+
     def fileno(self) -> int:
         return self._sock.fileno()
 

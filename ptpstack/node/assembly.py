@@ -184,19 +184,7 @@ def _assemble(
                     f"{channel.name} is used with clock {other} and with clock {name}: a channel's time "
                     "stamps are on one clock; give both instances the same clock"
                 )
-        noise = settings.servo.time_stamping_noise
-        if noise == "auto":
-            noise = "hardware" if clocks[own].kind == "phc" else "software"
-        ports = tuple(
-            replace(port, clock="" if name == own else name)
-            for port, name in zip(settings.options.ports, names, strict=True)
-        )
-        identity = settings.options.clock_identity or _identity(site.node.name, used, warnings)
-        management = replace(
-            settings.options.management, product=f"ptpstack;ptpstack;{site.node.name[:40]}", revision=f";;{__version__}"
-        )
-        options = replace(settings.options, clock=own, ports=ports, clock_identity=identity, management=management)
-        instances.append(InstancePlan(options, servo_options(settings.servo, noise), settings.arb_is))
+        instances.append(instance_plan(settings, own, names, used, clocks[own], site.node.name, warnings))
         if settings.reference.type != "none" and own not in references:
             references[own] = reference = reference_plan(settings, own, clocks[own])
             if reference.type == "measured":
@@ -229,6 +217,31 @@ def _assemble(
     return Parts(
         site, plan, channels, clocks, clock_of_channel, readings, notes, warnings, times_of_day, owners, bridges
     )
+
+
+def instance_plan(
+    settings: InstanceSettings,
+    own: str,
+    names: list[str],
+    used: list[Channel],
+    clock: Clock,
+    node: str,
+    warnings: list[str],
+) -> InstancePlan:
+    """``own`` is the name of the instance's ``clock``, ``names`` are those of its ports' clocks."""
+    noise = settings.servo.time_stamping_noise
+    if noise == "auto":
+        noise = "hardware" if clock.kind == "phc" else "software"
+    ports = tuple(
+        replace(port, clock="" if name == own else name)
+        for port, name in zip(settings.options.ports, names, strict=True)
+    )
+    identity = settings.options.clock_identity or _identity(node, used, warnings)
+    management = replace(
+        settings.options.management, product=f"ptpstack;ptpstack;{node[:40]}", revision=f";;{__version__}"
+    )
+    options = replace(settings.options, clock=own, ports=ports, clock_identity=identity, management=management)
+    return InstancePlan(options, servo_options(settings.servo, noise), settings.arb_is)
 
 
 def _pulse_input(plan: ReferencePlan, clocks: dict[str, Clock], leap: LeapTable) -> Clock:

@@ -45,6 +45,13 @@ class Claims:
         #: name -> why it is not held
         self._taken: dict[str, str] = {}
 
+    def change(self, names: Names) -> None:
+        """Claim these from now on, and give back the others."""
+        self._names = names
+        for name in [name for name in self._held if name not in names]:
+            self._held.pop(name).close()
+        self._taken = {name: sentence for name, sentence in self._taken.items() if name in names}
+
     def problems(self) -> list[str]:
         """Sentences about claims that others hold now."""
         return list(self._taken.values())

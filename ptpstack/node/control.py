@@ -12,18 +12,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import socket
 import stat
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ptpstack.engine.effects import Event
 from ptpstack.node.loop import Loop
 from ptpstack.timebase.units import NS_PER_S
 
-MAX_REQUEST = 64 * 1024
+#: a site file travels whole
+MAX_REQUEST = 256 * 1024
 #: A reader of events that lags by more than this loses events (and is told how many), never the node its memory.
 MAX_BACKLOG = 1 << 20
 MAX_CONNECTIONS = 64
@@ -41,6 +43,39 @@ ACCEPT_PAUSE_NS = NS_PER_S
 Command = Callable[[dict[str, Any]], Any]
 
 
+class Caller(NamedTuple):
+    """Who asks, as the kernel says (SO_PEERCRED)."""
+
+    pid: int
+    uid: int
+
+    @property
+    def words(self) -> str:
+        """Such as ``root (uid 0, logged in as anna), process 4711 (ptpstack)``, for an audit line."""
+        also = ""
+        login = _read(f"/proc/{self.pid}/loginuid")
+        if login.isdigit() and int(login) not in (self.uid, 0xFFFFFFFF):
+            also = f", logged in as {_user(int(login))}"
+        program = _read(f"/proc/{self.pid}/comm")
+        return f"{_user(self.uid)} (uid {self.uid}{also}), process {self.pid}" + (f" ({program})" if program else "")
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _read(path: str) -> str:
+    """One line; "" when it cannot be had (the process may have gone)."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return "".join(c for c in file.readline(64).strip() if c.isprintable())
+    except OSError:
+        return ""
+
+
 class ControlError(Exception):
     """A request that cannot be served: what is wrong and what would be right."""
 
@@ -50,9 +85,9 @@ class ControlSocketError(OSError):
 
 
 class _Connection:
-    def __init__(self, sock: socket.socket, uid: int, now_ns: int) -> None:
+    def __init__(self, sock: socket.socket, caller: Caller, now_ns: int) -> None:
         self.sock = sock
-        self.uid = uid
+        self.caller = caller
         self.received = bytearray()
         self.backlog = bytearray()
         self.streaming = False
@@ -70,6 +105,8 @@ class ControlServer:
         self._commands = commands
         self._writing = writing
         self._connections: dict[int, _Connection] = {}
+        #: who has sent the request that is served now
+        self.caller = Caller(os.getpid(), os.geteuid())
         #: connections with whole requests left for the next turn
         self._waiting: deque[_Connection] = deque()
         #: a descriptor that is always readable: being in the loop's set, it makes the next turn come at once
@@ -135,13 +172,13 @@ class ControlServer:
                 sock.close()
                 continue
             try:
-                _pid, uid, _gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+                pid, uid, _gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
                 self._loop.add_reader(sock.fileno(), self._readable)
             except (OSError, ValueError):
                 # select() has no room for the descriptor
                 sock.close()
                 continue
-            self._connections[sock.fileno()] = _Connection(sock, uid, self._loop.now_ns())
+            self._connections[sock.fileno()] = _Connection(sock, Caller(pid, uid), self._loop.now_ns())
 
     def _accept_again(self) -> None:
         if self._resume_ns is not None:
@@ -238,8 +275,9 @@ class ControlServer:
             if command is None:
                 known = ", ".join(sorted([*self._commands, "events"]))
                 raise ControlError(f"unknown cmd {name!r}; there are {known}")
-            if name in self._writing and connection.uid not in (0, os.geteuid()):
+            if name in self._writing and connection.caller.uid not in (0, os.geteuid()):
                 raise ControlError(f"{name} changes the node: only root and the user it runs as may do that")
+            self.caller = connection.caller
             return {"ok": True, "result": command(request)}
         except ControlError as error:
             return {"ok": False, "error": str(error)}

@@ -54,6 +54,11 @@ def sentence(event: Event) -> tuple[int, str]:
         return 3, data["reason"]
     if kind == "foreign-change":
         return 4, f"{_clock(data)}{because}"
+    if kind == "keys":
+        each = "; ".join(f"spp {a['spp']}: {', '.join(map(str, a['keys']))}" for a in data["associations"])
+        return 5, f"keys in force: {each}"
+    if kind == "configured":
+        return 7, f"{where}: {data}"
     if kind == "leader":
         return 6, f"{where}{because}"
     if kind == "pulses":
@@ -103,6 +108,9 @@ class Journal:
         self._room = select.poll()
         if self._fd is not None:
             self._room.register(self._fd, select.POLLOUT)
+
+    def set_level(self, level: str) -> None:
+        self._limit = LEVELS[level]
 
     def log(self, severity: int, text: str) -> None:
         if severity > self._limit:

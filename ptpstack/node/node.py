@@ -21,6 +21,7 @@ from ptpstack.node.assembly import Parts, open_again
 from ptpstack.node.clockwork import Clockwork
 from ptpstack.node.driftfile import INTERVAL_NS as DRIFT_INTERVAL_NS
 from ptpstack.node.driftfile import DriftFile
+from ptpstack.node.keyring import Keyring
 from ptpstack.node.loop import Loop
 from ptpstack.node.management import ManagementSockets
 from ptpstack.node.plans import system_quality
@@ -54,8 +55,10 @@ class Node(Clockwork):
         links: LinkWatch | None = None,
         links_missing: str = "",
         drift_file: DriftFile | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         super().__init__(parts, loop)
+        self.keyring = keyring
         self.drift_file = drift_file
         self._drift_due_ns: int | None = None
         self.engine = engine if engine is not None else Engine(parts.plan)
@@ -108,6 +111,7 @@ class Node(Clockwork):
         for name, clock in self.clocks.items():
             with contextlib.suppress(ClockError):
                 frequencies[name] = clock.frequency_ppb()
+        self.use_keys(now)
         self.perform(self.engine.start(now, frequencies), now)
         for channel in self.channels.values():
             self._tell_facts(channel, now)
@@ -377,6 +381,12 @@ class Node(Clockwork):
         problem = self.drift_file.write(self.engine.keep(now), sync=sync)
         if problem and problem != before:
             self.event(Event("drift-file", "", 0, {"clock": "", "reason": problem}), now)
+
+    def use_keys(self, now: int) -> None:
+        """Hand the engine the security associations as they are now."""
+        if self.keyring is not None:
+            self.engine.use_mac(self.keyring.store)
+            self.perform(self.engine.secure(self.keyring.as_input(), now), now)
 
     # ---- operations -------------------------------------------------------------------------------------------
 

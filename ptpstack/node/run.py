@@ -6,16 +6,21 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ptpstack import __version__
+from ptpstack.config.difference import Change, settings_of, who_comes, who_goes
 from ptpstack.config.model import Site
 from ptpstack.engine.effects import Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.explain import explain
+from ptpstack.engine.plan import InstancePlan
 from ptpstack.engine.reference import ReferenceState
 from ptpstack.engine.status import status
-from ptpstack.engine.trace import RecordedEngine, move_aside, open_for_writing
+from ptpstack.engine.trace import RecordedEngine
+from ptpstack.engine.trace_file import move_aside, open_for_writing
 from ptpstack.net.links import LinkWatch
 from ptpstack.node.assembly import Parts, assemble
 from ptpstack.node.claims import Claims, names_of
@@ -23,15 +28,17 @@ from ptpstack.node.control import ControlError, ControlServer, ControlSocketErro
 from ptpstack.node.driftfile import DriftFile, path_for
 from ptpstack.node.errors import AssemblyError
 from ptpstack.node.journal import Journal
+from ptpstack.node.keyring import KeyFileError, Keyring, keys_in_use
+from ptpstack.node.live import LiveConfiguration
+from ptpstack.node.live_node import LiveNode
 from ptpstack.node.loop import Loop, settle_memory
-from ptpstack.node.node import Node
 from ptpstack.node.service import Notifier, PrivilegeError, check_user, drop_privileges, real_time_scheduling
 from ptpstack.protocol.management.table import READ_ONLY, READ_WRITE
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapFileError
 
 #: Commands of the control socket that change something.
-WRITING = frozenset({"reference", "priority", "stop"})
+WRITING = frozenset({"reference", "priority", "reload-keys", "apply", "confirm", "roll-back", "stop"})
 _HOUSEKEEPING_NS = 1_000_000_000
 _REFERENCE_STATES = tuple(state.value for state in ReferenceState)
 
@@ -57,11 +64,12 @@ def _is_number(value: Any, low: int, high: int) -> bool:
 class Runner:
     """A node with all that surrounds it: control socket, journal, notification, signals."""
 
-    def __init__(self, site: Site, *, patient: bool = False) -> None:
-        self.site = site
+    def __init__(self, site: Site, *, patient: bool = False, overrides: dict[str, Any] | None = None) -> None:
+        self.live = LiveConfiguration(site, overrides or {}, self._objections, self._take_on, self._audit)
         self.journal = Journal(site.node.log_level)
         self.notifier = Notifier()
         leap = load_leap_table(site.node.leap_file)
+        self.keyring = None if site.node.sa_file is None else Keyring(site)
         self.loop = Loop(site.node.io_loop)
         parts: Parts | None = None
         try:
@@ -84,7 +92,11 @@ class Runner:
         self._next_housekeeping = 0
         self._next_watchdog = self.loop.now_ns() + self.notifier.watchdog_ns
 
-    def _node(self, parts: Parts) -> Node:
+    @property
+    def site(self) -> Site:
+        return self.live.site
+
+    def _node(self, parts: Parts) -> LiveNode:
         links, missing = LinkWatch.open({c.interface for c in parts.channels.values()})
         engine: Engine | None = None
         try:
@@ -93,13 +105,21 @@ class Runner:
             options = self.site.node
             path = path_for(options.state_dir, options.control)
             drift = None if path is None else DriftFile(path, options.name, parts.owners)
-            node = Node(parts, self.loop, engine=engine, links=links, links_missing=missing, drift_file=drift)
+            node = LiveNode(
+                parts,
+                self.loop,
+                engine=engine,
+                links=links,
+                links_missing=missing,
+                drift_file=drift,
+                keyring=self.keyring,
+            )
         except BaseException:
             if links is not None:
                 links.close()
             raise
         node.listeners.append(self._event)
-        node.periodic.append(self._periodic)
+        node.periodic += [self._periodic, self.live.periodic]
         return node
 
     def _recorded_engine(self, parts: Parts, path: str) -> Engine:
@@ -153,10 +173,27 @@ class Runner:
 
     def _signal(self, number: int) -> None:
         if number == signal.SIGHUP:
-            self.journal.log(5, "SIGHUP: configuration is not reloaded while running; restart to apply a new one")
+            self._hang_up()
             return
         self.journal.log(6, f"{signal.Signals(number).name}: ending")
         self.loop.stop()
+
+    def _hang_up(self) -> None:
+        try:
+            self._reload_keys("SIGHUP")
+        except KeyFileError as error:
+            self.journal.log(3, f"SIGHUP: the keys stay as they were: {error}")
+        except ControlError as error:
+            self.journal.log(5, f"SIGHUP: {error}")
+
+    def _reload_keys(self, by: str) -> None:
+        """KeyFileError when the file will not do, ControlError when there is none."""
+        if self.keyring is None:
+            raise ControlError("this node has no sa_file, so there are no keys to read again")
+        for note in self.keyring.load(self.site):
+            self.journal.log(4, note)
+        self.journal.log(5, f"{by}: {self.keyring.path} read again")
+        self.node.use_keys(self.loop.now_ns())
 
     def _event(self, event: Event, now: int) -> None:
         self.journal.event(event, now)
@@ -174,6 +211,31 @@ class Runner:
                 self.notifier.tell("WATCHDOG=1")
         return self._next_housekeeping
 
+    # ---- another configuration ---------------------------------------------------------------------------------
+
+    def _objections(self, site: Site) -> list[str]:
+        return [] if self.keyring is None else self.keyring.missing(site)
+
+    def _take_on(self, changes: list[Change], site: Site) -> None:
+        self.journal.set_level(site.node.log_level)
+        now = self.loop.now_ns()
+        for name in who_goes(changes):
+            self.node.remove_instance(name, {channel.name for channel in site.channels})
+        order = [instance.options.name for instance in site.instances]
+        for name in who_comes(changes):
+            place = order.index(name)
+            for warning in self.node.add_instance(site.instances[place], order[place + 1 :]):
+                self.journal.log(4, warning)
+        self.claims.change(names_of(InstancePlan(i.options) for i in self.node.engine.instances.values()))
+        for instance, settings in settings_of(changes).items():
+            self.node.perform(self.node.engine.configure(instance, settings, now), now)
+        settle_memory()
+
+    def _audit(self, severity: int, sentence: str, data: dict[str, Any]) -> None:
+        self.journal.log(severity, sentence)
+        record = event_record(Event("apply", "", 0, {"words": sentence, **data}), self.loop.now_ns(), time.time_ns())
+        self.control.publish("apply", record)
+
     # ---- commands of the control socket -------------------------------------------------------------------------
 
     def _commands(self) -> dict[str, Any]:
@@ -183,8 +245,19 @@ class Runner:
             "truth": lambda request: {"clocks": self.node.truth()},
             "reference": self._reference,
             "priority": self._priority,
+            "keys": self._keys,
+            "reload-keys": self._reload,
+            "apply": partial(self._live, self.live.apply),
+            "confirm": partial(self._live, self.live.confirm),
+            "roll-back": partial(self._live, self.live.roll_back),
             "stop": lambda request: self.loop.stop(),
         }
+
+    def _live(self, method: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return method(request, self.control.caller, self.loop.now_ns())
+        finally:
+            self.node.reschedule()
 
     def _status(self, request: dict[str, Any]) -> dict[str, Any]:
         now = self.loop.now_ns()
@@ -207,6 +280,7 @@ class Runner:
             "netlink_missing": node.links_missing,
             "record": self.site.node.record,
             "record_problem": node.engine.trace_problem if isinstance(node.engine, RecordedEngine) else "",
+            "apply": self.live.as_dict(now),
             "identity_conflicts": self.claims.problems(),
             "leap": self._leap(),
             **result,
@@ -246,6 +320,16 @@ class Runner:
                     row["sentence"] = f"port {row['number']} ({channel}) is {row['state']}: {problem}"
                     row["would_change"] = "the interface as the port needs it: it is tried again every second"
         return result
+
+    def _keys(self, request: dict[str, Any]) -> dict[str, Any]:
+        return keys_in_use(self.keyring, self.node.engine)
+
+    def _reload(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._reload_keys("ptpstack keys --reload")
+        except KeyFileError as error:
+            raise ControlError(f"the keys stay as they were: {error}") from error
+        return self._keys(request)
 
     def _instances(self, request: dict[str, Any]) -> list[str]:
         """The instance a request names, or all."""
@@ -303,14 +387,15 @@ def _management_paths(site: Site) -> dict[str, str]:
     return {name: path for name, path in paths.items() if path is not None}
 
 
-def run_site(site: Site, *, patient: bool = False) -> int:
+def run_site(site: Site, *, patient: bool = False, overrides: dict[str, Any] | None = None) -> int:
     """Run until a signal or the control socket ends it. Exit status: 0 clean end, 1 could not start.
 
-    ``patient``: wait for interfaces that are not there yet, see ``assemble``.
+    ``patient``: wait for interfaces that are not there yet, see ``assemble``. ``overrides``: what of [node] the command
+    line has said, which another file does not change.
     """
     try:
-        runner = Runner(site, patient=patient)
+        runner = Runner(site, patient=patient, overrides=overrides)
         return runner.run()
-    except (StartError, AssemblyError, ControlSocketError, PrivilegeError) as error:
+    except (StartError, KeyFileError, AssemblyError, ControlSocketError, PrivilegeError) as error:
         print(f"ptpstack: {error}", file=sys.stderr)
         return 1

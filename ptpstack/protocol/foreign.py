@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ptpstack.protocol.sync_receiver import EarlySyncs
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import PortIdentity
+
+if TYPE_CHECKING:
+    from ptpstack.protocol.admission import Bucket
 
 FOREIGN_MASTER_WINDOW_INTERVALS = 4
 
@@ -31,6 +35,8 @@ class ForeignMaster:
     restored_ns: int | None = None
     #: what it has sent beside Announces, while nobody followed it
     early: EarlySyncs | None = None
+    #: what it may send (admission.py)
+    bucket: Bucket | None = None
 
     def qualified(self, now: int, window_ns: int) -> bool:
         """The newest two Announces (or the newest) lie inside the window that ends now."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ptpstack.protocol.announce import fill_announce, propagated_tlvs, refusal_of, time_properties
@@ -18,11 +18,13 @@ from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect, ParentChanged
 from ptpstack.protocol.election import Election
+from ptpstack.protocol.live import configure
 from ptpstack.protocol.management.responder import Responder
 from ptpstack.protocol.management.settings import Settings
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
 from ptpstack.protocol.port import FOLLOWING, Port
 from ptpstack.protocol.rebuilding import class_255, rebuild, ruled
+from ptpstack.protocol.security import Security
 from ptpstack.protocol.state_decision import describe
 from ptpstack.protocol.states import PortEvent
 from ptpstack.protocol.timers import NEVER
@@ -51,14 +53,16 @@ class Instance:
         rng: random.Random,
         new_token: Callable[[], int] | None = None,
         transmit_offsets_ns: Sequence[int] = (),
+        security: Security | None = None,
     ) -> None:
-        """``transmit_offsets_ns``: see ``Port``, one for each port (none: 0)."""
+        """``transmit_offsets_ns``: see ``Port``, one for each port (none: 0). ``security``: that of the engine."""
         #: as they were given, before the rules of a client-only clock
         self.configured = options
         self.options = options = ruled(options)
         self.clock_identity = options.clock_identity
         #: ValueError when the options do not fit the variant
         self.bmca = BMCA[options.bmca](options)
+        self.security = security or Security()
         #: what an operator has said by management, over the next
         self.settings = Settings()
         #: quality and time properties as the reference has them
@@ -172,6 +176,14 @@ class Instance:
         self.elect(now)
         return self._drain()
 
+    def leave(self, now: int) -> list[Effect]:
+        """It is to be no more: every port is disabled, and nobody is followed."""
+        for port in self.ports:
+            port.ds.port_enable = False
+            port.event(PortEvent.DESIGNATED_DISABLED, now, Decision("removed", "its instance was removed"))
+        self.become_grandmaster(Decision("removed", "the instance was removed"))
+        return self._drain()
+
     def initialize(self, now: int) -> list[Effect]:
         """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
         self.become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
@@ -223,6 +235,11 @@ class Instance:
         default.priority1 = default.priority1 if priority1 is None else priority1
         default.priority2 = default.priority2 if priority2 is None else priority2
         self.elect(now)
+        return self._drain()
+
+    def configure(self, settings: Mapping[str, Any], now: int) -> list[Effect]:
+        """Other settings from now on, see live.py. ValueError, and nothing changed, for what cannot be changed."""
+        configure(self, settings, now)
         return self._drain()
 
     def rebuild(self, options: InstanceOptions, now: int, only: int | None = None) -> list[Effect]:

@@ -70,6 +70,20 @@ class PortOptions:
     announce: bool = True
     #: acceptableMasterPortDS.enable (17.5): only masters of the instance's table are heard
     acceptable_masters_only: bool = False
+    #: security association of what it sends and accepts (16.14); None: no authentication
+    spp: int | None = None
+    #: the key of that association that signs; None: the last one
+    active_key_id: int | None = None
+    #: frames without AUTHENTICATION: ``no``, ``until-first`` (that verifies), ``yes``
+    allow_unauthenticated: str = "no"
+    #: sources (admission.py) that alone are listened to, and those that are not; none: everybody
+    allow_sources: tuple[str, ...] = ()
+    deny_sources: tuple[str, ...] = ()
+    #: messages a second; 0: no limit
+    limit_delay_req: int = 0
+    limit_announce: int = 1000
+    limit_signaling: int = 1000
+    limit_management: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ptpstack.protocol.acceptable_masters import AcceptableMasters
+from ptpstack.protocol.admission import Admission
 from ptpstack.protocol.announce import candidate
 from ptpstack.protocol.bmca import Bmca
 from ptpstack.protocol.comparison import Candidate, Standing
@@ -23,6 +24,7 @@ from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.part import DelayMechanism, Handler, NoDelay, Part, StampHandler, TimerHandler
+from ptpstack.protocol.security import PortSecurity, Security
 from ptpstack.protocol.serving import Serving
 from ptpstack.protocol.states import SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.timers import Timers
@@ -73,6 +75,7 @@ class PortOwner(Protocol):
     data: DataSets
     bmca: Bmca
     emit: Callable[[Effect], None]
+    security: Security
 
     def expect_stamp(self, port: Port, kind: MessageType, sequence_id: int) -> int: ...
 
@@ -101,6 +104,7 @@ class Port:
         """
         self.instance = instance
         self.number = number
+        self.transmit_offset_ns = transmit_offset_ns
         self.options = options
         self.channel = options.channel
         self.identity = PortIdentity(instance.clock_identity, number)
@@ -131,7 +135,11 @@ class Port:
         #: how often the clock behind its time stamps was stepped
         self.epoch = 0
         self._table = instance.bmca.table(options)
+        self.security = None if options.spp is None else PortSecurity(instance.security, options, self.counters)
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
+        self.admission = Admission(options, self.foreign, self.counters)
+        self._plain_requests = self.delay.plain_requests
+        self.choose_short_cut()
         self.serving = Serving(self, transmit_offset_ns)
         #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
         self._parts: tuple[Part, ...] = (
@@ -171,6 +179,11 @@ class Port:
     @property
     def announce_interval_ns(self) -> int:
         return log_interval_ns(self.ds.log_announce_interval)
+
+    @property
+    def _memory_ns(self) -> int:
+        """For how long a silent sender is remembered: as long as a silent master is."""
+        return (self.ds.announce_receipt_timeout + 1) * self.announce_interval_ns
 
     @property
     def foreign_window_ns(self) -> int:
@@ -223,6 +236,11 @@ class Port:
             self.arm_announce_receipt(now)
         for part in self._parts:
             part.entered(state, now)
+
+    def choose_short_cut(self) -> None:
+        """The short cut for a plain Delay_Req looks at nothing but its octets: it is off where there is more to see."""
+        selective = self.security is not None or self.admission.selective
+        self.delay.plain_requests = frozenset() if selective else self._plain_requests
 
     def flush(self) -> None:
         """The clock was stepped: stamps from before mean nothing after."""
@@ -277,15 +295,25 @@ class Port:
 
     def send_event(self, template: bytes, sequence_id: int, kind: MessageType) -> None:
         """An event message: what its part always sends, with this sequenceId. Its stamp goes to the part that asked."""
+        octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
+        if self.security is not None:
+            signed = self.security.sign(octets)
+            if signed is None:
+                return
+            octets = signed
         token = self.instance.expect_stamp(self, kind, sequence_id)
         self.counters[_SENT[kind]] += 1
-        octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
         self.instance.emit(Send(self.channel, octets, None, token))
 
     def send_general(self, message: Message, destination: str | None = None) -> None:
         self.send_general_octets(encode(message), message.type, destination)
 
     def send_general_octets(self, octets: bytes, kind: MessageType, destination: str | None = None) -> None:
+        if self.security is not None:
+            signed = self.security.sign(octets)
+            if signed is None:
+                return
+            octets = signed
         self.counters[_SENT[kind]] += 1
         self.instance.emit(Send(self.channel, octets, destination, None))
 
@@ -308,6 +336,8 @@ class Port:
         if state not in ELECTING and not (state in ANSWERING and octets[0] & 0x0F == MessageType.MANAGEMENT):
             self.counters["drop-state"] += 1
             return
+        if not self.admission.permits(octets, address):
+            return
         try:
             message = decode(octets)
         except MalformedFrame as error:
@@ -319,6 +349,10 @@ class Port:
             return
         if source.port_number in (0, 0xFFFF) and message.type is not MessageType.MANAGEMENT:
             self.counters["drop-source-port-number"] += 1
+            return
+        if self.security is not None and not self.security.admits(message, octets, self._memory_ns, now):
+            return
+        if not self.admission.within_limits(message, now):
             return
         self.counters[_RECEIVED[message.type]] += 1
         handler = self._handlers.get(type(message))

@@ -14,7 +14,8 @@ from ptpstack.analysis.errors import AnalysisError
 from ptpstack.analysis.readers import Contents, ReadOptions, read
 from ptpstack.clocks.oscillator import OscillatorModel
 from ptpstack.engine.status import status
-from ptpstack.engine.trace import RecordedEngine, open_for_writing
+from ptpstack.engine.trace import RecordedEngine
+from ptpstack.engine.trace_file import open_for_writing
 from ptpstack.sim.build import make_node
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.network import Segment

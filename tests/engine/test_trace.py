@@ -24,7 +24,8 @@ from ptpstack.engine.plan import (
     plan_as_dict,
     plan_from_dict,
 )
-from ptpstack.engine.trace import RecordedEngine, TraceError, open_for_writing, read_trace, replay
+from ptpstack.engine.trace import RecordedEngine, TraceError, read_trace, replay
+from ptpstack.engine.trace_file import open_for_writing
 from ptpstack.protocol.options import PortOptions, QualityTable, TimeProperties
 from ptpstack.servo.options import ServoOptions
 from ptpstack.sim.build import make_node

@@ -12,15 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ptpstack.engine.trace import (
-    KEPT,
-    RecordedEngine,
-    TraceError,
-    move_aside,
-    open_for_writing,
-    read_trace,
-    replay,
-)
+from ptpstack.engine.trace import RecordedEngine, TraceError, read_trace, replay
+from ptpstack.engine.trace_file import KEPT, move_aside, open_for_writing
 from tests.engine.bench import instance, plan
 from tests.netns import Namespace, namespaces, veth
 from tests.node.nodes import RunningNode, wait_for

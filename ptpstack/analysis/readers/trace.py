@@ -18,6 +18,7 @@ from ptpstack.analysis.series import Mark, Series
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import plan_from_dict
 from ptpstack.engine.trace import FORMAT, TraceError, effect_record, read_trace
+from ptpstack.engine.trace_mac import ReplayedMac
 
 #: kinds of events that are marked, and the words for them
 _MARKS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -45,6 +46,7 @@ class _Replay:
     def __init__(self, source: str) -> None:
         self.source = source
         self.engine: Engine | None = None
+        self._mac = ReplayedMac()
         self.start_ns: int | None = None
         self.samples: dict[str, Samples] = {}
         #: per edge: of its instance; "" for those that concern every edge
@@ -65,6 +67,9 @@ class _Replay:
                 self.engine = Engine(plan_from_dict(record[2]))
             except Exception as error:
                 raise AnalysisError(f"{self.source}: its configuration cannot be used: {error!r}") from error
+            self.engine.use_mac(self._mac)
+        elif kind == "mac":
+            self._mac.expect(record[2])
         elif kind == "in":
             self._finish(line)
             self._input(line, record)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ptpstack.protocol.effects import Send, SendLocal
+from ptpstack.protocol.effects import SendLocal
 from ptpstack.protocol.management.table import READ_ONLY, Origin
+from ptpstack.protocol.security import AUTHENTICATION
 from ptpstack.wire.codec import encode
 from ptpstack.wire.messages import Management
 from ptpstack.wire.types import Flag, PortIdentity, PortState
@@ -47,13 +48,16 @@ class Forwarding:
             return
         if origin.port and self._instance.ports[origin.port - 1].state not in PASSING:
             return
-        copy = encode(
-            replace(message, boundary_hops=message.boundary_hops - 1, flags=message.flags & ~Flag.UNICAST & 0xFFFF)
+        copy = replace(
+            message,
+            boundary_hops=message.boundary_hops - 1,
+            flags=message.flags & ~Flag.UNICAST & 0xFFFF,
+            # it speaks for the last hop only; the port that sends signs anew
+            tlvs=tuple(tlv for tlv in message.tlvs if tlv.tlv_type != AUTHENTICATION),
         )
         for port in self._instance.ports:
             if port.number != origin.port and port.state in PASSING:
-                port.counters["tx-management"] += 1
-                self._instance.emit(Send(port.channel, copy, None, None))
+                port.send_general(copy)
 
     def _remember(self, source: PortIdentity, origin: Origin) -> None:
         self._peers.pop(source, None)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ptpstack.protocol.effects import Effect, Send, SendLocal
+from ptpstack.protocol.effects import Effect, SendLocal
 from ptpstack.protocol.management.access import Access, Bucket
 from ptpstack.protocol.management.clock_ids import CLOCK_IDS
 from ptpstack.protocol.management.faults import FaultLog
@@ -249,8 +249,7 @@ class Responder:
         port = self._instance.ports[origin.port - 1]
         if origin.unicast:
             message.flags |= Flag.UNICAST
-        port.counters["tx-management"] += 1
-        self._instance.emit(Send(port.channel, encode(message), origin.address if origin.unicast else None, None))
+        port.send_general(message, origin.address if origin.unicast else None)
 
     def request(self, number: int, origin: Origin, now: int) -> Request:
         return Request(self, self._instance, self._instance.ports[max(number, 1) - 1], origin, now)

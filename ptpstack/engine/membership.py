@@ -1,0 +1,73 @@
+"""Instances that come and go while an engine runs: domains are added and removed, clocks and servos of others go on.
+
+1. An instance that comes finds its clock there already; it takes its place in the order of who steers that clock.
+2. One that goes is silent at once. If it steered its clock and nobody else can, its edge stays behind for the holdover,
+   until somebody else steers.
+3. All checks come first: what is refused has changed nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+
+from ptpstack.engine.plan import InstancePlan
+from ptpstack.engine.wiring import Wiring, route_key
+from ptpstack.protocol.instance import Instance
+
+
+class Membership(Wiring):
+    def admit(self, plan: InstancePlan, after: Sequence[str], now: int) -> None:
+        """``after``: the instances that come later in the order of steering. ValueError when it cannot come in."""
+        options = plan.options
+        name = options.name
+        if name in self.instances:
+            raise ValueError(f"there is an instance {name} already")
+        if len(options.clocks) != 1 or options.clocks[0] not in self.clocks:
+            raise ValueError(
+                f"instance {name}: an instance that is added has one clock, and one that is in use already"
+            )
+        for port in options.ports:
+            if port.channel in self._bridged:
+                raise ValueError(f"instance {name}: {port.channel} belongs to a transparent clock")
+            other = self._routes.get(port.channel, {}).get(route_key(options.sdo_id, options.domain))
+            if other is not None:
+                raise ValueError(f"instance {name}: instance {other[0].options.name} has its domain on {port.channel}")
+        self._sweep()
+        self._add_instance(plan, random.Random(self._rng.getrandbits(64)))
+        edges = self.clocks[options.clocks[0]].edges
+        edge = edges.pop()
+        place = next((n for n, e in enumerate(edges) if e.source is not None or e.instance in after), len(edges))
+        edges.insert(place, edge)
+        for port in options.ports:
+            self.unrouted.setdefault(port.channel, Counter())
+        self._keeps_house = self._keeps_house or len(options.ports) > 1
+        self._joined(self.instances[name])
+        self.take(name, self.instances[name].start(now), now)
+        self.vouching.refresh(now)
+
+    @abstractmethod
+    def _joined(self, instance: Instance) -> None:
+        """It is one of us, and has not begun yet."""
+
+    def dismiss(self, name: str, now: int) -> None:
+        """KeyError when there is no such instance, ValueError when it cannot go."""
+        instance = self.instances[name]
+        if len(instance.options.clocks) != 1:
+            raise ValueError(f"instance {name} ties several clocks together: that cannot be undone while running")
+        self.take(name, instance.leave(now), now)
+        (edge,) = self.instance_edges.pop(name).values()
+        edge.retired = True
+        edge.why_not = "its instance was removed"
+        for routes in self._routes.values():
+            for key in [key for key, (owner, _) in routes.items() if owner is instance]:
+                del routes[key]
+        del self.instances[name], self.plans[name], self.edges[edge.name]
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Edges of instances that are gone, once somebody else steers."""
+        for clock in self.clocks.values():
+            clock.edges[:] = [edge for edge in clock.edges if not edge.retired or edge is clock.steering]
