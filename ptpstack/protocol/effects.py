@@ -54,6 +54,20 @@ class DelayMeasured(NamedTuple):
     correction_sns: int
 
 
+class LinkDelayMeasured(NamedTuple):
+    """A complete Pdelay exchange: the mean delay of the port's link, whoever is the parent.
+
+    ``at_sns``: when Pdelay_Resp came, on this clock; ``asked_ns``: when Pdelay_Req was sent, ns.
+    """
+
+    port: int
+    responder: PortIdentity
+    sequence_id: int
+    at_sns: int
+    delay_sns: int
+    asked_ns: int
+
+
 class StateChanged(NamedTuple):
     """A port entered another state."""
 
@@ -88,4 +102,4 @@ class Rebuilt(NamedTuple):
     """The instance goes on with other options: ports, or what was known of them, are not the same objects any more."""
 
 
-Effect = Union[Send, SendLocal, SyncMeasured, DelayMeasured, StateChanged, ParentChanged, Rebuilt]
+Effect = Union[Send, SendLocal, SyncMeasured, DelayMeasured, LinkDelayMeasured, StateChanged, ParentChanged, Rebuilt]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Message, "int | None", str, int], None]
 #: now, and when the timer was due (ns)
 TimerHandler = Callable[[int, int], None]
-#: sequenceId, and the egress stamp at the wire (2**-16 ns); None: it will not come
+#: sequenceId (or the key that the part gave), and the egress stamp at the wire (2**-16 ns); None: it will not come
 StampHandler = Callable[[int, "int | None"], None]
 
 
