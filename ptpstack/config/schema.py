@@ -119,7 +119,7 @@ PORT = Table(
         Field("announce_receipt_timeout", INTEGER, "portDS.announceReceiptTimeout: Announce intervals of silence until a master is given up.", 3, 2, 255, "intervals", profiled=True),
         Field("log_sync_interval", INTEGER, "portDS.logSyncInterval: time between Sync messages.", 0, -10, 10, "log2 s", profiled=True),
         Field("log_min_delay_req_interval", INTEGER, "portDS.logMinDelayReqInterval: least mean time between Delay_Req messages of one client.", 0, -10, 10, "log2 s", profiled=True),
-        Field("delay_mechanism", CHOICE, "portDS.delayMechanism.", "E2E", choices=("E2E",)),
+        Field("delay_mechanism", CHOICE, "portDS.delayMechanism.", "E2E", choices=("E2E", "P2P")),
         Field("delay_asymmetry_ns", NUMBER, "delayAsymmetry (7.4.2): positive when the path from the master is the longer one.", 0.0, -1e9, 1e9, "ns"),
         Field("ingress_latency_ns", NUMBER, "Between the wire and the receive time stamp (16.7).", 0.0, -1e9, 1e9, "ns"),
         Field("egress_latency_ns", NUMBER, "Between the transmit time stamp and the wire (16.7).", 0.0, -1e9, 1e9, "ns"),

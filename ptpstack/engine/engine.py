@@ -18,6 +18,7 @@ from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import (
     DelayMeasured,
     Effect,
+    LinkDelayMeasured,
     ParentChanged,
     Rebuilt,
     Send,
@@ -313,6 +314,9 @@ class Engine(Wiring):
                 if not instance.data.time_properties.ptp_timescale:
                     t4 += self.arb_offset_s(instance, t4 // SNS_PER_S) * SNS_PER_S
                 self.steering.obey(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
+            elif isinstance(effect, LinkDelayMeasured):
+                edge = self._edge_of_port(name, effect.port)
+                self.steering.obey(edge, edge.servo.link_delay(effect.at_sns, effect.delay_sns, now), now)
             elif isinstance(effect, ParentChanged):
                 self._parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 TIMER_PDELAY_REQ = "pdelay-req"
 TIMER_RECOVERY = "peer-recovery"
+TIMER_EARLY = "pdelay-early"
 
 #: Requests in a row with a single answer until measurements count again.
 CLEAN = 3
@@ -58,7 +59,11 @@ class P2PDelay(DelayMechanism):
             DelayReq: self._on_end_to_end,
             DelayResp: self._on_end_to_end,
         }
-        self.timers = {TIMER_PDELAY_REQ: self._request_due, TIMER_RECOVERY: self._recover}
+        self.timers = {
+            TIMER_PDELAY_REQ: self._request_due,
+            TIMER_RECOVERY: self._recover,
+            TIMER_EARLY: self._take_up_early,
+        }
         self.stamps = {MessageType.PDELAY_REQ: self._request_sent, MessageType.PDELAY_RESP: self._response_sent}
         sign = 1 if port.instance.options.sdo_id >> 8 == _GPTP else -1
         self.requester = PdelayRequester(
@@ -73,7 +78,8 @@ class P2PDelay(DelayMechanism):
         self._owed = 0
         self._isolated = False
         self._recent: deque[int] = deque(maxlen=MEDIAN)
-        self._early: deque[LinkDelayMeasured] = deque(maxlen=EARLY)
+        #: with the time at which each was asked for
+        self._early: deque[tuple[LinkDelayMeasured, int]] = deque(maxlen=EARLY)
 
     # ---- state ------------------------------------------------------------------------------------------------
 
@@ -91,15 +97,19 @@ class P2PDelay(DelayMechanism):
             return
         # the link does not care who is master: the request under way goes on
         self.port.timers[TIMER_PDELAY_REQ] = max(now, self._due_ns)
-        if self.port.following:
-            for early in self._early:
-                if now - early.asked_ns <= EARLY_AGE_NS:
-                    self.port.instance.emit(early)
-            self._early.clear()
+        if self.port.following and self._early:
+            # after the Syncs that were kept: what they all lead to is then a matter of now
+            self.port.timers[TIMER_EARLY] = now
 
     def flush(self) -> None:
         self.requester.flush()
         self.responder.flush()
+        self._early.clear()
+
+    def _take_up_early(self, now: int, due: int) -> None:
+        for measured, asked_ns in self._early:
+            if now - asked_ns <= EARLY_AGE_NS:
+                self.port.instance.emit(measured)
         self._early.clear()
 
     def _recover(self, now: int, due: int) -> None:
@@ -188,12 +198,11 @@ class P2PDelay(DelayMechanism):
             complete.sequence_id,
             complete.t4_sns,
             complete.delay_sns,
-            self._asked_ns,
         )
         if port.following:
             port.instance.emit(measured)
         else:
-            self._early.append(measured)
+            self._early.append((measured, self._asked_ns))
 
     # ---- answering --------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ class DelayMeasured(NamedTuple):
 class LinkDelayMeasured(NamedTuple):
     """A complete Pdelay exchange: the mean delay of the port's link, whoever is the parent.
 
-    ``at_sns``: when Pdelay_Resp came, on this clock; ``asked_ns``: when Pdelay_Req was sent, ns.
+    ``at_sns``: when Pdelay_Resp came, on this clock.
     """
 
     port: int
@@ -65,7 +65,6 @@ class LinkDelayMeasured(NamedTuple):
     sequence_id: int
     at_sns: int
     delay_sns: int
-    asked_ns: int
 
 
 class StateChanged(NamedTuple):

@@ -157,6 +157,11 @@ class ClassicServo:
         self._delays += 1
         return None
 
+    def link_delay(self, clock_sns: int, delay_sns: int, now_ns: int) -> Command | None:
+        self._delay_sns = self._filter.add(delay_sns)
+        self._delays += 1
+        return None
+
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None:
         """A direct comparison with the reference: no path, so no delay to know."""
         self._reading_bound_ns = bound_ns

@@ -38,6 +38,7 @@ passed = st.sampled_from([0, 1, 1_000, 1_000_000, S // 128, S, 8 * S, 3600 * S, 
 calls = st.one_of(
     st.tuples(st.just("sync"), stamps, stamps, corrections),
     st.tuples(st.just("delay"), stamps, stamps, corrections),
+    st.tuples(st.just("link_delay"), stamps, differences),
     st.tuples(st.just("reading"), stamps, differences, st.floats(0.0, 1e15)),
     st.tuples(st.just("timer")),
     st.tuples(st.just("commanded"), stamps, frequencies, differences),
@@ -53,7 +54,7 @@ calls = st.one_of(
     st.tuples(st.just("keep and resume"), st.floats(0.0, 1e9), frequencies),
 )
 #: these take the driver's time last
-TIMED = {"sync", "delay", "reading", "timer", "commanded", "new_master", "lost", "temperature"}
+TIMED = {"sync", "delay", "link_delay", "reading", "timer", "commanded", "new_master", "lost", "temperature"}
 
 
 def perform(servo: EstimatorServo, call: tuple[Any, ...], now_ns: int) -> Command | None:
@@ -115,7 +116,7 @@ def test_any_calls_with_any_numbers(sequence: list[tuple[tuple[Any, ...], int]],
 @pytest.mark.parametrize("seed", range(40))
 def test_a_course_of_packets_with_anything_in_between(seed: int) -> None:
     rng = random.Random(seed)
-    direct = seed % 4 == 3
+    direct, peer = seed % 4 == 3, seed % 4 == 2
     servo = EstimatorServo(ServoOptions(), max_frequency_ppb=LIMIT_PPB)
     servo.take_over(0.0)
     noise = 10.0 ** rng.uniform(0.0, 6.0)
@@ -154,6 +155,8 @@ def test_a_course_of_packets_with_anything_in_between(seed: int) -> None:
             obey(servo.reading(clock(now), clock(now) - true + wait, 10.0, now))
         elif rng.random() < 0.5:
             obey(servo.sync(true - wait, clock(now), 0, now))
+        elif peer and rng.random() < 0.98:
+            obey(servo.link_delay(clock(now), wait, now))
         else:
             late = rng.choice([0, 0, 0, round(rng.expovariate(1.0) * 5.0 * S)])  # its Delay_Resp took that long
             stamp = clock(now)

@@ -60,6 +60,8 @@ class Filter:
         self.clock_ppb = 0.0
         self.interval = Interval()
         self._reading_bound_ns = 0.0
+        #: side of what tells the delay: -1 Delay_Req, 0 peer delay
+        self._back = -1
         self.samples = 0
         self.reason = "no measurement yet"
         #: news that the last observation has brought
@@ -82,7 +84,7 @@ class Filter:
         if known.wander_ppb is not None:
             notch = self.panel.notch if known.notch is None else known.notch
             self.panel.adopt(known.wander_ppb, notch, known.path_wander)
-        self.directions = {1: Direction(1)} if self.direct else {1: Direction(1), -1: Direction(-1)}
+        self.directions = {1: Direction(1)} if self.direct else {1: Direction(1), self._back: Direction(self._back)}
         self._changes = Changes(self.panel, self.directions)
         self._misfits = Misfits(self._changes)
         self._startup = Startup(self.direct)
@@ -141,9 +143,27 @@ class Filter:
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Outlook | None:
         if self.direct:
             self.begin(direct=False)
+        self._measured_by(-1)
         self.time.local_grain.add(t3_sns)
         self.time.received_grain.add(t4_sns)
         return self._observe(-1, t3_sns, t4_sns - t3_sns - correction_sns, now_ns)
+
+    def link_delay(self, clock_sns: int, delay_sns: int, now_ns: int) -> Outlook | None:
+        if self.direct:
+            self.begin(direct=False)
+        self._measured_by(0)
+        return self._observe(0, clock_sns, delay_sns, now_ns)
+
+    def _measured_by(self, side: int) -> None:
+        """The delay is told by packets of this side from now on."""
+        if side == self._back:
+            return
+        del self.directions[self._back]
+        self._heard.discard(self._back)
+        self._back = side
+        self.directions[side] = direction = Direction(side)
+        if self.running:
+            direction.set_level(self.knowledge.levels.get(side, self.directions[1].level), 8)
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Outlook | None:
         if not self.direct:
@@ -175,7 +195,7 @@ class Filter:
         self.directions[seen.side].kept.append(seen)
         known = self.knowledge
         if known.oscillator_ppb is None:
-            fit = self._startup.fit(self.time.grain2(-1))
+            fit = self._startup.fit(self.time.grain2(self._back))
         else:
             frequency = known.oscillator_ppb + self.time.base_ppb
             fit = self._startup.fit_known(frequency, known.variance, max(known.levels.values(), default=1e6))
@@ -213,7 +233,7 @@ class Filter:
         panel.predict(seen.t, self._quietest())
         seen.nu = nu = panel.residual(seen.side, seen.t, seen.value)
         share, level = panel.chosen.share, direction.level
-        variance = panel.chosen.expected(seen.side)[1] + share * level + LEAST_NOISE + grain2
+        variance = panel.chosen.expected(seen.side)[1] + share * level / direction.ways + LEAST_NOISE + grain2
         beta = sqrt((1.0 - share) * level)
         root = sqrt(variance)
         self._bound.saw(nu, variance, beta)
@@ -245,7 +265,7 @@ class Filter:
         if verdict is None and direction.late and not self.probation:
             verdict = floor_risen(changes, seen, self.interval.s)
         if verdict is None:
-            verdict = physics.check(changes, seen, self.interval.s, self.time.grain2(-1))
+            verdict = physics.check(changes, seen, self.interval.s, self.time.grain2(self._back))
         if verdict is None and self.samples % _CALM_EVERY == 0:
             verdict = floor_too_far(changes, direction, grain2)
         if verdict is not None:
@@ -271,7 +291,7 @@ class Filter:
     def _quietest(self) -> float:
         """The least noise level of the directions, ns^2."""
         forward = self.directions[1].level
-        other = self.directions.get(-1)
+        other = self.directions.get(self._back)
         return forward if other is None or forward < other.level else other.level
 
     def contradicted(self) -> bool:
