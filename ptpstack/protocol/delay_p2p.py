@@ -23,7 +23,7 @@ from ptpstack.protocol.states import PortEvent
 from ptpstack.timebase.units import log_interval_ns
 from ptpstack.wire.codec import encode
 from ptpstack.wire.messages import DelayReq, DelayResp, Message, PdelayReq, PdelayResp, PdelayRespFollowUp
-from ptpstack.wire.types import Flag, MessageType, PortIdentity, PortState
+from ptpstack.wire.types import Flag, MessageType, PortState
 
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
@@ -73,7 +73,6 @@ class P2PDelay(DelayMechanism):
         self._template = b""
         self._due_ns = 0
         self._asked_ns = 0
-        self._neighbor: PortIdentity | None = None
         #: requests with a single answer that are still owed
         self._owed = 0
         self._isolated = False
@@ -87,6 +86,7 @@ class P2PDelay(DelayMechanism):
         if state in _SILENT:
             self.flush()
             self._recent.clear()
+            self.neighbor = None
             self._owed = 0
             self._due_ns = now
             self.requester.several = 0
@@ -185,10 +185,10 @@ class P2PDelay(DelayMechanism):
         if self._owed:
             port.counters["pdelay-not-used"] += 1
             return
-        if complete.responder != self._neighbor:
-            if self._neighbor is not None:
+        if complete.responder != self.neighbor:
+            if self.neighbor is not None:
                 port.counters["pdelay-new-neighbor"] += 1
-            self._neighbor = complete.responder
+            self.neighbor = complete.responder
             self._recent.clear()
         self._recent.append(complete.delay_sns)
         port.ds.mean_link_delay_sns = sorted(self._recent)[len(self._recent) // 2]
