@@ -19,7 +19,17 @@ from ptpstack.config.model import (
     TransparentSettings,
 )
 from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
-from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, TRANSPORT_KEYS, Table
+from ptpstack.config.schema import (
+    INSTANCE,
+    MECHANISM_KEYS,
+    NODE,
+    PORT,
+    PPS_KEYS,
+    SIMULATED_CLOCK_KEYS,
+    SITE,
+    TRANSPORT_KEYS,
+    Table,
+)
 from ptpstack.config.validate import Section, validate
 from ptpstack.config.zones import alternate_timescale
 from ptpstack.protocol.management.access import writer_rule
@@ -262,10 +272,6 @@ def _management(section: Section, profile: Profile, report: Report) -> Managemen
     )
 
 
-#: what a port of that mechanism does not use
-_UNUSED_BY = {"E2E": ("log_min_pdelay_req_interval", "several_peers"), "P2P": ("log_min_delay_req_interval",)}
-
-
 def _delay_mechanism(section: Section, profile: Profile, report: Report) -> str:
     own: str = profile.behaviours["delay_mechanism"]
     wanted: str = section["delay_mechanism"] or own
@@ -275,7 +281,8 @@ def _delay_mechanism(section: Section, profile: Profile, report: Report) -> str:
             f"profile {show(profile.name)} is for {own}, not for {wanted}",
             f'use delay_mechanism = "{own}", or another profile (`ptpstack profiles`)',
         )
-    _drop_ineffective(section, _UNUSED_BY[wanted], f"the delay mechanism is {wanted}", report)
+    unused = [key for key, mechanisms in MECHANISM_KEYS.items() if wanted not in mechanisms]
+    _drop_ineffective(section, unused, f"the delay mechanism is {wanted}", report)
     return wanted
 
 

@@ -45,6 +45,7 @@ def test_default_profile_is_annex_i() -> None:
         "announce_receipt_timeout": (3, 2, 10),
         "log_sync_interval": (0, -1, 1),
         "log_min_delay_req_interval": (0, 0, 5),
+        "log_min_pdelay_req_interval": (0, 0, 5),
     }
 
 
