@@ -65,7 +65,9 @@ class P2PDelay(DelayMechanism):
             TIMER_EARLY: self._take_up_early,
         }
         self.stamps = {MessageType.PDELAY_REQ: self._request_sent, MessageType.PDELAY_RESP: self._response_sent}
-        sign = 1 if port.instance.options.sdo_id >> 8 == _GPTP else -1
+        #: then stamps are of a clock that runs by itself (IEEE 802.1AS LocalClock): they tell no time
+        self._gptp = port.instance.options.sdo_id >> 8 == _GPTP
+        sign = 1 if self._gptp else -1
         self.requester = PdelayRequester(
             port.rng, port.counters, receipt_sign=sign, asymmetry_sns=port.ds.delay_asymmetry_sns
         )
@@ -73,6 +75,7 @@ class P2PDelay(DelayMechanism):
         self._template = b""
         self._due_ns = 0
         self._asked_ns = 0
+        self._sync_ns: int | None = None
         #: requests with a single answer that are still owed
         self._owed = 0
         self._isolated = False
@@ -116,6 +119,18 @@ class P2PDelay(DelayMechanism):
         if self.port.link_up:
             reason = "the time for which a port with several peers is left alone is over"
             self.port.event(PortEvent.FAULT_CLEARED, now, Decision("peer-recovery", reason))
+
+    def sync_received(self, now: int) -> None:
+        """Ask midway between Syncs: looks at a clock say most when they are apart, and frames of one instant queue."""
+        last, self._sync_ns = self._sync_ns, now
+        due = self.port.timers.get(TIMER_PDELAY_REQ)
+        if due is None or last is None:
+            return
+        interval = now - last
+        if 0 < interval <= log_interval_ns(self.port.ds.log_min_pdelay_req_interval):
+            phase = (due - now) % interval
+            if not interval <= 4 * phase <= 3 * interval:
+                self._due_ns = self.port.timers[TIMER_PDELAY_REQ] = due + (interval // 2 - phase) % interval
 
     # ---- asking -----------------------------------------------------------------------------------------------
 
@@ -198,6 +213,9 @@ class P2PDelay(DelayMechanism):
             complete.sequence_id,
             complete.t4_sns,
             complete.delay_sns,
+            complete.t1_sns,
+            None if self._gptp else complete.t2_sns,
+            -port.ds.delay_asymmetry_sns,
         )
         if port.following:
             port.instance.emit(measured)

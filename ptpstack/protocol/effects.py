@@ -57,7 +57,8 @@ class DelayMeasured(NamedTuple):
 class LinkDelayMeasured(NamedTuple):
     """A complete Pdelay exchange: the mean delay of the port's link, whoever is the parent.
 
-    ``at_sns``: when Pdelay_Resp came, on this clock.
+    ``at_sns``: when Pdelay_Resp came, on this clock; ``t1_sns``, ``t2_sns``: when Pdelay_Req left here and came to the
+    neighbour, by its clock, less ``correction_sns``; t2 is None where the neighbour does not tell it.
     """
 
     port: int
@@ -65,6 +66,9 @@ class LinkDelayMeasured(NamedTuple):
     sequence_id: int
     at_sns: int
     delay_sns: int
+    t1_sns: int
+    t2_sns: int | None
+    correction_sns: int
 
 
 class StateChanged(NamedTuple):

@@ -32,6 +32,9 @@ ABSURD_SNS = SNS_PER_S
 class CompletePdelay(NamedTuple):
     sequence_id: int
     responder: PortIdentity
+    t1_sns: int
+    #: None: the neighbour does not tell
+    t2_sns: int | None
     t4_sns: int
     delay_sns: int
 
@@ -179,6 +182,7 @@ class PdelayRequester:
         if responder != self.neighbor:
             self.neighbor = responder
             self.rate.clear()
+        t2 = None
         turnaround = self._asymmetry_sns
         if follow_up is None:
             turnaround += response.correction_sns
@@ -186,10 +190,11 @@ class PdelayRequester:
             turnaround += (follow_up.response_origin_ns - response.request_receipt_ns) << 16
             turnaround += follow_up.correction_sns - self._receipt_sign * response.correction_sns
             if follow_up.response_origin_ns:
+                t2 = (response.request_receipt_ns << 16) + self._receipt_sign * response.correction_sns
                 self.rate.add((follow_up.response_origin_ns << 16) + follow_up.correction_sns, answer.t4_sns)
         interval = answer.t4_sns - exchange.t1_sns
         delay = (interval - turnaround + round(interval * (self.rate.ratio - 1.0))) // 2
         if not -ABSURD_SNS < delay < ABSURD_SNS:
             self._counters["pdelay-absurd"] += 1
             return None
-        return CompletePdelay(exchange.sequence_id, responder, answer.t4_sns, delay)
+        return CompletePdelay(exchange.sequence_id, responder, exchange.t1_sns, t2, answer.t4_sns, delay)

@@ -48,6 +48,14 @@ class Learnt(NamedTuple):
     sigma_ppb: float
 
 
+class Request(NamedTuple):
+    """t1 of a Pdelay_Req (our clock), t2 (the neighbour's): reverse delay - offset = t2 - t1 - correction."""
+
+    t1_sns: int
+    t2_sns: int
+    correction_sns: int
+
+
 class Servo(Protocol):
     """Contract: tests/servo/test_contract.py runs over every servo.
 
@@ -72,7 +80,10 @@ class Servo(Protocol):
 
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None: ...
 
-    def link_delay(self, clock_sns: int, delay_sns: int, now_ns: int) -> Command | None: ...
+    def link_delay(self, clock_sns: int, delay_sns: int, now_ns: int, request: Request | None = None) -> Command | None:
+        """The mean delay of the link at ``clock_sns``. ``request``: where the neighbour is the master itself, what its
+        stamp of our Pdelay_Req says beside that, if it should be of the same clock as its Syncs.
+        """
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None: ...
 

@@ -61,7 +61,7 @@ def peer_to_peer(state: PortState) -> Bench:
 
 
 @pytest.mark.parametrize("state", ACTIVE, ids=lambda s: s.name)
-def test_P2P_01_02_active_ports_ask_and_answer(state: PortState) -> None:
+def test_P2P_01_and_02_active_ports_ask_and_answer(state: PortState) -> None:
     made = peer_to_peer(state)
     made.run(2.5)
     made.receive(Peer(9).pdelay_req())
@@ -80,7 +80,7 @@ def test_P2P_01_requests_at_the_interval(log_interval: int) -> None:
 
 
 @pytest.mark.parametrize("state", [PortState.FAULTY, PortState.DISABLED], ids=lambda s: s.name)
-def test_P2P_01_02_a_port_that_is_off_neither_asks_nor_answers(state: PortState) -> None:
+def test_P2P_01_and_02_a_port_that_is_off_neither_asks_nor_answers(state: PortState) -> None:
     made = peer_to_peer(state)
     made.run(10)
     made.receive(Peer(7).pdelay_req())
@@ -122,7 +122,7 @@ def test_P2P_17_the_sequence_counts_and_answers_copy_it() -> None:
     assert [m.sequence_id for m in made.sent()] == [0xBEEF, 0xBEEF]
 
 
-def test_MSG_08_09_10_HDR_23_lengths_fields_and_destination() -> None:
+def test_MSG_08_and_MSG_09_and_MSG_10_and_HDR_23_lengths_fields_and_destination() -> None:
     made, peer = client()
     request(made)
     made.run(0.1)
@@ -146,7 +146,7 @@ def test_MSG_08_09_10_HDR_23_lengths_fields_and_destination() -> None:
 
 
 @pytest.mark.parametrize(("sdo_id", "sign"), [(0, -1), (0x100, 1)])
-def test_P2P_05_06_07_fractions_and_the_requests_correction(sdo_id: int, sign: int) -> None:
+def test_P2P_05_and_06_and_07_fractions_and_the_requests_correction(sdo_id: int, sign: int) -> None:
     """1588 takes the fraction of t2 off in Pdelay_Resp, 802.1AS (majorSdoId 1) adds it; t3's is always added."""
     made = bench(sdo_id=sdo_id)
     made.run(0.5)
@@ -258,7 +258,7 @@ def test_P2P_08_mean_link_delay_by_the_formula() -> None:
 
 
 @pytest.mark.parametrize("variant", ["one-step", "two-step A", "two-step B"])
-def test_P2P_03_04_one_step_and_both_two_step_variants_are_understood(variant: str) -> None:
+def test_P2P_03_and_04_one_step_and_both_two_step_variants_are_understood(variant: str) -> None:
     made, peer = client()
     asked = request(made)
     t2 = made.now + 700
@@ -440,7 +440,7 @@ def test_P2P_13_two_responders_make_the_measurement_invalid() -> None:
     assert made.port().state is PortState.UNCALIBRATED
 
 
-def test_P2P_13_14_a_port_may_be_faulty_instead_and_comes_back_by_itself() -> None:
+def test_P2P_13_and_14_a_port_may_be_faulty_instead_and_comes_back_by_itself() -> None:
     made, peer = client(port={"several_peers": "fault"})
     other = Peer(0x66)
     for _ in range(3):

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptpstack.servo.base import Command
+from ptpstack.servo.base import Command, Request
 from ptpstack.servo.estimator.servo import EstimatorServo
 from ptpstack.servo.options import ServoOptions
 
@@ -39,6 +39,7 @@ calls = st.one_of(
     st.tuples(st.just("sync"), stamps, stamps, corrections),
     st.tuples(st.just("delay"), stamps, stamps, corrections),
     st.tuples(st.just("link_delay"), stamps, differences),
+    st.tuples(st.just("link_delay of the master"), stamps, differences, stamps, stamps, corrections),
     st.tuples(st.just("reading"), stamps, differences, st.floats(0.0, 1e15)),
     st.tuples(st.just("timer")),
     st.tuples(st.just("commanded"), stamps, frequencies, differences),
@@ -64,6 +65,9 @@ def perform(servo: EstimatorServo, call: tuple[Any, ...], now_ns: int) -> Comman
         if kept is not None:
             servo.resume(json.loads(json.dumps(kept, allow_nan=False)), *arguments)
         return None
+    if name == "link_delay of the master":
+        clock_sns, delay_sns, *request = arguments
+        return servo.link_delay(clock_sns, delay_sns, now_ns, Request(*request))
     if name == "take_over":
         frequency, in_service, learnt_ppb = arguments
         servo.take_over(frequency, in_service=in_service, learnt_ppb=learnt_ppb)
@@ -156,7 +160,8 @@ def test_a_course_of_packets_with_anything_in_between(seed: int) -> None:
         elif rng.random() < 0.5:
             obey(servo.sync(true - wait, clock(now), 0, now))
         elif peer and rng.random() < 0.98:
-            obey(servo.link_delay(clock(now), wait, now))
+            request = Request(clock(now), true + wait, 0) if rng.random() < 0.9 else None
+            obey(servo.link_delay(clock(now), wait, now, request))
         else:
             late = rng.choice([0, 0, 0, round(rng.expovariate(1.0) * 5.0 * S)])  # its Delay_Resp took that long
             stamp = clock(now)

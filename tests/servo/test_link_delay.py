@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from ptpstack.servo.base import ServoState
+from ptpstack.servo.base import Request, ServoState
 from tests.servo.test_estimator import START, Course, S, exponential
 
 
 @dataclass
 class Linked(Course):
-    """Sync once a second, and a peer delay: the mean of one wait in each direction."""
+    """Sync once a second, and a peer delay: the mean of one wait in each direction.
+
+    ``theirs``: how far the neighbour's stamps of Pdelay_Req are off its Syncs at a time, ns; None: it tells none.
+    """
+
+    theirs: Callable[[float], float] | None = None
 
     def run(self, seconds: int, *, silent: bool = False) -> None:
         for _ in range(seconds):
@@ -23,8 +29,13 @@ class Linked(Course):
                 self.until(begin + (1_000.0 + self.wait(begin, 1)) / S)
                 self.obey(self.servo.sync(sent, self.clock(), 0, self.now))
                 self.until(begin + 0.4)
-                delay = 1_000.0 + (self.wait(self.t, 1) + self.wait(self.t, -1)) / 2.0
-                self.obey(self.servo.link_delay(self.clock(), round(delay * 65536), self.now))
+                there, back = self.wait(self.t, -1), self.wait(self.t, 1)
+                delay = round((1_000.0 + (there + back) / 2.0) * 65536)
+                request = None
+                if self.theirs is not None:
+                    t2 = self.now + 1_000.0 + there + self.master + self.theirs(self.t)
+                    request = Request(self.clock(), (START << 16) + round(t2 * 65536), 0)
+                self.obey(self.servo.link_delay(self.clock(), delay, self.now, request))
             self.until(begin + 1.0 - 1e-6)
             estimate = self.servo.estimate(self.now)
             if estimate is not None and estimate.statistical_ns is not None:
@@ -119,3 +130,48 @@ def test_what_was_learnt_with_peer_delay_is_kept() -> None:
     again.run(100)
     assert again.servo.state is ServoState.LOCKED
     assert again.peak(20) < 80.0
+
+
+# ----------------------------------------------------------------------------- a neighbour that is the master itself
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_neighbour_of_one_clock_shows_ours_from_both_sides(seed: int) -> None:
+    course = Linked(exponential(10.0, seed), seed=seed, theirs=lambda t: 0.0)
+    course.run(1500)
+    assert set(course.servo._filter.directions) == {1, -1}
+    assert course.rms(500) < 5.0
+    assert course.held(500) >= 0.999
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [lambda t: 200.0, lambda t: -200.0, lambda t: 1e9 + 3_000.0 * t, lambda t: 50.0 * t - 50_000.0],
+    ids=["200 ns ahead", "200 ns behind", "another time", "drifts through"],
+)
+def test_stamps_of_another_clock_are_not_used(theirs: Callable[[float], float]) -> None:
+    course = Linked(exponential(10.0), theirs=theirs)
+    course.run(1500)
+    assert set(course.servo._filter.directions) == {1, 0}
+    part = course.since(300)
+    assert abs(sum(s[1] for s in part) / len(part)) < 2.0
+    assert course.rms(300) < 8.0
+    assert course.peak(300) < 120.0
+
+
+def test_a_neighbour_that_begins_to_stamp_by_another_clock_is_found_out() -> None:
+    course = Linked(exponential(10.0), theirs=lambda t: 0.0 if t < 700 else 400.0)
+    course.run(1200)
+    assert set(course.servo._filter.directions) == {1, 0}
+    assert course.peak(500) < 500.0
+    assert course.peak(760) < 100.0
+
+
+def test_an_oscillator_that_jumps_is_seen_from_both_sides() -> None:
+    course = Linked(exponential(10.0), theirs=lambda t: 0.0)
+    course.run(700)
+    course.frequency += 1_000.0
+    course.run(100)
+    assert "clock" in course.verdicts
+    assert course.peak(700) < 2_500.0
+    assert course.peak(720) < 60.0

@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Any, NamedTuple
 
 from ptpstack.protocol.decision import Decision
+from ptpstack.servo.base import Request
 from ptpstack.servo.estimator import physics
 from ptpstack.servo.estimator.bound import Bound
 from ptpstack.servo.estimator.changes import Changes
@@ -19,6 +20,7 @@ from ptpstack.servo.estimator.floors import floor_risen, floor_too_far
 from ptpstack.servo.estimator.interval import Interval
 from ptpstack.servo.estimator.knowledge import Knowledge
 from ptpstack.servo.estimator.misfits import Misfits
+from ptpstack.servo.estimator.neighbor import OneClock
 from ptpstack.servo.estimator.oscillator import OscillatorRecord
 from ptpstack.servo.estimator.panel import LEAST_NOISE, Panel
 from ptpstack.servo.estimator.startup import Fit, Startup
@@ -62,6 +64,7 @@ class Filter:
         self._reading_bound_ns = 0.0
         #: side of what tells the delay: -1 Delay_Req, 0 peer delay
         self._back = -1
+        self._one_clock = OneClock()
         self.samples = 0
         self.reason = "no measurement yet"
         #: news that the last observation has brought
@@ -148,11 +151,28 @@ class Filter:
         self.time.received_grain.add(t4_sns)
         return self._observe(-1, t3_sns, t4_sns - t3_sns - correction_sns, now_ns)
 
-    def link_delay(self, clock_sns: int, delay_sns: int, now_ns: int) -> Outlook | None:
+    def link_delay(self, clock_sns: int, delay_sns: int, request: Request | None, now_ns: int) -> Outlook | None:
         if self.direct:
             self.begin(direct=False)
+        if request is not None and self.running and not self.step_under_way and self._is_delay_req(request, delay_sns):
+            return self.delay(*request, now_ns)
         self._measured_by(0)
         return self._observe(0, clock_sns, delay_sns, now_ns)
+
+    def _is_delay_req(self, request: Request, delay_sns: int) -> bool:
+        """Whether the neighbour's stamp of a Pdelay_Req is by the clock that its Syncs are of."""
+        kept = self.directions[1].kept
+        if not kept:
+            return False
+        last = kept[-1]
+        t1, t2, correction = request
+        t = self.time.ledger.seconds(t1)
+        reverse = self.time.value(-1, t, t2 - t1 - correction)
+        waits = self.panel.residual(1, last.t, last.value)
+        difference = reverse - delay_sns / 32768.0 + self.panel.chosen.d + waits
+        difference += self.panel.chosen.phase + self.panel.chosen.f * (t - self.panel.t)
+        walked = self.panel.q**2 * abs(t - last.t) ** 3 / 3.0
+        return self._one_clock.saw(difference, 2.0 * self.directions[1].level + walked)
 
     def _measured_by(self, side: int) -> None:
         """The delay is told by packets of this side from now on."""
@@ -377,6 +397,7 @@ class Filter:
         self.samples = 0
         self.time.new_master()
         self._heard.clear()
+        self._one_clock.forget()
         if not self.running:
             self.forget_start()
             return
