@@ -78,6 +78,8 @@ class Filter:
         self.interval.pause()
         self.step_under_way = False
         self._bound = Bound(direct)
+        if not direct:
+            self._bound.one_sided(self._back == 0)
         self._restart()
 
     def _restart(self) -> None:
@@ -154,25 +156,11 @@ class Filter:
     def link_delay(self, clock_sns: int, delay_sns: int, request: Request | None, now_ns: int) -> Outlook | None:
         if self.direct:
             self.begin(direct=False)
-        if request is not None and self.running and not self.step_under_way and self._is_delay_req(request, delay_sns):
-            return self.delay(*request, now_ns)
+        if request is not None and self.running and not self.step_under_way:
+            if self._one_clock.shows(request, delay_sns, self.time, self.panel, self.directions[1]):
+                return self.delay(*request, now_ns)
         self._measured_by(0)
         return self._observe(0, clock_sns, delay_sns, now_ns)
-
-    def _is_delay_req(self, request: Request, delay_sns: int) -> bool:
-        """Whether the neighbour's stamp of a Pdelay_Req is by the clock that its Syncs are of."""
-        kept = self.directions[1].kept
-        if not kept:
-            return False
-        last = kept[-1]
-        t1, t2, correction = request
-        t = self.time.ledger.seconds(t1)
-        reverse = self.time.value(-1, t, t2 - t1 - correction)
-        waits = self.panel.residual(1, last.t, last.value)
-        difference = reverse - delay_sns / 32768.0 + self.panel.chosen.d + waits
-        difference += self.panel.chosen.phase + self.panel.chosen.f * (t - self.panel.t)
-        walked = self.panel.q**2 * abs(t - last.t) ** 3 / 3.0
-        return self._one_clock.saw(difference, 2.0 * self.directions[1].level + walked)
 
     def _measured_by(self, side: int) -> None:
         """The delay is told by packets of this side from now on."""
@@ -181,6 +169,7 @@ class Filter:
         del self.directions[self._back]
         self._heard.discard(self._back)
         self._back = side
+        self._bound.one_sided(side == 0)
         self.directions[side] = direction = Direction(side)
         if self.running:
             direction.set_level(self.knowledge.levels.get(side, self.directions[1].level), 8)

@@ -14,6 +14,12 @@ from __future__ import annotations
 from collections import deque
 from math import sqrt
 
+from ptpstack.servo.base import Request
+from ptpstack.servo.estimator.direction import Direction
+from ptpstack.servo.estimator.panel import Panel
+from ptpstack.servo.estimator.timeline import Timeline
+from ptpstack.timebase.units import sns_to_float_ns
+
 _WINDOW = 16
 _ENOUGH = 8
 #: The median of D may lie this many of its standard deviations from nothing, and this much besides, ns; and, once it is
@@ -38,6 +44,19 @@ class OneClock:
     def forget(self) -> None:
         self._differences.clear()
         self.believed = False
+
+    def shows(self, request: Request, delay_sns: int, time: Timeline, panel: Panel, forward: Direction) -> bool:
+        """Whether ``request``, of an exchange that gave this link delay, shows our clock from the other side."""
+        if not forward.kept:
+            return False
+        last = forward.kept[-1]
+        t1, t2, correction = request
+        t = time.ledger.seconds(t1)
+        reverse = time.value(-1, t, t2 - t1 - correction)
+        ahead = panel.chosen.phase + panel.chosen.f * (t - panel.t) + panel.chosen.d
+        difference = reverse - 2.0 * sns_to_float_ns(delay_sns) + ahead + panel.residual(1, last.t, last.value)
+        walked = panel.q**2 * abs(t - last.t) ** 3 / 3.0
+        return self.saw(difference, 2.0 * forward.level + walked)
 
     def saw(self, difference: float, noise: float) -> bool:
         """``difference``: D, ns; ``noise``: what its variance should be, ns^2. True: it is one clock, as far as can be
