@@ -14,7 +14,9 @@ from ptpstack.timebase.units import INTERVAL_MAX_SNS
 from ptpstack.wire.codec import decode
 from ptpstack.wire.messages import DelayReq, DelayResp, Message, PdelayReq, PdelayResp, PdelayRespFollowUp
 from ptpstack.wire.types import Flag, MessageType, PortIdentity, PortState
+from tests.protocol import test_management as management
 from tests.protocol.bench import GRANDMASTER, START, Bench, Peer, S, delays, identity, links, syncs
+from tests.protocol.test_management import SET
 from tests.protocol.test_state_machine import in_state
 
 SILENT = ("INITIALIZING", "FAULTY", "DISABLED")
@@ -529,3 +531,31 @@ def test_BC_13_ports_of_both_mechanisms_in_one_clock() -> None:
     assert [type(m) for m in made.sent(port=1)] == [PdelayResp, PdelayRespFollowUp]
     assert [type(m) for m in made.sent(port=2)] == [DelayResp]
     assert delays([e for _, e in made.effects]) == []
+
+
+# ------------------------------------------------------------------------------------------------------- management
+
+
+def test_management_shows_the_link_and_sets_the_interval() -> None:
+    made, peer = client()
+    (m,) = links(answer(made, peer, request(made), there_ns=500, turnaround_ns=1000, back_ns=500))
+    shown = management.values(management.local(made, management.request("PORT_DATA_SET"))[0])
+    assert shown["meanLinkDelay"] == m.delay_sns == 500 << 16
+    assert (shown["delayMechanism"], shown["logMinPdelayReqInterval"]) == (2, 0)
+    wanted = management.request("LOG_MIN_PDELAY_REQ_INTERVAL", SET, values={"logMinPdelayReqInterval": -1})
+    assert management.values(management.local(made, wanted)[0]) == {"logMinPdelayReqInterval": -1}
+    made.clear()
+    made.run(10)
+    assert len(made.sent(PdelayReq)) in (20, 21)
+
+
+def test_management_sets_the_mechanism_and_the_port_begins_anew() -> None:
+    made = Bench()
+    made.run(10)
+    for name, code, asks in (("P2P", 2, True), ("E2E", 1, False)):
+        wanted = management.request("DELAY_MECHANISM", SET, values={"delayMechanism": code})
+        assert management.values(management.local(made, wanted)[0]) == {"delayMechanism": code}
+        assert made.port().ds.delay_mechanism == name
+        made.clear()
+        made.run(20)
+        assert bool(made.sent(PdelayReq)) is asks
