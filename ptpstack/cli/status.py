@@ -208,6 +208,8 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
                 line.append(f", delay {format_ns(instance['mean_path_delay_ns']).lstrip('+')}")
             servo = instance["servo"]
             line.append(f", {servo['state']}{'' if servo['steers'] else ' (watching)'}")
+        if port.get("mean_link_delay_ns") is not None:
+            line.append(f", link delay {format_ns(port['mean_link_delay_ns']).lstrip('+')}")
         security = port["security"]
         if security is not None:
             key = security["signing_key"]

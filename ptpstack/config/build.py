@@ -19,7 +19,17 @@ from ptpstack.config.model import (
     TransparentSettings,
 )
 from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
-from ptpstack.config.schema import INSTANCE, NODE, PORT, PPS_KEYS, SIMULATED_CLOCK_KEYS, SITE, TRANSPORT_KEYS, Table
+from ptpstack.config.schema import (
+    INSTANCE,
+    MECHANISM_KEYS,
+    NODE,
+    PORT,
+    PPS_KEYS,
+    SIMULATED_CLOCK_KEYS,
+    SITE,
+    TRANSPORT_KEYS,
+    Table,
+)
 from ptpstack.config.validate import Section, validate
 from ptpstack.config.zones import alternate_timescale
 from ptpstack.protocol.management.access import writer_rule
@@ -202,13 +212,16 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         pcp=values["pcp"],
         **effective,
     )
+    mechanism = _delay_mechanism(section, profile, report)
     port = PortOptions(
         channel=channel.name,
         log_announce_interval=values["log_announce_interval"],
         announce_receipt_timeout=values["announce_receipt_timeout"],
         log_sync_interval=values["log_sync_interval"],
         log_min_delay_req_interval=values["log_min_delay_req_interval"],
-        delay_mechanism=values["delay_mechanism"],
+        log_min_pdelay_req_interval=values["log_min_pdelay_req_interval"],
+        delay_mechanism=mechanism,
+        several_peers=values["several_peers"],
         server_only=server_only,
         listen_first=(
             values["listen_first"]
@@ -266,6 +279,20 @@ def _management(section: Section, profile: Profile, report: Report) -> Managemen
         profile_identity=bytes.fromhex(profile.identifier.replace("-", "")),
         ranges=tuple((name, p.low, p.high) for name, p in sorted(profile.parameters.items()) if name in _SETTABLE),
     )
+
+
+def _delay_mechanism(section: Section, profile: Profile, report: Report) -> str:
+    own: str = profile.behaviours["delay_mechanism"]
+    wanted: str = section["delay_mechanism"] or own
+    if wanted != own and profile.behaviours["other_delay_mechanisms"] == "refused":
+        report.error(
+            section.at("delay_mechanism"),
+            f"profile {show(profile.name)} is for {own}, not for {wanted}",
+            f'use delay_mechanism = "{own}", or another profile (`ptpstack profiles`)',
+        )
+    unused = [key for key, mechanisms in MECHANISM_KEYS.items() if wanted not in mechanisms]
+    _drop_ineffective(section, unused, f"the delay mechanism is {wanted}", report)
+    return wanted
 
 
 def _instance(

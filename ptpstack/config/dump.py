@@ -21,7 +21,7 @@ from ptpstack.config.model import (
     TransparentSettings,
 )
 from ptpstack.config.quantities import format_accuracy, format_time_source
-from ptpstack.config.schema import PPS_KEYS, SIMULATED_CLOCK_KEYS, TRANSPORT_KEYS
+from ptpstack.config.schema import MECHANISM_KEYS, PPS_KEYS, SIMULATED_CLOCK_KEYS, TRANSPORT_KEYS
 from ptpstack.protocol.options import ManagementOptions, PortOptions
 from ptpstack.wire.types import format_clock_identity
 
@@ -81,6 +81,9 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
         values = _members(channel) | _port(port)
         for key, transports in TRANSPORT_KEYS.items():
             if channel.transport not in transports:
+                del values[key]
+        for key, mechanisms in MECHANISM_KEYS.items():
+            if port.delay_mechanism not in mechanisms:
                 del values[key]
         document["port"].append(values)
     document["path_trace"] = options.path_trace

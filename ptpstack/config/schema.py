@@ -121,7 +121,9 @@ PORT = Table(
         Field("announce_receipt_timeout", INTEGER, "portDS.announceReceiptTimeout: Announce intervals of silence until a master is given up.", 3, 2, 255, "intervals", profiled=True),
         Field("log_sync_interval", INTEGER, "portDS.logSyncInterval: time between Sync messages.", 0, -10, 10, "log2 s", profiled=True),
         Field("log_min_delay_req_interval", INTEGER, "portDS.logMinDelayReqInterval: least mean time between Delay_Req messages of one client.", 0, -10, 10, "log2 s", profiled=True),
-        Field("delay_mechanism", CHOICE, "portDS.delayMechanism.", "E2E", choices=("E2E",)),
+        Field("delay_mechanism", CHOICE, "portDS.delayMechanism: `E2E` measures the path to the master, `P2P` (peer delay) the link to a neighbour that does so too.", "E2E", choices=("E2E", "P2P"), profiled=True),
+        Field("log_min_pdelay_req_interval", INTEGER, "P2P: portDS.logMinPdelayReqInterval: time between Pdelay_Req messages.", 0, -7, 10, "log2 s", profiled=True),
+        Field("several_peers", CHOICE, "P2P: when several ports answer one Pdelay_Req (11.4.4): `discard` what was measured, or `fault`: the port is FAULTY for 16 s.", "discard", choices=("discard", "fault")),
         Field("delay_asymmetry_ns", NUMBER, "delayAsymmetry (7.4.2): positive when the path from the master is the longer one.", 0.0, -1e9, 1e9, "ns"),
         Field("ingress_latency_ns", NUMBER, "Between the wire and the receive time stamp (16.7).", 0.0, -1e9, 1e9, "ns"),
         Field("egress_latency_ns", NUMBER, "Between the transmit time stamp and the wire (16.7).", 0.0, -1e9, 1e9, "ns"),
@@ -292,6 +294,13 @@ PPS_KEYS = ("channel", "pin", "edge", "delay_ns", "tod", "tod_error_s")
 
 #: The keys of simulated clocks; given on another type they have no effect, which is worth a word.
 SIMULATED_CLOCK_KEYS = tuple(f.name for f in CLOCK.fields[CLOCK.fields.index(CLOCK.field("oscillator")) :])
+
+#: keys of a port that only some delay mechanisms use
+MECHANISM_KEYS: dict[str, tuple[str, ...]] = {
+    "log_min_delay_req_interval": ("E2E",),
+    "log_min_pdelay_req_interval": ("P2P",),
+    "several_peers": ("P2P",),
+}
 
 #: Keys of a port that only some transports have, and which.
 _UDP = ("udp4", "udp6")

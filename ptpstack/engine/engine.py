@@ -19,6 +19,7 @@ from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import (
     DelayMeasured,
     Effect,
+    LinkDelayMeasured,
     ParentChanged,
     Rebuilt,
     Send,
@@ -29,7 +30,7 @@ from ptpstack.protocol.effects import (
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.management.table import ChannelFacts
 from ptpstack.protocol.transparent import TransparentClock
-from ptpstack.servo.base import ServoState
+from ptpstack.servo.base import Request, ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
 from ptpstack.wire.types import format_clock_identity
 
@@ -304,17 +305,21 @@ class Engine(Changes):
                     edge.servo.set_sync_interval(effect.log_interval)
                 edge.servo.master_uncertain(self._uncertain_master(name, edge, now))
                 self.steering.saw_time(edge.clock, effect.t2_sns, now)
-                t1 = effect.t1_sns
-                if not instance.data.time_properties.ptp_timescale:
-                    t1 += self.arb_offset_s(instance, t1 // SNS_PER_S) * SNS_PER_S
+                t1 = self._masters(instance, effect.t1_sns)
                 observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
                 self.steering.measured(edge, observe, now)
             elif isinstance(effect, DelayMeasured):
                 edge = self._edge_of_port(name, effect.port)
-                t4, instance = effect.t4_sns, self.instances[name]
-                if not instance.data.time_properties.ptp_timescale:
-                    t4 += self.arb_offset_s(instance, t4 // SNS_PER_S) * SNS_PER_S
+                t4 = self._masters(self.instances[name], effect.t4_sns)
                 self.steering.obey(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
+            elif isinstance(effect, LinkDelayMeasured):
+                edge = self._edge_of_port(name, effect.port)
+                request, instance = None, self.instances[name]
+                if effect.t2_sns is not None and effect.responder == instance.data.parent.parent_port_identity:
+                    t2 = self._masters(instance, effect.t2_sns)
+                    request = Request(effect.t1_sns, t2, effect.correction_sns)
+                observed = edge.servo.link_delay(effect.at_sns, effect.delay_sns, now, request)
+                self.steering.obey(edge, observed, now)
             elif isinstance(effect, ParentChanged):
                 self._parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
@@ -364,6 +369,12 @@ class Engine(Changes):
             return next(iter(edges.values()))
         options = self.instances[name].options
         return edges[options.clock_of(options.ports[number - 1])]
+
+    def _masters(self, instance: Instance, stamp_sns: int) -> int:
+        """A stamp of the master in the time scale that our clocks speak."""
+        if instance.data.time_properties.ptp_timescale:
+            return stamp_sns
+        return stamp_sns + self.arb_offset_s(instance, stamp_sns // SNS_PER_S) * SNS_PER_S
 
     def arb_offset_s(self, instance: Instance, utc_s: int) -> int:
         """What to add to the stamps of a grandmaster with an arbitrary time scale that is known to hold UTC (s).

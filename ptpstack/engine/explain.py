@@ -31,6 +31,21 @@ _DROP_ADVICE = {
     "sync-sent-without-stamp": "the transmit stamp of a Sync never came, so no Follow_Up was sent",
     "delay-req-without-stamp": "the transmit stamp of a Delay_Req never came",
     "delay-resp-missing": "Delay_Req were not answered: is the master's port MASTER, does it use E2E?",
+    "pdelay-resp-missing": "Pdelay_Req were not answered: does the other end of this link use peer delay, too? A "
+    "switch that knows no PTP neither answers them nor passes them on",
+    "pdelay-several-peers": "Pdelay_Req were answered by more than one port, so they measured no link: a switch or "
+    "hub that knows no PTP lies between",
+    "pdelay-resp-without-follow-up": "two-step Pdelay_Resp without Pdelay_Resp_Follow_Up: general messages (UDP 320) "
+    "are being lost",
+    "pdelay-req-without-stamp": "the transmit stamp of a Pdelay_Req never came",
+    "pdelay-resp-without-stamp": "Pdelay_Resp arrived without a receive time stamp: look at `ptpstack interfaces`",
+    "pdelay-resp-sent-without-stamp": "the transmit stamp of a Pdelay_Resp never came: the neighbour got no Follow_Up",
+    "drop-pdelay-req-flood": "Pdelay_Req came faster than any neighbour sends them and got no answer",
+    "pdelay-absurd": "peer delays of more than a second: a clock was set in between, or somebody makes them up",
+    "drop-e2e-on-p2p-port": "Delay_Req or Delay_Resp came to this port, which uses peer delay: somebody here has "
+    "delay_mechanism E2E; both ends of a link must have the same",
+    "drop-p2p-on-e2e-port": "peer delay messages came to this port, which measures end to end: somebody here has "
+    "delay_mechanism P2P; both ends of a link must have the same",
     "drop-not-parent": "Sync of masters other than the parent: another master is active on the segment",
     "sync-without-follow-up": "two-step Sync without Follow_Up: general messages (UDP 320) are being lost",
     "follow-up-unmatched": "Follow_Up without its Sync: event messages (UDP 319) are being lost",
@@ -138,7 +153,8 @@ def _synchronisation(engine: Engine, instance: Instance, now: int) -> list[str]:
     if edge.measurements == 0:
         lines.append("no complete Sync yet from the parent" + _why_no_sync(port))
     elif edge.servo.path_delay_ns() is None:
-        lines.append("Sync arrives, but no path delay is known yet: no answered Delay_Req")
+        asked = "Pdelay_Req" if port.ds.delay_mechanism == "P2P" else "Delay_Req"
+        lines.append(f"Sync arrives, but no path delay is known yet: no answered {asked}" + _other_mechanism(port))
     estimate = edge.servo.estimate(now)
     if estimate is not None:
         bound = "unknown" if estimate.bound_ns is None else format_ns(estimate.bound_ns).lstrip("+")
@@ -146,6 +162,13 @@ def _synchronisation(engine: Engine, instance: Instance, now: int) -> list[str]:
     if state is not ServoState.LOCKED:
         lines.append(f"the servo is {state.value}: {edge.servo.reason}")
     return lines
+
+
+def _other_mechanism(port: Port) -> str:
+    own = port.ds.delay_mechanism
+    heard = port.counters["drop-e2e-on-p2p-port" if own == "P2P" else "drop-p2p-on-e2e-port"]
+    other = "E2E" if own == "P2P" else "P2P"
+    return f"; this port's delay mechanism is {own}, {heard} messages of {other} were heard here" if heard else ""
 
 
 def _why_no_sync(port: Port) -> str:

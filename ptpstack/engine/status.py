@@ -9,6 +9,7 @@ from ptpstack.engine.graph_status import clocks, references
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import TimeProperties
 from ptpstack.protocol.port import Port
+from ptpstack.timebase.units import sns_to_float_ns
 from ptpstack.wire.types import format_clock_identity
 
 
@@ -92,12 +93,24 @@ def _port(port: Port, clock: str, now: int) -> dict[str, Any]:
         "log_announce_interval": port.ds.log_announce_interval,
         "log_sync_interval": port.ds.log_sync_interval,
         "log_min_delay_req_interval": port.ds.log_min_delay_req_interval,
+        "delay_mechanism": port.ds.delay_mechanism,
+        **(_link(port) if port.ds.delay_mechanism == "P2P" else {}),
         "announce_receipt_timeout": port.ds.announce_receipt_timeout,
         "server_only": port.ds.server_only,
         "security": None if port.security is None else port.security.as_dict(),
         "admission": port.admission.as_dict(),
         "counters": _counters(port),
         "decision": None if port.decision is None else port.decision.as_dict(),
+    }
+
+
+def _link(port: Port) -> dict[str, Any]:
+    ds, neighbor = port.ds, port.delay.neighbor
+    return {
+        "log_min_pdelay_req_interval": ds.log_min_pdelay_req_interval,
+        "neighbor": None if neighbor is None else str(neighbor),
+        "mean_link_delay_ns": None if neighbor is None else sns_to_float_ns(ds.mean_link_delay_sns),
+        "neighbor_rate_ratio": ds.neighbor_rate_ratio,
     }
 
 

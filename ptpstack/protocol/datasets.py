@@ -64,6 +64,11 @@ class PortDS:
     delay_mechanism: str
     delay_asymmetry_sns: int
     server_only: bool
+    log_min_pdelay_req_interval: int = 0
+    #: 8.2.15.3.3: median of the last peer delays; 0 on ports that measure none
+    mean_link_delay_sns: int = 0
+    #: neighborRateRatio: the neighbour's clock against ours
+    neighbor_rate_ratio: float = 1.0
     port_state: PortState = PortState.INITIALIZING
     port_enable: bool = True
 

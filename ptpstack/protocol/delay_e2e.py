@@ -18,7 +18,7 @@ from ptpstack.protocol.part import DelayMechanism
 from ptpstack.protocol.sync_receiver import representable
 from ptpstack.timebase.units import log_interval_ns
 from ptpstack.wire.codec import encode
-from ptpstack.wire.messages import DelayReq, DelayResp, Message
+from ptpstack.wire.messages import DelayReq, DelayResp, Message, PdelayReq, PdelayResp, PdelayRespFollowUp
 from ptpstack.wire.types import Flag, MessageType, PortState
 
 if TYPE_CHECKING:
@@ -115,7 +115,13 @@ class E2EDelay(DelayMechanism):
 
     def __init__(self, port: Port) -> None:
         super().__init__(port)
-        self.handlers = {DelayReq: self._on_delay_req, DelayResp: self._on_delay_resp}
+        self.handlers = {
+            DelayReq: self._on_delay_req,
+            DelayResp: self._on_delay_resp,
+            PdelayReq: self._on_peer_delay,
+            PdelayResp: self._on_peer_delay,
+            PdelayRespFollowUp: self._on_peer_delay,
+        }
         self.timers = {TIMER_DELAY_REQ: self._delay_req_due}
         self.stamps = {MessageType.DELAY_REQ: self._delay_req_sent}
         self.requester = DelayRequester(port.rng, port.counters)
@@ -178,3 +184,7 @@ class E2EDelay(DelayMechanism):
         answer = self.responder.answer(message, ingress_sns)
         if answer is not None:
             self.port.send_general(answer, address if answer.flags & Flag.UNICAST else None)
+
+    def _on_peer_delay(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        """A port with end-to-end delay neither answers Pdelay_Req nor asks."""
+        self.port.counters["drop-p2p-on-e2e-port"] += 1

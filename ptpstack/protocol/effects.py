@@ -54,6 +54,23 @@ class DelayMeasured(NamedTuple):
     correction_sns: int
 
 
+class LinkDelayMeasured(NamedTuple):
+    """A complete Pdelay exchange: the mean delay of the port's link, whoever is the parent.
+
+    ``at_sns``: when Pdelay_Resp came, on this clock; ``t1_sns``, ``t2_sns``: when Pdelay_Req left here and came to the
+    neighbour, by its clock, less ``correction_sns``; t2 is None where the neighbour does not tell it.
+    """
+
+    port: int
+    responder: PortIdentity
+    sequence_id: int
+    at_sns: int
+    delay_sns: int
+    t1_sns: int
+    t2_sns: int | None
+    correction_sns: int
+
+
 class StateChanged(NamedTuple):
     """A port entered another state."""
 
@@ -88,4 +105,4 @@ class Rebuilt(NamedTuple):
     """The instance goes on with other options: ports, or what was known of them, are not the same objects any more."""
 
 
-Effect = Union[Send, SendLocal, SyncMeasured, DelayMeasured, StateChanged, ParentChanged, Rebuilt]
+Effect = Union[Send, SendLocal, SyncMeasured, DelayMeasured, LinkDelayMeasured, StateChanged, ParentChanged, Rebuilt]

@@ -42,7 +42,7 @@ WITHHOLD_NS = 30_000_000_000
 class _Awaited(NamedTuple):
     port: Port
     kind: MessageType
-    sequence_id: int
+    key: int
     epoch: int
 
 
@@ -128,7 +128,7 @@ class Instance:
         awaited = self._awaited.pop(token, None)
         if awaited is not None:
             if awaited.epoch == awaited.port.epoch:
-                awaited.port.transmitted(awaited.kind, awaited.sequence_id, egress_sns)
+                awaited.port.transmitted(awaited.kind, awaited.key, egress_sns)
             else:
                 # taken before a step of the clock: a time of another epoch
                 awaited.port.counters["stamp-before-step"] += 1
@@ -295,12 +295,16 @@ class Instance:
 
     # ---- what ports ask of their instance -----------------------------------------------------------------------
 
-    def expect_stamp(self, port: Port, kind: MessageType, sequence_id: int) -> int:
+    def fault(self, port: Port, decision: Decision, now: int) -> None:
+        port.event(PortEvent.FAULT_DETECTED, now, decision)
+        self.elect(now)
+
+    def expect_stamp(self, port: Port, kind: MessageType, key: int) -> int:
         if len(self._awaited) >= MAX_AWAITED_STAMPS:
             lost = self._awaited.pop(next(iter(self._awaited)))
             lost.port.counters["stamp-never-reported"] += 1
         token = self._new_token()
-        self._awaited[token] = _Awaited(port, kind, sequence_id, port.epoch)
+        self._awaited[token] = _Awaited(port, kind, key, port.epoch)
         return token
 
     def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None:

@@ -48,7 +48,11 @@ class PortOptions:
     announce_receipt_timeout: int = 3
     log_sync_interval: int = 0
     log_min_delay_req_interval: int = 0
+    log_min_pdelay_req_interval: int = 0
+    #: a key of ``port.DELAY_MECHANISMS``
     delay_mechanism: str = "E2E"
+    #: peer delay, when several ports answer one request (11.4.4): ``discard`` the measurements, or ``fault``
+    several_peers: str = "discard"
     #: portDS.masterOnly (8.2.15.5.2): never SLAVE, never PASSIVE.
     server_only: bool = False
     #: delayAsymmetry (7.4.2): positive when the path from the master is the longer one.

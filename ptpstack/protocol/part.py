@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ptpstack.wire.messages import Message
-from ptpstack.wire.types import MessageType, PortState
+from ptpstack.wire.types import MessageType, PortIdentity, PortState
 
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Message, "int | None", str, int], None]
 #: now, and when the timer was due (ns)
 TimerHandler = Callable[[int, int], None]
-#: sequenceId, and the egress stamp at the wire (2**-16 ns); None: it will not come
+#: sequenceId (or the key that the part gave), and the egress stamp at the wire (2**-16 ns); None: it will not come
 StampHandler = Callable[[int, "int | None"], None]
 
 
@@ -42,6 +42,8 @@ class Part:
 class DelayMechanism(Part):
     """The part that measures the path to the parent (E2E), or to the neighbour (P2P)."""
 
+    #: whose answers measure the link; None: nobody's, or this is not measured here
+    neighbor: PortIdentity | None = None
     #: the first six octets of the frames that ``answer_plain`` is for
     plain_requests: frozenset[bytes] = frozenset()
 

@@ -19,6 +19,7 @@ from ptpstack.protocol.comparison import Candidate, Standing
 from ptpstack.protocol.datasets import DataSets, PortDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.delay_e2e import E2EDelay
+from ptpstack.protocol.delay_p2p import P2PDelay
 from ptpstack.protocol.effects import Effect, Send, StateChanged
 from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
@@ -64,7 +65,11 @@ TIMER_RECEIPT = "announce-receipt"
 TIMER_QUALIFICATION = "qualification"
 
 #: the part of a port for its delayMechanism
-DELAY_MECHANISMS: dict[str, Callable[[Port], DelayMechanism]] = {"E2E": E2EDelay, "NONE": NoDelay}
+DELAY_MECHANISMS: dict[str, Callable[[Port], DelayMechanism]] = {
+    "E2E": E2EDelay,
+    "P2P": P2PDelay,
+    "NONE": NoDelay,
+}
 
 
 class PortOwner(Protocol):
@@ -77,7 +82,7 @@ class PortOwner(Protocol):
     emit: Callable[[Effect], None]
     security: Security
 
-    def expect_stamp(self, port: Port, kind: MessageType, sequence_id: int) -> int: ...
+    def expect_stamp(self, port: Port, kind: MessageType, key: int) -> int: ...
 
     def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None: ...
 
@@ -88,6 +93,8 @@ class PortOwner(Protocol):
     def management_received(self, port: Port, message: Management, address: str, now: int) -> None: ...
 
     def withholds_sync(self, now: int) -> bool: ...
+
+    def fault(self, port: Port, decision: Decision, now: int) -> None: ...
 
 
 class Port:
@@ -119,6 +126,7 @@ class Port:
             delay_asymmetry_sns=float_ns_to_sns(options.delay_asymmetry_ns),
             # what the BMCA variant makes of it
             server_only=instance.bmca.table(options) is SERVER_ONLY,
+            log_min_pdelay_req_interval=options.log_min_pdelay_req_interval,
         )
         self.foreign = ForeignMasters(options.foreign_master_capacity, instance.bmca.threshold)
         self.decision: Decision | None = None
@@ -293,17 +301,21 @@ class Port:
             minor_version=options.minor_version,
         )
 
-    def send_event(self, template: bytes, sequence_id: int, kind: MessageType) -> None:
+    def send_event(self, template: bytes, sequence_id: int, kind: MessageType, destination: str | None = None) -> None:
         """An event message: what its part always sends, with this sequenceId. Its stamp goes to the part that asked."""
         octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
+        self.send_stamped(octets, sequence_id, kind, destination)
+
+    def send_stamped(self, octets: bytes, key: int, kind: MessageType, destination: str | None = None) -> None:
+        """An event message; ``key`` comes back with its stamp."""
         if self.security is not None:
             signed = self.security.sign(octets)
             if signed is None:
                 return
             octets = signed
-        token = self.instance.expect_stamp(self, kind, sequence_id)
+        token = self.instance.expect_stamp(self, kind, key)
         self.counters[_SENT[kind]] += 1
-        self.instance.emit(Send(self.channel, octets, None, token))
+        self.instance.emit(Send(self.channel, octets, destination, token))
 
     def send_general(self, message: Message, destination: str | None = None) -> None:
         self.send_general_octets(encode(message), message.type, destination)
@@ -317,11 +329,11 @@ class Port:
         self.counters[_SENT[kind]] += 1
         self.instance.emit(Send(self.channel, octets, destination, None))
 
-    def transmitted(self, kind: MessageType, sequence_id: int, egress_sns: int | None) -> None:
+    def transmitted(self, kind: MessageType, key: int, egress_sns: int | None) -> None:
         """The transmit time stamp of an event message, or None when it never came."""
         if egress_sns is not None:
             egress_sns += self._egress_latency_sns
-        self._on_stamp[kind](sequence_id, egress_sns)
+        self._on_stamp[kind](key, egress_sns)
 
     # ---- receiving --------------------------------------------------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 Rules of this room:
 
-1. Each one-way observation is handed over by itself: ``sync`` (t1, t2), ``delay`` (t3, t4), ``reading`` (a direct
-   comparison, such as PHC to system clock or a pulse per second). Whether a servo pairs them is its own business.
+1. Each observation is handed over by itself: ``sync`` (t1, t2) and ``delay`` (t3, t4) one-way; ``link_delay`` (peer
+   delay, known at a time of this clock); ``reading`` (a direct comparison, such as PHC to system clock or a pulse per
+   second). Whether a servo pairs them is its own business.
 2. A servo answers with a ``Command``: a frequency, perhaps a step, perhaps a moment at which to ask it again.
 3. The driver tells every servo of a clock what was really done to it and when (``commanded``), also those that only
    watch: a servo accounts for the phase that commands have put into the clock.
@@ -47,6 +48,14 @@ class Learnt(NamedTuple):
     sigma_ppb: float
 
 
+class Request(NamedTuple):
+    """t1 of a Pdelay_Req (our clock), t2 (the neighbour's): reverse delay - offset = t2 - t1 - correction."""
+
+    t1_sns: int
+    t2_sns: int
+    correction_sns: int
+
+
 class Servo(Protocol):
     """Contract: tests/servo/test_contract.py runs over every servo.
 
@@ -70,6 +79,11 @@ class Servo(Protocol):
     def sync(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None: ...
 
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None: ...
+
+    def link_delay(self, clock_sns: int, delay_sns: int, now_ns: int, request: Request | None = None) -> Command | None:
+        """The mean delay of the link at ``clock_sns``. ``request``: where the neighbour is the master itself, what its
+        stamp of our Pdelay_Req says beside that, if it should be of the same clock as its Syncs.
+        """
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None: ...
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from ptpstack.servo.base import Command, Learnt, ServoState
+from ptpstack.servo.base import Command, Learnt, Request, ServoState
 from ptpstack.servo.controller import Action, Controller
 from ptpstack.servo.delay_filter import DELAY_FILTERS
 from ptpstack.servo.options import GAINS, ServoOptions
@@ -154,6 +154,11 @@ class ClassicServo:
             turnaround = round(turnaround * self._rate_ratio)
         raw = (turnaround + (t4_sns - t1) - correction - correction_sns) // 2
         self._delay_sns = self._filter.add(raw)
+        self._delays += 1
+        return None
+
+    def link_delay(self, clock_sns: int, delay_sns: int, now_ns: int, request: Request | None = None) -> Command | None:
+        self._delay_sns = self._filter.add(delay_sns)
         self._delays += 1
         return None
 

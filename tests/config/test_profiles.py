@@ -17,7 +17,7 @@ from ptpstack.config.profiles import PROFILED, any_profile, build_profile, list_
 from ptpstack.config.schema import REFERENCE_STATES
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("default-e2e", "hospital-imaging", "hospital-research", "hospital-theatre", "unrestricted")
+SHIPPED = ("default-e2e", "default-p2p", "hospital-imaging", "hospital-research", "hospital-theatre", "unrestricted")
 
 
 def test_list() -> None:
@@ -45,6 +45,7 @@ def test_default_profile_is_annex_i() -> None:
         "announce_receipt_timeout": (3, 2, 10),
         "log_sync_interval": (0, -1, 1),
         "log_min_delay_req_interval": (0, 0, 5),
+        "log_min_pdelay_req_interval": (0, 0, 5),
     }
 
 

@@ -11,12 +11,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ptpstack.protocol.effects import DelayMeasured, Effect, ParentChanged, Send, StateChanged, SyncMeasured
+from ptpstack.protocol.effects import (
+    DelayMeasured,
+    Effect,
+    LinkDelayMeasured,
+    ParentChanged,
+    Send,
+    StateChanged,
+    SyncMeasured,
+)
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.port import Port
 from ptpstack.wire.codec import decode, encode
-from ptpstack.wire.messages import Announce, DelayReq, DelayResp, FollowUp, Message, Sync
+from ptpstack.wire.messages import (
+    Announce,
+    DelayReq,
+    DelayResp,
+    FollowUp,
+    Message,
+    PdelayReq,
+    PdelayResp,
+    PdelayRespFollowUp,
+    Sync,
+)
 from ptpstack.wire.types import ClockQuality, Flag, PortIdentity, PortState
 
 S = 1_000_000_000
@@ -70,6 +88,21 @@ class Peer:
         fields = {"sequence_id": request.sequence_id, "requesting": request.source, "log_interval": 0, **fields}
         return encode(DelayResp(self.identity, receive_ns=receive_ns, control=3, **fields))
 
+    def pdelay_req(self, **fields: Any) -> bytes:
+        return encode(
+            PdelayReq(self.identity, **{"sequence_id": self._next(PdelayReq), "log_interval": 0x7F, **fields})
+        )
+
+    def pdelay_resp(self, request: Message, receipt_ns: int = 0, **fields: Any) -> bytes:
+        fields = {"sequence_id": request.sequence_id, "requesting": request.source, "flags": Flag.TWO_STEP, **fields}
+        return encode(PdelayResp(self.identity, request_receipt_ns=receipt_ns, control=5, log_interval=0x7F, **fields))
+
+    def pdelay_follow_up(self, request: Message, origin_ns: int = 0, **fields: Any) -> bytes:
+        fields = {"sequence_id": request.sequence_id, "requesting": request.source, **fields}
+        return encode(
+            PdelayRespFollowUp(self.identity, response_origin_ns=origin_ns, control=5, log_interval=0x7F, **fields)
+        )
+
 
 @dataclass
 class _Speaker:
@@ -106,6 +139,8 @@ class Bench:
         self.speakers: list[_Speaker] = []
         #: the stamp of an event message as it leaves; None = it never comes
         self.egress: Callable[[Message], int | None] = lambda message: self.clock_sns
+        #: event messages whose stamps a test hands over itself; None: stamps come at once
+        self.held: list[Send] | None = None
         self._take(self.instance.start(self.now))
 
     @property
@@ -121,6 +156,9 @@ class Bench:
             taken.append(effect)
             self.effects.append((self.now, effect))
             if isinstance(effect, Send) and effect.token is not None:
+                if self.held is not None:
+                    self.held.append(effect)
+                    continue
                 stamp = self.egress(decode(effect.octets))
                 pending += self.instance.transmitted(effect.token, stamp, self.now)
         return taken
@@ -179,6 +217,11 @@ class Bench:
         number = {"sequence_id": fields["sequence_id"]} if "sequence_id" in fields else {}
         return self.receive(peer.sync(**fields), port) + self.receive(peer.follow_up(origin, **number), port)
 
+    def stamp(self, send: Send, egress_sns: int | None) -> list[Effect]:
+        """The transmit stamp of an event message that was held."""
+        assert send.token is not None
+        return self._take(self.instance.transmitted(send.token, egress_sns, self.now))
+
     # ---- what came out ----------------------------------------------------------------------------------------
 
     def port(self, number: int = 1) -> Port:
@@ -216,6 +259,10 @@ def syncs(effects: list[Effect]) -> list[SyncMeasured]:
 
 def delays(effects: list[Effect]) -> list[DelayMeasured]:
     return [e for e in effects if isinstance(e, DelayMeasured)]
+
+
+def links(effects: list[Effect]) -> list[LinkDelayMeasured]:
+    return [e for e in effects if isinstance(e, LinkDelayMeasured)]
 
 
 def changes(effects: list[Effect]) -> list[tuple[int, str, str]]:

@@ -14,13 +14,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ptpstack.protocol.delay_e2e import MAX_OUTSTANDING, E2EDelay
-from ptpstack.protocol.effects import DelayMeasured, Effect, ParentChanged, Send, StateChanged, SyncMeasured
+from ptpstack.protocol.delay_p2p import P2PDelay
+from ptpstack.protocol.effects import (
+    DelayMeasured,
+    Effect,
+    LinkDelayMeasured,
+    ParentChanged,
+    Send,
+    StateChanged,
+    SyncMeasured,
+)
 from ptpstack.protocol.instance import MAX_AWAITED_STAMPS, Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions, TimeProperties
+from ptpstack.protocol.pdelay_requester import ABSURD_SNS, MAX_RESPONDERS
+from ptpstack.protocol.pdelay_responder import MAX_PENDING
 from ptpstack.protocol.port import ELECTING, FOLLOWING
 from ptpstack.protocol.states import PortEvent
 from ptpstack.wire.codec import decode
-from ptpstack.wire.messages import DelayReq
+from ptpstack.wire.messages import DelayReq, PdelayReq
 from ptpstack.wire.types import ClockQuality, PortState
 from tests.protocol.bench import START, Peer, S, identity
 
@@ -45,6 +56,8 @@ announces = st.fixed_dictionaries(
         "correction_sns": corrections,
     },
 )
+#: Pdelay_Resp (R) and its Follow_Up (F) as they may come
+orders = st.sampled_from(["RF", "FR", "R", "F", "RRFF", "RFRF"])
 actions = st.one_of(
     st.tuples(st.just("announce"), peers, ports, announces, st.integers(1, 3)),
     st.tuples(st.just("announce"), peers, ports, st.just({}), st.just(2)),
@@ -54,6 +67,8 @@ actions = st.one_of(
     st.tuples(st.just("follow-up"), peers, ports, st.integers(0, 0xFFFF)),
     st.tuples(st.just("delay-req"), peers, ports, stamps, st.integers(0, 0xFFFF), corrections),
     st.tuples(st.just("delay-resp"), st.integers(0, 3), st.integers(-128, 127), corrections),
+    st.tuples(st.just("pdelay-req"), peers, ports, stamps, st.integers(0, 0xFFFF), corrections, st.integers(1, 40)),
+    st.tuples(st.just("pdelay-answer"), peers, st.integers(0, 3), st.sampled_from([0, 0x200]), corrections, orders),
     st.tuples(st.just("garbage"), ports, st.binary(min_size=34, max_size=90)),
     st.tuples(st.just("damaged"), peers, ports, st.integers(0, 63), st.integers(0, 255), st.integers(34, 80)),
     st.tuples(st.just("flood"), ports, st.integers(1, 30)),
@@ -90,6 +105,9 @@ class History:
                         # some ask often, some are patient: so that the caps are reached
                         log_min_delay_req_interval=-4 if seed % 2 else 0,
                         announce_receipt_timeout=10 if seed % 3 == 0 else 3,
+                        delay_mechanism="P2P" if (seed // 2 + n) % 2 else "E2E",
+                        log_min_pdelay_req_interval=-4 if seed % 2 else 0,
+                        several_peers="fault" if seed % 5 < 2 else "discard",
                     )
                     for n in range(1, count + 1)
                 ),
@@ -104,6 +122,7 @@ class History:
         self.tokens: list[int] = []
         self.seen_tokens: set[int] = set()
         self.requests: list[DelayReq] = []
+        self.pdelay_requests: list[PdelayReq] = []
         self.states = {p.number: PortState.INITIALIZING for p in self.instance.ports}
         self.do(self.instance.start(self.now))
 
@@ -159,6 +178,19 @@ class History:
                 answer = found[0].delay_resp(request, self.now, log_interval=a[1], correction_sns=a[2])
                 for _ in range(2):
                     self.frame(found[1], answer)
+        elif name == "pdelay-req":
+            for _ in range(a[5]):
+                self.frame(a[1], self.peers[a[0]].pdelay_req(flags=a[3], correction_sns=a[4]), a[2])
+        elif name == "pdelay-answer":
+            if self.pdelay_requests:
+                asked, peer = self.pdelay_requests[-1 - a[1] % len(self.pdelay_requests)], self.peers[a[0]]
+                for part in a[4]:
+                    answer = (
+                        peer.pdelay_resp(asked, self.now, flags=a[2], correction_sns=a[3])
+                        if part == "R"
+                        else peer.pdelay_follow_up(asked, self.now + 5)
+                    )
+                    self.frame(asked.source.port_number, answer)
         elif name == "garbage":
             # the engine looks at version and domain before an instance sees a frame
             self.frame(a[0], bytes((a[1][0] & 0x0F, 0x12)) + a[1][2:4] + bytes(2) + a[1][6:])
@@ -214,6 +246,8 @@ class History:
                     self.tokens.append(effect.token)
                 if isinstance(message, DelayReq):
                     self.requests.append(message)
+                elif isinstance(message, PdelayReq):
+                    self.pdelay_requests.append(message)
             elif isinstance(effect, StateChanged):
                 assert effect.old is self.states[effect.port]
                 table = self.instance.ports[effect.port - 1]._table
@@ -225,9 +259,12 @@ class History:
             elif isinstance(effect, ParentChanged):
                 told = effect.new.port_number != 0 or told
             else:
-                assert isinstance(effect, (SyncMeasured, DelayMeasured))
+                assert isinstance(effect, (SyncMeasured, DelayMeasured, LinkDelayMeasured))
                 assert self.states[effect.port] in FOLLOWING
-                assert effect.parent == self.instance.data.parent.parent_port_identity
+                if isinstance(effect, LinkDelayMeasured):
+                    assert abs(effect.delay_sns) < ABSURD_SNS
+                else:
+                    assert effect.parent == self.instance.data.parent.parent_port_identity
         if began and self.instance.following_port is not None:
             assert told or any(isinstance(e, ParentChanged) for e in effects)
 
@@ -245,9 +282,17 @@ class History:
             assert port.state is self.states[port.number]
             assert port.state in port._table
             assert len(port.foreign) <= CAPACITY
-            assert isinstance(port.delay, E2EDelay)
-            assert len(port.delay.requester._requests) <= MAX_OUTSTANDING
             timers = set(port.timers)
+            if isinstance(port.delay, P2PDelay):
+                assert len(port.delay.responder._pending) <= MAX_PENDING
+                exchange = port.delay.requester._exchange
+                assert exchange is None or len(exchange.answers) <= MAX_RESPONDERS
+                assert abs(port.ds.mean_link_delay_sns) < ABSURD_SNS
+                assert ("pdelay-req" in timers) == (port.state in ELECTING)
+                timers -= {"pdelay-req", "peer-recovery", "pdelay-early"}
+            else:
+                assert isinstance(port.delay, E2EDelay)
+                assert len(port.delay.requester._requests) <= MAX_OUTSTANDING
             if port.state is PortState.MASTER:
                 assert {"announce", "sync"} == timers
             elif port.state is PortState.PRE_MASTER:
@@ -285,7 +330,7 @@ def test_histories_are_not_idle() -> None:
     rng = random.Random(3)
     visited: set[PortState] = set()
     kinds: set[type[Effect]] = set()
-    for seed in range(60):
+    for seed in range(200):
         run = History(rng.choice(["full", "client", "server"]), rng.randint(1, 4), rng.choice([6, 248]), seed)
         for _ in range(40):
             peer, port = rng.randint(0, 9), rng.randint(1, 4)
@@ -298,6 +343,7 @@ def test_histories_are_not_idle() -> None:
                         ("advance", rng.choice([S, 3 * S, 10 * S])),
                         ("stamp", 1, "good"),
                         ("delay-resp", 0, 0, 0),
+                        ("pdelay-answer", peer, 0, 0x200, 0, "RF"),
                         ("locked", rng.random() < 0.7),
                         ("link", port, rng.random() < 0.7),
                         ("enable", port, rng.random() < 0.7),
@@ -307,4 +353,4 @@ def test_histories_are_not_idle() -> None:
             visited.update(run.states.values())
         kinds.update(type(e) for e in run.log)
     assert visited == set(PortState) - {PortState.INITIALIZING}
-    assert kinds == {Send, SyncMeasured, DelayMeasured, StateChanged, ParentChanged}
+    assert kinds == {Send, SyncMeasured, DelayMeasured, LinkDelayMeasured, StateChanged, ParentChanged}

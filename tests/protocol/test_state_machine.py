@@ -18,9 +18,9 @@ CLIENT = Peer(0x99)
 OURS = Peer(1, quality=GRANDMASTER)
 
 
-def in_state(state: PortState) -> Bench:
+def in_state(state: PortState, **options: Any) -> Bench:
     """A bench whose port 1 is in ``state`` and whose past is forgotten."""
-    bench = Bench(2)
+    bench = Bench(2, **options)
     if state is PortState.MASTER:
         bench.run(12)
     elif state in (PortState.UNCALIBRATED, PortState.SLAVE):

@@ -42,7 +42,10 @@ FACTORIES: dict[str, Factory] = {
 
 
 class Rig:
-    """A clock under a servo: error and frequency known exactly, two-way exchanges with a perfect master."""
+    """A clock under a servo: error and frequency known exactly, exchanges with a perfect master."""
+
+    #: the path is measured by peer delay, not by Delay_Req
+    peer = False
 
     def __init__(
         self,
@@ -108,6 +111,8 @@ class Rig:
 
     def delay(self) -> Command | None:
         t3 = self.clock_sns()
+        if self.peer:
+            return self.servo.link_delay(t3, self.delay_ns << 16, self.now)
         return self.servo.delay(t3, self.master_sns(self.now + self.delay_ns), 0, self.now)
 
     def run(self, exchanges: int) -> None:
@@ -116,6 +121,11 @@ class Rig:
             self.pass_time(self.interval_s / 4)
             self.obey(self.delay())
             self.pass_time(self.interval_s * 3 / 4)
+
+
+@pytest.fixture(params=[False, True], ids=["E2E", "P2P"], autouse=True)
+def mechanism(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rig, "peer", request.param)
 
 
 @pytest.fixture(params=FACTORIES.values(), ids=FACTORIES)

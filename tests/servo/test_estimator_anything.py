@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptpstack.servo.base import Command
+from ptpstack.servo.base import Command, Request
 from ptpstack.servo.estimator.servo import EstimatorServo
 from ptpstack.servo.options import ServoOptions
 
@@ -38,6 +38,8 @@ passed = st.sampled_from([0, 1, 1_000, 1_000_000, S // 128, S, 8 * S, 3600 * S, 
 calls = st.one_of(
     st.tuples(st.just("sync"), stamps, stamps, corrections),
     st.tuples(st.just("delay"), stamps, stamps, corrections),
+    st.tuples(st.just("link_delay"), stamps, differences),
+    st.tuples(st.just("link_delay of the master"), stamps, differences, stamps, stamps, corrections),
     st.tuples(st.just("reading"), stamps, differences, st.floats(0.0, 1e15)),
     st.tuples(st.just("timer")),
     st.tuples(st.just("commanded"), stamps, frequencies, differences),
@@ -53,7 +55,7 @@ calls = st.one_of(
     st.tuples(st.just("keep and resume"), st.floats(0.0, 1e9), frequencies),
 )
 #: these take the driver's time last
-TIMED = {"sync", "delay", "reading", "timer", "commanded", "new_master", "lost", "temperature"}
+TIMED = {"sync", "delay", "link_delay", "reading", "timer", "commanded", "new_master", "lost", "temperature"}
 
 
 def perform(servo: EstimatorServo, call: tuple[Any, ...], now_ns: int) -> Command | None:
@@ -63,6 +65,9 @@ def perform(servo: EstimatorServo, call: tuple[Any, ...], now_ns: int) -> Comman
         if kept is not None:
             servo.resume(json.loads(json.dumps(kept, allow_nan=False)), *arguments)
         return None
+    if name == "link_delay of the master":
+        clock_sns, delay_sns, *request = arguments
+        return servo.link_delay(clock_sns, delay_sns, now_ns, Request(*request))
     if name == "take_over":
         frequency, in_service, learnt_ppb = arguments
         servo.take_over(frequency, in_service=in_service, learnt_ppb=learnt_ppb)
@@ -115,7 +120,7 @@ def test_any_calls_with_any_numbers(sequence: list[tuple[tuple[Any, ...], int]],
 @pytest.mark.parametrize("seed", range(40))
 def test_a_course_of_packets_with_anything_in_between(seed: int) -> None:
     rng = random.Random(seed)
-    direct = seed % 4 == 3
+    direct, peer = seed % 4 == 3, seed % 4 == 2
     servo = EstimatorServo(ServoOptions(), max_frequency_ppb=LIMIT_PPB)
     servo.take_over(0.0)
     noise = 10.0 ** rng.uniform(0.0, 6.0)
@@ -154,6 +159,9 @@ def test_a_course_of_packets_with_anything_in_between(seed: int) -> None:
             obey(servo.reading(clock(now), clock(now) - true + wait, 10.0, now))
         elif rng.random() < 0.5:
             obey(servo.sync(true - wait, clock(now), 0, now))
+        elif peer and rng.random() < 0.98:
+            request = Request(clock(now), true + wait, 0) if rng.random() < 0.9 else None
+            obey(servo.link_delay(clock(now), wait, now, request))
         else:
             late = rng.choice([0, 0, 0, round(rng.expovariate(1.0) * 5.0 * S)])  # its Delay_Resp took that long
             stamp = clock(now)

@@ -17,7 +17,7 @@ from ptpstack.servo.estimator.grain import Grain
 from ptpstack.servo.estimator.hypothesis import Hypothesis
 from ptpstack.servo.estimator.knowledge import Knowledge
 from ptpstack.servo.estimator.ledger import Ledger
-from ptpstack.servo.estimator.likelihood import one_sided
+from ptpstack.servo.estimator.likelihood import mean_of_two, one_sided
 from ptpstack.servo.estimator.oscillator import SPACING_S, OscillatorRecord
 from ptpstack.servo.estimator.startup import Startup, noise_between
 
@@ -55,6 +55,35 @@ def test_the_posterior_is_that_of_a_numerical_integration(nu: float, variance: f
     assert mean == pytest.approx(expected[0], rel=1e-4, abs=1e-4)
     assert left == pytest.approx(expected[1], rel=1e-3)
     assert evidence == pytest.approx(expected[2], rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("beta", [0.5, 3.0, 20.0, 300.0])
+@pytest.mark.parametrize("variance", [1.0, 40.0])
+@pytest.mark.parametrize("nu", [-12.0, -1.0, 0.0, 2.0, 15.0, 60.0])
+def test_the_mean_of_two_waits_by_numbers(nu: float, variance: float, beta: float) -> None:
+    sigma, b = sqrt(variance), beta / 2
+    high = min(nu, 14 * sigma + variance / b)
+    low = min(nu, 0.0) - 14 * sigma - 14 * min(b, sigma)
+    n = 40_000
+    step = (high - low) / n
+    moments = [0.0, 0.0, 0.0]
+    for i in range(n + 1):
+        v = low + i * step
+        density = exp(-v * v / (2 * variance)) / sqrt(2 * pi * variance) * (nu - v) / b**2 * exp(-(nu - v) / b)
+        density *= 0.5 if i in (0, n) else 1.0
+        moments = [m + density * v**k for k, m in enumerate(moments)]
+    expected = moments[1] / moments[0]
+    mean, left, evidence = mean_of_two(nu, variance, beta)
+    assert mean == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    assert left == pytest.approx(moments[2] / moments[0] - expected**2, rel=1e-2)
+    assert evidence == pytest.approx(log(moments[0] * step), rel=1e-3, abs=1e-3)
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-3, 1e12), st.floats(0.0, 1e9))
+def test_the_mean_of_two_waits_never_fails(nu: float, variance: float, beta: float) -> None:
+    mean, left, evidence = mean_of_two(nu, variance, beta)
+    assert all(math.isfinite(x) for x in (mean, left, evidence))
+    assert 0.0 <= left <= variance * (1 + 1e-6)
 
 
 def test_without_waits_it_is_a_kalman_update() -> None:

@@ -16,6 +16,8 @@ EPILOG = """\
 scenarios:
   clean-l2, clean-udp4   ideal stamps and wires: each of both as grandmaster and as client
   noisy-l2, noisy-udp4   stamps of 8 ns resolution and 20 ns noise, oscillators that wander 1e-9 a second
+  clean-l2-p2p, noisy-l2-p2p, noisy-udp4-p2p
+                         the same with peer delay
   software-udp4          the client steers the guest's own system clock by the kernel's software stamps
 
 All pairs of a scenario run at the same time, each on ports and clocks of its own. The error is the client's clock
@@ -35,8 +37,10 @@ OSCILLATORS = {"gm/osc_ppt": 7_000_000, "oc/osc_ppt": -20_000_000}
 NOISE = {"phc/ts_res_ns": 8, "phc/ts_noise_ns": 20, "phc/wander_ppt": 1000}
 
 
-def hardware(name: str, transport: str, knobs: dict[str, int], near_ns: int) -> dict[str, Any]:
-    pairs = [{"gm": gm, "oc": oc, "transport": transport, "stamping": "hardware"} for gm, oc in BOTH_WAYS]
+def hardware(name: str, transport: str, knobs: dict[str, int], near_ns: int, delay: str = "E2E") -> dict[str, Any]:
+    pairs = [
+        {"gm": gm, "oc": oc, "transport": transport, "stamping": "hardware", "delay": delay} for gm, oc in BOTH_WAYS
+    ]
     return {"name": name, "pairs": pairs, "knobs": OSCILLATORS | knobs, "near_ns": near_ns}
 
 
@@ -53,6 +57,9 @@ SCENARIOS: dict[str, list[dict[str, Any]]] = {
     "clean-udp4": [hardware("clean-udp4", "udp4", {}, 10)],
     "noisy-l2": [hardware("noisy-l2", "l2", NOISE, 200)],
     "noisy-udp4": [hardware("noisy-udp4", "udp4", NOISE, 200)],
+    "clean-l2-p2p": [hardware("clean-l2-p2p", "l2", {}, 10, "P2P")],
+    "noisy-l2-p2p": [hardware("noisy-l2-p2p", "l2", NOISE, 200, "P2P")],
+    "noisy-udp4-p2p": [hardware("noisy-udp4-p2p", "udp4", NOISE, 200, "P2P")],
     "software-udp4": [software("ptp4l"), software("ptpstack")],
 }
 

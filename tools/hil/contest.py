@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ PTP4L = """
 [global]
 network_transport {transport}
 time_stamping {stamping}
+delay_mechanism {delay}
 tx_timestamp_timeout 200
 logging_level 6
 uds_address {folder}/{name}
@@ -61,6 +62,7 @@ priority1 = 10
 [[instance.port]]
 interface = "{interface}"
 transport = "{transport}"
+delay_mechanism = "{delay}"
 [instance.reference]
 type = "declared"
 state = "locked"
@@ -78,6 +80,7 @@ client_only = true
 interface = "{interface}"
 transport = "{transport}"
 stamping = "{stamping}"
+delay_mechanism = "{delay}"
 """
 
 
@@ -105,8 +108,9 @@ class Outcome:
 class Side:
     """One program on one port."""
 
-    def __init__(self, kind: str, role: str, index: int, transport: str, stamping: str, where: Namespace, folder: Path):
-        self.kind, self.where = kind, where
+    def __init__(self, role: str, index: int, pair: Mapping[str, str], stamping: str, where: Namespace, folder: Path):
+        self.kind, self.where = pair[role], where
+        kind, transport, delay = pair[role], pair["transport"], pair.get("delay", "E2E")
         self.name = f"{role}{index}"
         self.socket = str(folder / f"{self.name}.sock")
         self.log = folder / f"{self.name}.log"
@@ -117,7 +121,12 @@ class Side:
             words = {"gm": "priority1 10", "oc": "clientOnly 1"}[role]
             file.write_text(
                 PTP4L.format(
-                    transport=PTP4L_TRANSPORT[transport], stamping=stamping, folder=folder, name=self.name, role=words
+                    transport=PTP4L_TRANSPORT[transport],
+                    stamping=stamping,
+                    delay=delay,
+                    folder=folder,
+                    name=self.name,
+                    role=words,
                 )
             )
             command = ["ptp4l", "-i", interface, "-f", str(file), "-m", "-q"]
@@ -127,7 +136,13 @@ class Side:
             text = GRANDMASTER if role == "gm" else CLIENT
             file.write_text(
                 text.format(
-                    name=self.name, interface=interface, transport=transport, stamping=stamping, clock=clock, phc=index
+                    name=self.name,
+                    interface=interface,
+                    transport=transport,
+                    stamping=stamping,
+                    delay=delay,
+                    clock=clock,
+                    phc=index,
                 )
             )
             command = [sys.executable, "-m", "ptpstack", "run", str(file), "--control", self.socket]
@@ -194,11 +209,11 @@ def run(plan: dict[str, Any], folder: Path) -> list[Outcome]:
         sides: list[Side] = []
         try:
             for k, pair in enumerate(pairs):
-                sides.append(Side(pair["gm"], "gm", 2 * k, pair["transport"], "hardware", spaces[2 * k], folder))
+                sides.append(Side("gm", 2 * k, pair, "hardware", spaces[2 * k], folder))
             time.sleep(3)
             for k, pair in enumerate(pairs):
                 where = spaces[2 * k + 1]
-                sides.append(Side(pair["oc"], "oc", 2 * k + 1, pair["transport"], pair["stamping"], where, folder))
+                sides.append(Side("oc", 2 * k + 1, pair, pair["stamping"], where, folder))
             return watch(plan, pairs, sides[len(pairs) :])
         finally:
             for side in sides:

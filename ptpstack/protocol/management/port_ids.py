@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ptpstack.protocol.delay_p2p import TIMER_PDELAY_REQ
 from ptpstack.protocol.management.table import Refusal, Request, Served, Values
 from ptpstack.protocol.port import DELAY_MECHANISMS
 from ptpstack.protocol.serving import TIMER_ANNOUNCE, TIMER_SYNC
@@ -54,12 +55,12 @@ def _port(request: Request, values: Values) -> Values:
         "portIdentity": ds.port_identity,
         "portState": int(ds.port_state),
         "logMinDelayReqInterval": ds.log_min_delay_req_interval,
-        "meanLinkDelay": 0,
+        "meanLinkDelay": ds.mean_link_delay_sns,
         "logAnnounceInterval": ds.log_announce_interval,
         "announceReceiptTimeout": ds.announce_receipt_timeout,
         "logSyncInterval": ds.log_sync_interval,
         "delayMechanism": MECHANISM_CODES[ds.delay_mechanism],
-        "logMinPdelayReqInterval": 0,
+        "logMinPdelayReqInterval": ds.log_min_pdelay_req_interval,
         "versionNumber": 2,
     }
 
@@ -89,6 +90,12 @@ def _set_sync_interval(request: Request, values: Values) -> None:
     value = request.within("log_sync_interval", values["logSyncInterval"], _LOW, _HIGH)
     request.port.ds.log_sync_interval = value
     _sooner(request, TIMER_SYNC, value)
+
+
+def _set_pdelay_interval(request: Request, values: Values) -> None:
+    value = request.within("log_min_pdelay_req_interval", values["logMinPdelayReqInterval"], -7, _HIGH)
+    request.port.ds.log_min_pdelay_req_interval = value
+    _sooner(request, TIMER_PDELAY_REQ, value)
 
 
 def _set_version(request: Request, values: Values) -> None:
@@ -144,5 +151,5 @@ PORT_IDS: dict[int, Served] = {
     0x200E: _enable(False),
     0x3001: Served(_master_only, _set_master_only),
     0x6000: Served(_port, _set_mechanism),
-    0x6001: Served(_port),
+    0x6001: Served(_port, _set_pdelay_interval),
 }

@@ -15,6 +15,8 @@ from math import sqrt
 _SIGMAS = 4.6
 #: Of direct readings, whose noise is symmetric.
 _SIGMAS_DIRECT = 4.2
+#: Where the clock is seen from one side, by Sync beside a link delay: late packets say least, and nothing else speaks.
+_SIGMAS_ONE_SIDED = 5.2
 _CORRECTION = 1.5
 _GRAIN = 0.1
 _CHI_MEMORY = 0.1
@@ -29,6 +31,9 @@ class Bound:
     def __init__(self, direct: bool) -> None:
         self._sigmas = _SIGMAS_DIRECT if direct else _SIGMAS
         self.begin()
+
+    def one_sided(self, one_sided: bool) -> None:
+        self._sigmas = _SIGMAS_ONE_SIDED if one_sided else _SIGMAS
 
     def begin(self) -> None:
         self._chi = _CHI_START

@@ -32,6 +32,13 @@ class Changes:
         self.longest = array("d")
         self.shortest = array("d")
 
+    def other(self, direction: Direction) -> Direction | None:
+        """The one that is not this one: of Sync, Delay_Req or peer delay, and the other way round."""
+        for other in self.directions.values():
+            if other is not direction:
+                return other
+        return None
+
     def happened(self, t: float) -> None:
         """Something was explained at ``t``: what led to it has been used."""
         self.event_t = t
@@ -54,16 +61,17 @@ class Changes:
         return again
 
     def moved(
-        self, seen: Observed, forward: float, reverse: float, packets: int, variance: float, interval_s: float
+        self, seen: Observed, floors: dict[int, float], packets: int, variance: float, interval_s: float
     ) -> Verdict:
-        """The floors have moved by ``forward`` and ``reverse`` ns, known to about ``variance``."""
+        """The floors have moved by ``floors`` ns (side: how far; none: not at all), known to about ``variance``."""
         panel = self.panel
+        forward, back = floors.get(1, 0.0), floors.get(-1, floors.get(0, 0.0))
         if panel.direct:
             phase, delay = forward, 0.0
-        elif seen.side == 0:
-            phase, delay = 0.0, forward
+        elif 0 in self.directions:
+            phase, delay = forward - back, back
         else:
-            phase, delay = (forward - reverse) / 2.0, (forward + reverse) / 2.0
+            phase, delay = (forward - back) / 2.0, (forward + back) / 2.0
         frequency = 0.0
         if self._step_t is not None and 0.0 < seen.t - self._step_t < _SECOND_STEP_INTERVALS * interval_s:
             frequency = (phase / max(seen.t - self._step_t, interval_s)) ** 2
@@ -74,14 +82,20 @@ class Changes:
         panel.shift(phase=phase, delay=delay)
         panel.open(phase=2.0 * variance, delay=0.0 if panel.direct else 2.0 * variance, frequency=frequency)
         inputs = {"phase_ns": phase, "delay_ns": delay, "packets": packets}
-        if forward and reverse and abs(phase) < 0.25 * abs(delay):
+        if forward and back and abs(phase) < 0.25 * abs(delay):
             return Verdict("delay", f"the path has become {delay:+.4g} ns longer in both directions", inputs)
-        if not panel.direct and (forward == 0.0) != (reverse == 0.0):
+        if -1 in self.directions and (forward == 0.0) != (back == 0.0):
             which = name(self.directions[1 if forward else -1])
             return Verdict(
                 "step",
-                f"the {which} path has changed by {forward + reverse:+.4g} ns alone: half is taken for delay, half for "
+                f"the {which} path has changed by {forward + back:+.4g} ns alone: half is taken for delay, half for "
                 "the clock; which it was, no two-way exchange can see",
+                inputs,
+            )
+        if 0 in self.directions and not back:
+            return Verdict(
+                "clock",
+                f"Sync is {forward:+.4g} ns off while the peer delay stands still: the clock or its master has moved",
                 inputs,
             )
         return Verdict("step", f"phase {phase:+.4g} ns and delay {delay:+.4g} ns have changed", inputs)

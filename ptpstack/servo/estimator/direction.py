@@ -5,7 +5,8 @@ whose mean wait is ``beta = sqrt((1 - share) tot)``. Of the residual w of an obs
 
     y = max(w^2 + var(w) - r0 - g^2, 0) / (2 - share)
 
-is an unbiased look at it (about the mean it would never come down from too large a start).
+is an unbiased look at it (about the mean it would never come down from too large a start). A peer delay (side 0) is the
+mean of two ways; its level is that of one of them, so that it has share x tot / 2 and E[w^2] = (3/2 - share) tot.
 """
 
 from __future__ import annotations
@@ -78,6 +79,11 @@ class Direction:
     _count: int = 0
     #: the level as its looks say, which may lie below what a level can be
     _raw: float = 100.0
+
+    @property
+    def ways(self) -> float:
+        """Ways whose mean is observed."""
+        return 1.0 if self.side else 2.0
 
     def fits(self, tail: float) -> None:
         """A packet was taken; ``tail``: how far it was a long wait."""

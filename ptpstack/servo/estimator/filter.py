@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Any, NamedTuple
 
 from ptpstack.protocol.decision import Decision
+from ptpstack.servo.base import Request
 from ptpstack.servo.estimator import physics
 from ptpstack.servo.estimator.bound import Bound
 from ptpstack.servo.estimator.changes import Changes
@@ -19,6 +20,7 @@ from ptpstack.servo.estimator.floors import floor_risen, floor_too_far
 from ptpstack.servo.estimator.interval import Interval
 from ptpstack.servo.estimator.knowledge import Knowledge
 from ptpstack.servo.estimator.misfits import Misfits
+from ptpstack.servo.estimator.neighbor import OneClock
 from ptpstack.servo.estimator.oscillator import OscillatorRecord
 from ptpstack.servo.estimator.panel import LEAST_NOISE, Panel
 from ptpstack.servo.estimator.startup import Fit, Startup
@@ -60,6 +62,9 @@ class Filter:
         self.clock_ppb = 0.0
         self.interval = Interval()
         self._reading_bound_ns = 0.0
+        #: side of what tells the delay: -1 Delay_Req, 0 peer delay
+        self._back = -1
+        self._one_clock = OneClock()
         self.samples = 0
         self.reason = "no measurement yet"
         #: news that the last observation has brought
@@ -73,6 +78,8 @@ class Filter:
         self.interval.pause()
         self.step_under_way = False
         self._bound = Bound(direct)
+        if not direct:
+            self._bound.one_sided(self._back == 0)
         self._restart()
 
     def _restart(self) -> None:
@@ -82,7 +89,7 @@ class Filter:
         if known.wander_ppb is not None:
             notch = self.panel.notch if known.notch is None else known.notch
             self.panel.adopt(known.wander_ppb, notch, known.path_wander)
-        self.directions = {1: Direction(1)} if self.direct else {1: Direction(1), -1: Direction(-1)}
+        self.directions = {1: Direction(1)} if self.direct else {1: Direction(1), self._back: Direction(self._back)}
         self._changes = Changes(self.panel, self.directions)
         self._misfits = Misfits(self._changes)
         self._startup = Startup(self.direct)
@@ -141,9 +148,31 @@ class Filter:
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Outlook | None:
         if self.direct:
             self.begin(direct=False)
+        self._measured_by(-1)
         self.time.local_grain.add(t3_sns)
         self.time.received_grain.add(t4_sns)
         return self._observe(-1, t3_sns, t4_sns - t3_sns - correction_sns, now_ns)
+
+    def link_delay(self, clock_sns: int, delay_sns: int, request: Request | None, now_ns: int) -> Outlook | None:
+        if self.direct:
+            self.begin(direct=False)
+        seen = request if self.running and not self.step_under_way else None
+        if seen and self._one_clock.shows(seen, delay_sns, self.time, self.panel, self.directions[1]):
+            return self.delay(*seen, now_ns)
+        self._measured_by(0)
+        return self._observe(0, clock_sns, delay_sns, now_ns)
+
+    def _measured_by(self, side: int) -> None:
+        """The delay is told by packets of this side from now on."""
+        if side == self._back:
+            return
+        del self.directions[self._back]
+        self._heard.discard(self._back)
+        self._back = side
+        self._bound.one_sided(side == 0)
+        self.directions[side] = direction = Direction(side)
+        if self.running:
+            direction.set_level(self.knowledge.levels.get(side, self.directions[1].level), 8)
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Outlook | None:
         if not self.direct:
@@ -175,7 +204,7 @@ class Filter:
         self.directions[seen.side].kept.append(seen)
         known = self.knowledge
         if known.oscillator_ppb is None:
-            fit = self._startup.fit(self.time.grain2(-1))
+            fit = self._startup.fit(self.time.grain2(self._back))
         else:
             frequency = known.oscillator_ppb + self.time.base_ppb
             fit = self._startup.fit_known(frequency, known.variance, max(known.levels.values(), default=1e6))
@@ -213,7 +242,7 @@ class Filter:
         panel.predict(seen.t, self._quietest())
         seen.nu = nu = panel.residual(seen.side, seen.t, seen.value)
         share, level = panel.chosen.share, direction.level
-        variance = panel.chosen.expected(seen.side)[1] + share * level + LEAST_NOISE + grain2
+        variance = panel.chosen.expected(seen.side)[1] + share * level / direction.ways + LEAST_NOISE + grain2
         beta = sqrt((1.0 - share) * level)
         root = sqrt(variance)
         self._bound.saw(nu, variance, beta)
@@ -245,7 +274,7 @@ class Filter:
         if verdict is None and direction.late and not self.probation:
             verdict = floor_risen(changes, seen, self.interval.s)
         if verdict is None:
-            verdict = physics.check(changes, seen, self.interval.s, self.time.grain2(-1))
+            verdict = physics.check(changes, seen, self.interval.s, self.time.grain2(self._back))
         if verdict is None and self.samples % _CALM_EVERY == 0:
             verdict = floor_too_far(changes, direction, grain2)
         if verdict is not None:
@@ -271,7 +300,7 @@ class Filter:
     def _quietest(self) -> float:
         """The least noise level of the directions, ns^2."""
         forward = self.directions[1].level
-        other = self.directions.get(-1)
+        other = self.directions.get(self._back)
         return forward if other is None or forward < other.level else other.level
 
     def contradicted(self) -> bool:
@@ -357,6 +386,7 @@ class Filter:
         self.samples = 0
         self.time.new_master()
         self._heard.clear()
+        self._one_clock.forget()
         if not self.running:
             self.forget_start()
             return

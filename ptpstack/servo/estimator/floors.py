@@ -5,7 +5,7 @@ Packets beyond the gate are misfits (``misfits``). These are within it, each by 
 
 from __future__ import annotations
 
-from math import exp, inf, log, sqrt
+from math import exp, inf, log, pi, sqrt
 
 from ptpstack.servo.estimator.changes import Changes
 from ptpstack.servo.estimator.direction import Direction, Observed
@@ -34,8 +34,8 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
     """
     panel, directions = changes.panel, changes.directions
     own = directions[seen.side]
-    other = directions.get(-seen.side)
-    if len(own.late) < 2 or seen.side == 0 or panel.direct:
+    other = changes.other(own)
+    if len(own.late) < 2 or panel.direct:
         return None
     if other is not None and sum(1 for p in other.kept if p.t >= own.late[0].t) < 2:
         return None
@@ -52,21 +52,32 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
         if least <= 0.0 or max(residuals) - least > _LEVEL_WAITS * (beta + sigma):
             return None
         share = direction.share_beyond(least / (beta + sigma))
-        disbelief -= count * log(max(share, exp(-least / beta) if beta > sigma else 0.0))
-        floors[direction.side] = max(0.0, least - beta / count)
+        disbelief -= count * log(max(share, _beyond(least / beta, direction.ways) if beta > sigma else 0.0))
+        floors[direction.side] = max(0.0, least - _least_of(count, beta, direction.ways))
     both = all(floors.values())
     if disbelief < SURE or (not both and len(own.late) < _ONE_SIDED):
         return None
     packets = sum(len(d.late) for d in directions.values())
-    verdict = changes.moved(seen, floors[1], floors.get(-1, 0.0), packets, own.level, interval_s)
+    verdict = changes.moved(seen, floors, packets, own.level, interval_s)
     changes.happened(seen.t)
     return verdict
+
+
+def _beyond(waits: float, ways: float) -> float:
+    """Probability that a packet lies so many mean waits above the floor."""
+    # the mean of two waits exceeds x mean waits when their sum exceeds 2 x of them
+    return exp(-waits) if ways == 1.0 else (1.0 + 2.0 * waits) * exp(-2.0 * waits)
+
+
+def _least_of(count: int, beta: float, ways: float) -> float:
+    """About how far above the floor the least of so many packets is, ns."""
+    return beta / count if ways == 1.0 else beta * sqrt(pi / (8.0 * count))
 
 
 def _noise(panel: Panel, direction: Direction) -> tuple[float, float]:
     """(mean wait, standard deviation of the symmetric part) of a direction, ns."""
     share = panel.share
-    return sqrt((1.0 - share) * direction.level), sqrt(share * direction.level + 0.1)
+    return sqrt((1.0 - share) * direction.level), sqrt(share * direction.level / direction.ways + 0.1)
 
 
 def floor_too_far(changes: Changes, direction: Direction, grain2: float) -> Verdict | None:
@@ -89,7 +100,8 @@ def floor_too_far(changes: Changes, direction: Direction, grain2: float) -> Verd
     if least < far:
         return None
     scatter = max(second_differences(kept), default=inf)
-    if scatter + grain2 + 0.1 > _CALM * direction.level:
+    # the mean of two waits scatters less to begin with
+    if scatter + grain2 + 0.1 > _CALM * direction.level / direction.ways**2:
         return None
     before = sqrt(direction.level)
     direction.set_level(2.0 * scatter + grain2, _CALM_PACKETS)
@@ -107,15 +119,15 @@ def floor_too_far(changes: Changes, direction: Direction, grain2: float) -> Verd
     floors = {direction.side: least}
     interval_s = (kept[-1].t - kept[0].t) / (len(kept) - 1)
     variance = scatter + (_FAR * least) ** 2
-    changes.moved(kept[-1], floors.get(1, 0.0), floors.get(-1, 0.0), len(kept), variance, interval_s)
+    changes.moved(kept[-1], floors, len(kept), variance, interval_s)
     changes.happened(kept[-1].t)
     return Verdict("calm", f"{told}: the floor is {least:.4g} ns higher", inputs)
 
 
 def _opposite(changes: Changes, direction: Direction, by: float) -> bool:
     """The other direction's packets are early by about as much as this one's are late: no path does that."""
-    other = changes.directions.get(-direction.side)
-    kept = list(other.kept)[-_CALM_PACKETS // 2 :] if other is not None and direction.side else []
+    other = changes.directions.get(-direction.side) if direction.side else None
+    kept = list(other.kept)[-_CALM_PACKETS // 2 :] if other is not None else []
     return len(kept) >= _CALM_PACKETS // 2 and all(
         changes.panel.residual(p.side, p.t, p.value) < -0.5 * by for p in kept
     )

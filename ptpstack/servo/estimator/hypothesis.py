@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from math import exp, log, sqrt
 
-from ptpstack.servo.estimator.likelihood import one_sided
+from ptpstack.servo.estimator.likelihood import mean_of_two, one_sided
 
 #: Least variances of phase, frequency and delay: float64 must never carry P below zero.
 _FLOOR_PHASE = 1e-4
@@ -123,11 +123,12 @@ class Hypothesis:
             k0, k1, k2 = side * tt + td, side * tf + fd, side * td + dd
             s = side * k0 + k2
         v = s + symmetric
-        delta, left, evidence = one_sided(nu, v, beta)
+        said = one_sided if side else mean_of_two
+        delta, left, evidence = said(nu, v, beta)
         long = 0.0
         if nu > _TAIL_FROM * beta and nu * nu > 4.0 * v and s < level:
             beta_long = _TAIL_TIMES * (beta if beta * beta >= 0.02 * v else sqrt(v))
-            delta2, left2, evidence2 = one_sided(nu, v, beta_long)
+            delta2, left2, evidence2 = said(nu, v, beta_long)
             gap = evidence2 - evidence
             if gap > 60.0:
                 long = 1.0

@@ -83,7 +83,7 @@ class Misfits:
             run = own.run
             if not run or len(run) + 1 < self.needed(own, run[-1].nu > 0):
                 continue
-            other = self._directions.get(-own.side)
+            other = self._changes.other(own)
             if other is not None and other.kept:
                 last = other.kept[-1]
                 if last.misfit and (last.nu > 0) == (run[-1].nu > 0):
@@ -96,7 +96,7 @@ class Misfits:
     def _explain(self, seen: Observed, interval_s: float, grain2: float, *, probation: bool) -> Verdict | None:
         panel = self._panel
         own = self._directions[seen.side]
-        other = self._directions.get(-seen.side)
+        other = self._changes.other(own)
         verdict = self._clock_moved(seen, own, other, interval_s, grain2, probation=probation)
         if verdict is not None:
             return verdict
@@ -127,8 +127,8 @@ class Misfits:
         )
         if level:
             return self._stepped(seen, middle, other_middle, run, other_run, own, interval_s)
-        if panel.direct:
-            return self._readings_moved(seen, own, run, interval_s, grain2)
+        if panel.direct or (other is not None and other.side == 0 and not other_run and _runs_away(run)):
+            return self._runs_away(seen, own, run, interval_s, grain2)
         if (not late or other_run) and len(run) + len(other_run) >= _RUN_LINE:
             verdict = self._line(own, other, grain2)
             if verdict is not None:
@@ -165,7 +165,8 @@ class Misfits:
         *,
         probation: bool,
     ) -> Verdict | None:
-        if other is None or seen.side == 0 or not other.kept:
+        if other is None or seen.side + other.side != 0 or not other.kept:
+            # a peer delay says nothing of the clock
             return None
         last = other.kept[-1]
         # Packets are early when the clock has moved or when the path has become shorter. Those of the other direction
@@ -196,15 +197,15 @@ class Misfits:
             {"ns": size},
         )
 
-    def _readings_moved(
+    def _runs_away(
         self, seen: Observed, own: Direction, run: list[float], interval_s: float, grain2: float
     ) -> Verdict | None:
-        """Readings that run away to one side: no path is there to explain it, so the clock has another frequency. On
-        both sides they are noise.
+        """Packets that run away to one side, without a path to explain it (readings have none; peer delay says that it
+        stands still): the clock has another frequency. Readings on both sides are noise.
         """
         size = max(abs(r) for r in run)
         one_side = min(run) > 0.0 or max(run) < 0.0
-        if len(run) < _RUN_LINE and not (one_side and all(abs(a) < abs(b) for a, b in pairwise(run))):
+        if len(run) < _RUN_LINE and not _runs_away(run):
             return None
         if not one_side:
             before = sqrt(own.level)
@@ -221,7 +222,7 @@ class Misfits:
         self._panel.take(own, seen.t, seen.value, grain2)
         return Verdict(
             "clock",
-            f"{len(own.run)} readings in a row run away, up to {size:.3g} ns off: the clock has another frequency",
+            f"{len(own.run)} packets in a row run away, up to {size:.3g} ns off: the clock has another frequency",
             {"ns": size},
         )
 
@@ -250,9 +251,10 @@ class Misfits:
         interval_s: float,
     ) -> Verdict:
         spread = max(max(run) - min(run), (max(other_run) - min(other_run)) if other_run else 0.0)
-        forward, reverse = (middle, other_middle) if seen.side >= 0 else (other_middle, middle)
+        other = self._changes.other(own)
+        floors = {own.side: middle} | ({} if other is None else {other.side: other_middle})
         variance = own.level + spread * spread
-        return self._changes.moved(seen, forward, reverse, len(run) + len(other_run), variance, interval_s)
+        return self._changes.moved(seen, floors, len(run) + len(other_run), variance, interval_s)
 
     def _line(self, own: Direction, other: Direction | None, grain2: float) -> Verdict | None:
         begin = own.run[0].t if other is None or not other.run else min(own.run[0].t, other.run[0].t)
@@ -274,3 +276,8 @@ class Misfits:
             f"{fit.inliers} packets lie on a new line: frequency {change:+.4g} ppb",
             {"frequency_change_ppb": change, "packets": fit.inliers},
         )
+
+
+def _runs_away(run: list[float]) -> bool:
+    """To one side, each further than the one before."""
+    return (min(run) > 0.0 or max(run) < 0.0) and all(abs(a) < abs(b) for a, b in pairwise(run))

@@ -136,6 +136,7 @@ class Panel:
         """An accepted packet, by all hypotheses; teaches the direction's level. Returns how far the phase went, ns."""
         self._belief = None
         side = direction.side
+        ways = direction.ways
         level = direction.level
         tail = direction.tail_share
         if tail < 0.02:
@@ -144,7 +145,7 @@ class Panel:
         back = t - self.t
         chosen = self.chosen
         share = chosen.share
-        symmetric = share * level * chosen.weight + fixed
+        symmetric = share * level * chosen.weight / ways + fixed
         beta = sqrt((1.0 - share) * level * chosen.weight)
         phase = chosen.phase
         nu = value - (side * (phase + chosen.f * back) + chosen.d)
@@ -163,7 +164,7 @@ class Panel:
                 side,
                 value,
                 back,
-                other_share * other_level + fixed,
+                other_share * other_level / ways + fixed,
                 sqrt((1.0 - other_share) * other_level),
                 level,
                 tail,
@@ -171,7 +172,8 @@ class Panel:
             )
         rho = s / v
         w = nu - rho * delta
-        look = (w * w + s * (1.0 - rho) + rho * rho * left - fixed) / (2.0 - share)
+        # E[w^2] is (2 - share) level of a packet, and (3/2 - share) level of the mean of two
+        look = (w * w + s * (1.0 - rho) + rho * rho * left - fixed) / ((2.0 if side else 1.5) - share)
         direction.learn(look, s)
         direction.fits(long)
         self._vote(direction)

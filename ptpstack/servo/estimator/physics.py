@@ -21,8 +21,12 @@ _PATIENCE = 10
 def note_round_trip(changes: Changes, seen: Observed) -> None:
     """Note the round trip that ``seen`` completes, whatever else it may mean."""
     directions = changes.directions
+    if seen.side == 0:
+        # a peer delay is one
+        _note(changes, 2.0 * seen.value, 0.0)
+        return
     own, other = directions[seen.side], directions.get(-seen.side)
-    if seen.side == 0 or other is None or len(own.kept) < 2 or not other.kept:
+    if other is None or len(own.kept) < 2 or not other.kept:
         return
     before, between = own.kept[-2], other.kept[-1]
     # a trip across an event would be half of the old path and half of the new one
@@ -31,23 +35,30 @@ def note_round_trip(changes: Changes, seen: Observed) -> None:
         gap = seen.t - before.t
         share = (between.t - before.t) / gap
         trip = between.value + before.value + share * (seen.value - before.value)
-        drift = changes.panel.q * gap * sqrt(gap)
-        changes.longest.append(trip + drift)
-        changes.shortest.append(trip - drift)
-        if len(changes.longest) > _TRIPS:
-            del changes.longest[0], changes.shortest[0]
+        _note(changes, trip, changes.panel.q * gap * sqrt(gap))
+
+
+def _note(changes: Changes, trip: float, drift: float) -> None:
+    changes.longest.append(trip + drift)
+    changes.shortest.append(trip - drift)
+    if len(changes.longest) > _TRIPS:
+        del changes.longest[0], changes.shortest[0]
 
 
 def check(changes: Changes, seen: Observed, interval_s: float, grain2: float) -> Verdict | None:
     """After each packet: None when nothing is contradicted."""
     panel = changes.panel
-    own, other = changes.directions[seen.side], changes.directions.get(-seen.side)
+    own = changes.directions[seen.side]
+    other = changes.other(own)
     if other is None or len(changes.longest) < _TRIPS:
         return None
     chosen = panel.chosen
     most, least = max(changes.longest), min(changes.shortest)
     cap = most * most + 1.0 if most > 0.0 else 1.0
     for direction in (own, other):
+        if other.side + own.side and (direction.side or most <= 0.0):
+            # with peer delay, Sync may have come further than the link; and a short link may seem to take no time
+            continue
         direction.most = cap
         if direction.level > cap:
             direction.level = cap
@@ -66,7 +77,8 @@ def check(changes: Changes, seen: Observed, interval_s: float, grain2: float) ->
         f"a delay of {chosen.d:.4g} ns contradicts a round trip of {trip:.4g} ns: back to what that allows",
         {"delay_ns": chosen.d, "round_trip_ns": trip},
     )
-    phase = seen.side * (seen.value - trip / 2.0)
+    forward = changes.directions[1].kept[-1] if seen.side == 0 else seen
+    phase = forward.side * (forward.value - trip / 2.0) + chosen.f * (seen.t - forward.t)
     panel.adopt(4.0 * panel.q, panel.notch, chosen.x)
     room = trip * trip
     panel.begin(

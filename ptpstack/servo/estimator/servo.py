@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
-from ptpstack.servo.base import Command, Learnt, ServoState
+from ptpstack.servo.base import Command, Learnt, Request, ServoState
 from ptpstack.servo.estimator.control import drive
 from ptpstack.servo.estimator.filter import PROBATION, Filter, Outlook
 from ptpstack.servo.options import ServoOptions
@@ -110,6 +110,9 @@ class EstimatorServo:
 
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None:
         return self._answer(self._filter.delay(t3_sns, t4_sns, correction_sns, now_ns), now_ns)
+
+    def link_delay(self, clock_sns: int, delay_sns: int, now_ns: int, request: Request | None = None) -> Command | None:
+        return self._answer(self._filter.link_delay(clock_sns, delay_sns, request, now_ns), now_ns)
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Command | None:
         return self._answer(self._filter.reading(clock_sns, offset_sns, bound_ns, now_ns), now_ns)

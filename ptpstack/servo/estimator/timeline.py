@@ -58,6 +58,8 @@ class Timeline:
 
     def value(self, side: int, t: float, difference_sns: int) -> float:
         """A difference of stamps freed of commands, steps and rounding, ns: side * phase + delay + wait."""
+        if side == 0:
+            return difference_sns / 65536.0
         if self._base_sns is None:
             self._base_sns = side * difference_sns
         ledger = self.ledger
@@ -92,7 +94,9 @@ class Timeline:
         return 0.5 * (local - self.sent_grain.ns if side > 0 else self.received_grain.ns - local)
 
     def grain2(self, side: int) -> float:
-        """Variance of rounding in a packet of this direction, ns^2."""
+        """Variance of rounding in a packet of this direction, ns^2. A peer delay is half of what four stamps say."""
+        if side == 0:
+            return (self.local_grain.ns**2 + self.sent_grain.ns**2) / 24.0
         master = self.sent_grain if side > 0 else self.received_grain
         return (self.local_grain.ns**2 + master.ns**2) / 12.0
 

@@ -1,0 +1,267 @@
+"""Peer delay: the part of a port that measures its link and lets the neighbour measure it.
+
+IEEE 1588-2019 9.5.13 to 9.5.15, 11.4; not checked against the text.
+
+1. It runs in every state but INITIALIZING, FAULTY and DISABLED, whoever is master.
+2. The link has one other end. When several ports answer one request (a switch that knows no PTP lies between), no
+   measurement counts until ``CLEAN`` requests in a row have had one answer; or, by option, the port is FAULTY for a
+   while (11.4.4 leaves both).
+3. What is measured while nobody is followed is kept for a while: a port that begins to follow knows its link.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.effects import PEER_DELAY, LinkDelayMeasured
+from ptpstack.protocol.part import DelayMechanism
+from ptpstack.protocol.pdelay_requester import CompletePdelay, PdelayRequester
+from ptpstack.protocol.pdelay_responder import PdelayResponder, Request
+from ptpstack.protocol.states import PortEvent
+from ptpstack.timebase.units import log_interval_ns
+from ptpstack.wire.codec import encode
+from ptpstack.wire.messages import DelayReq, DelayResp, Message, PdelayReq, PdelayResp, PdelayRespFollowUp
+from ptpstack.wire.types import Flag, MessageType, PortState
+
+if TYPE_CHECKING:
+    from ptpstack.protocol.port import Port
+
+TIMER_PDELAY_REQ = "pdelay-req"
+TIMER_RECOVERY = "peer-recovery"
+TIMER_EARLY = "pdelay-early"
+
+#: Requests in a row with a single answer until measurements count again.
+CLEAN = 3
+#: Requests in a row with several answers until the port is FAULTY, where that is wished, and for how long.
+ALLOWED_SEVERAL = 3
+RECOVERY_NS = 16_000_000_000
+#: meanLinkDelay is the median of so many.
+MEDIAN = 9
+#: Measurements kept while nobody is followed: how many, and for how long.
+EARLY = 4
+EARLY_AGE_NS = 20_000_000_000
+
+#: majorSdoId of IEEE 802.1AS, which adds the fraction of t2 where IEEE 1588 takes it off
+_GPTP = 1
+
+_SILENT = (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED)
+
+
+class P2PDelay(DelayMechanism):
+    def __init__(self, port: Port) -> None:
+        super().__init__(port)
+        self.handlers = {
+            PdelayReq: self._on_request,
+            PdelayResp: self._on_response,
+            PdelayRespFollowUp: self._on_follow_up,
+            DelayReq: self._on_end_to_end,
+            DelayResp: self._on_end_to_end,
+        }
+        self.timers = {
+            TIMER_PDELAY_REQ: self._request_due,
+            TIMER_RECOVERY: self._recover,
+            TIMER_EARLY: self._take_up_early,
+        }
+        self.stamps = {MessageType.PDELAY_REQ: self._request_sent, MessageType.PDELAY_RESP: self._response_sent}
+        #: then stamps are of a clock that runs by itself (IEEE 802.1AS LocalClock): they tell no time
+        self._gptp = port.instance.options.sdo_id >> 8 == _GPTP
+        sign = 1 if self._gptp else -1
+        self.requester = PdelayRequester(
+            port.rng, port.counters, receipt_sign=sign, asymmetry_sns=port.ds.delay_asymmetry_sns
+        )
+        self.responder = PdelayResponder(port.counters, receipt_sign=sign)
+        self._template = b""
+        self._due_ns = 0
+        self._asked_ns = 0
+        self._sync_ns: int | None = None
+        #: requests with a single answer that are still owed
+        self._owed = 0
+        self._isolated = False
+        self._recent: deque[int] = deque(maxlen=MEDIAN)
+        #: with the time at which each was asked for
+        self._early: deque[tuple[LinkDelayMeasured, int]] = deque(maxlen=EARLY)
+
+    # ---- state ------------------------------------------------------------------------------------------------
+
+    def entered(self, state: PortState, now: int) -> None:
+        if state in _SILENT:
+            self.flush()
+            self._recent.clear()
+            self.neighbor = None
+            self._owed = 0
+            self._due_ns = now
+            self.requester.several = 0
+            self.port.ds.mean_link_delay_sns = 0
+            if state is PortState.FAULTY and self._isolated:
+                self.port.timers[TIMER_RECOVERY] = now + RECOVERY_NS
+            self._isolated = False
+            return
+        # the link does not care who is master: the request under way goes on
+        self.port.timers[TIMER_PDELAY_REQ] = max(now, self._due_ns)
+        if self.port.following and self._early:
+            # after the Syncs that were kept: what they all lead to is then a matter of now
+            self.port.timers[TIMER_EARLY] = now
+
+    def flush(self) -> None:
+        self.requester.flush()
+        self.responder.flush()
+        self._early.clear()
+
+    def _take_up_early(self, now: int, due: int) -> None:
+        for measured, asked_ns in self._early:
+            if now - asked_ns <= EARLY_AGE_NS:
+                self.port.instance.emit(measured)
+        self._early.clear()
+
+    def _recover(self, now: int, due: int) -> None:
+        if self.port.link_up:
+            reason = "the time for which a port with several peers is left alone is over"
+            self.port.event(PortEvent.FAULT_CLEARED, now, Decision("peer-recovery", reason))
+
+    def sync_received(self, now: int) -> None:
+        """Ask midway between Syncs: looks at a clock say most when they are apart, and frames of one instant queue."""
+        last, self._sync_ns = self._sync_ns, now
+        due = self.port.timers.get(TIMER_PDELAY_REQ)
+        if due is None or last is None:
+            return
+        interval = now - last
+        if 0 < interval <= log_interval_ns(self.port.ds.log_min_pdelay_req_interval):
+            phase = (due - now) % interval
+            if not interval <= 4 * phase <= 3 * interval:
+                self._due_ns = self.port.timers[TIMER_PDELAY_REQ] = due + (interval // 2 - phase) % interval
+
+    # ---- asking -----------------------------------------------------------------------------------------------
+
+    def _request_due(self, now: int, due: int) -> None:
+        port = self.port
+        if len(self.requester.responders) == 1 and self._owed:
+            self._owed -= 1
+        sequence_id = self.requester.begin()
+        port.ds.neighbor_rate_ratio = self.requester.rate.ratio
+        if self.requester.several >= ALLOWED_SEVERAL and port.options.several_peers == "fault":
+            self._isolate(now)
+            return
+        port.repeat(TIMER_PDELAY_REQ, now, due, log_interval_ns(port.ds.log_min_pdelay_req_interval))
+        self._due_ns = port.timers[TIMER_PDELAY_REQ]
+        self._asked_ns = now
+        if not self._template:
+            message = port.new(PdelayReq, 0, 0x7F)
+            message.correction_sns = -port.ds.delay_asymmetry_sns
+            self._template = encode(message)
+        port.send_event(self._template, sequence_id, MessageType.PDELAY_REQ, PEER_DELAY)
+
+    def _isolate(self, now: int) -> None:
+        self._isolated = True
+        self.port.counters["peer-isolated"] += 1
+        self.port.instance.fault(
+            self.port,
+            Decision(
+                "several-peers",
+                f"{self.requester.several} Pdelay_Req in a row were answered by more than one port: "
+                "peer delay needs a link with one other end",
+                {"allowed": ALLOWED_SEVERAL},
+                would_change=f"{RECOVERY_NS // 1_000_000_000} s, or the link going down and up",
+            ),
+            now,
+        )
+
+    def _request_sent(self, sequence_id: int, egress_sns: int | None) -> None:
+        self._complete(self.requester.transmitted(sequence_id, egress_sns))
+
+    def _on_response(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, PdelayResp)
+        if not self._for_us(message):
+            return
+        t4 = None if ingress_sns is None else ingress_sns - self.port.ingress_latency_sns
+        before = len(self.requester.responders)
+        complete = self.requester.response(message, t4)
+        if before == 1 and len(self.requester.responders) == 2:
+            self.port.counters["pdelay-several-peers"] += 1
+            self._owed = CLEAN
+        self._complete(complete)
+
+    def _on_follow_up(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, PdelayRespFollowUp)
+        if self._for_us(message):
+            self._complete(self.requester.follow_up(message))
+
+    def _for_us(self, message: PdelayResp | PdelayRespFollowUp) -> bool:
+        if message.requesting == self.port.identity:
+            return True
+        self.port.counters["pdelay-resp-for-others"] += 1
+        return False
+
+    def _complete(self, complete: CompletePdelay | None) -> None:
+        if complete is None:
+            return
+        port = self.port
+        if self._owed:
+            port.counters["pdelay-not-used"] += 1
+            return
+        if complete.responder != self.neighbor:
+            if self.neighbor is not None:
+                port.counters["pdelay-new-neighbor"] += 1
+            self.neighbor = complete.responder
+            self._recent.clear()
+        self._recent.append(complete.delay_sns)
+        port.ds.mean_link_delay_sns = sorted(self._recent)[len(self._recent) // 2]
+        measured = LinkDelayMeasured(
+            port.number,
+            complete.responder,
+            complete.sequence_id,
+            complete.t4_sns,
+            complete.delay_sns,
+            complete.t1_sns,
+            None if self._gptp else complete.t2_sns,
+            -port.ds.delay_asymmetry_sns,
+        )
+        if port.following:
+            port.instance.emit(measured)
+        else:
+            self._early.append((measured, self._asked_ns))
+
+    # ---- answering --------------------------------------------------------------------------------------------
+
+    def _on_request(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        assert isinstance(message, PdelayReq)
+        port = self.port
+        t2 = None if ingress_sns is None else ingress_sns - port.ingress_latency_sns
+        unicast = message.flags & Flag.UNICAST
+        request = Request(
+            message.source,
+            message.sequence_id,
+            message.correction_sns,
+            unicast,
+            address if unicast else PEER_DELAY,
+            now,
+        )
+        begun = self.responder.begin(request, t2)
+        if begun is None:
+            return
+        key, receipt_ns, correction = begun
+        response = port.new(PdelayResp, message.sequence_id, 0x7F)
+        response.flags = Flag.TWO_STEP | unicast
+        response.correction_sns = correction
+        response.request_receipt_ns = receipt_ns
+        response.requesting = message.source
+        port.send_stamped(encode(response), key, MessageType.PDELAY_RESP, request.address)
+
+    def _response_sent(self, key: int, egress_sns: int | None) -> None:
+        stamped = self.responder.transmitted(key, egress_sns)
+        if stamped is None:
+            return
+        request, origin_ns, correction = stamped
+        follow_up = self.port.new(PdelayRespFollowUp, request.sequence_id, 0x7F)
+        follow_up.flags = request.flags
+        follow_up.correction_sns = correction
+        follow_up.response_origin_ns = origin_ns
+        follow_up.requesting = request.requesting
+        self.port.send_general(follow_up, request.address)
+
+    # ---- the other mechanism ----------------------------------------------------------------------------------
+
+    def _on_end_to_end(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        """9.5.12: a port with peer delay neither answers Delay_Req nor asks."""
+        self.port.counters["drop-e2e-on-p2p-port"] += 1
