@@ -185,6 +185,11 @@ def _reference(section: Section, report: Report) -> ReferenceOptions:
     return ReferenceOptions(**values)
 
 
+def _range(profile: Profile, name: str) -> tuple[int, int]:
+    parameter = profile.parameters[name]
+    return parameter.low, parameter.high
+
+
 def _port(section: Section, profile: Profile, role: str | None, report: Report) -> tuple[PortOptions, ChannelOptions]:
     transport = section["transport"]
     if transport is None:
@@ -201,6 +206,8 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
     if server_only is None:
         never = profile.behaviours["grandmaster_ports"] == "server-only"
         server_only = never and role == "grandmaster" and values["desired_state"] is None
+    if transport != "l2":
+        _drop_ineffective(section, ("l2_group",), f"the transport is {transport}", report)
     ineffective = [key for key, transports in TRANSPORT_KEYS.items() if transport not in transports]
     _drop_ineffective(section, ineffective, f"the transport is {transport}", report)
     effective = {key: values[key] for key in TRANSPORT_KEYS if key not in ineffective}
@@ -235,6 +242,18 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         local_priority=values["local_priority"],
         desired_state=values["desired_state"] or "",
         announce=profile.behaviours["announce"] == "sent",
+        link_local=transport == "l2" and (values["l2_group"] or profile.behaviours["l2_group"]) == "non-forwardable",
+        honour_interval_requests=(
+            profile.behaviours["interval_requests"] == "honoured"
+            if values["honour_interval_requests"] is None
+            else values["honour_interval_requests"]
+        ),
+        requestable_sync=_range(profile, "log_sync_interval"),
+        requestable_announce=_range(profile, "log_announce_interval"),
+        operational_log_sync_interval=values["operational_log_sync_interval"],
+        monitor=tuple(values["monitor"] or ()),
+        monitor_events=values["monitor_events"],
+        monitor_every=values["monitor_every"],
         acceptable_masters_only=values["acceptable_masters_only"],
         spp=values["spp"],
         active_key_id=values["active_key_id"],

@@ -10,6 +10,7 @@ from ptpstack.config.graph_checks import GRAPH_CHECKS
 from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
 from ptpstack.config.security_checks import authentication
 from ptpstack.config.validate import Section
+from ptpstack.protocol.slave_monitoring import MONITORS
 
 #: clockClass values with a meaning (7.6.2.5, table 4): fixed ones, and the ranges left to alternate profiles.
 _CLASSES = frozenset({6, 7, 13, 14, 52, 58, 187, 193, 248, 255, *range(68, 123), *range(133, 171), *range(216, 233)})
@@ -212,6 +213,13 @@ def _tables(site: Site, sections: Section, report: Report) -> None:
                 )
 
 
+def _monitoring(site: Site, sections: Section, report: Report) -> None:
+    for _, section in _pairs(site, sections):
+        for port in section.tables["port"]:
+            for name in sorted(set(port["monitor"] or ()) - set(MONITORS)):
+                report.error(port.at("monitor"), f"{show(name)} cannot be told", f"use {' and '.join(MONITORS)}")
+
+
 def _one_way_roles(site: Site, sections: Section, report: Report) -> None:
     """ITU-T G.8265.1: a clock serves or follows, never both."""
     for instance, section in _pairs(site, sections):
@@ -376,6 +384,7 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _client_only,
     _external,
     _tables,
+    _monitoring,
     _one_way_roles,
     _roles,
     _ports,

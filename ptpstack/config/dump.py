@@ -79,6 +79,8 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
     document["port"] = []
     for channel, port in zip(instance.channels, options.ports, strict=True):
         values = _members(channel) | _port(port)
+        if channel.transport == "l2":
+            values["l2_group"] = "non-forwardable" if port.link_local else "forwardable"
         for key, transports in TRANSPORT_KEYS.items():
             if channel.transport not in transports:
                 del values[key]
@@ -113,9 +115,22 @@ def _management(management: ManagementOptions) -> dict[str, Any]:
     return values
 
 
+#: Members of PortOptions that are no keys of the schema: made from others, or the profile's.
+_NOT_KEYS = (
+    "channel",
+    "foreign_master_capacity",
+    "announce",
+    "link_local",
+    "requestable_sync",
+    "requestable_announce",
+    "monitor",
+)
+
+
 def _port(port: PortOptions) -> dict[str, Any]:
-    # channel is made from interface and transport, announce is the profile's; foreign_master_capacity is no key
-    values = _members(port, ("channel", "foreign_master_capacity", "announce"))
+    values = _members(port, _NOT_KEYS)
+    if port.monitor:
+        values["monitor"] = list(port.monitor)
     for name in ("clock", "desired_state"):
         if not values[name]:
             del values[name]

@@ -43,6 +43,10 @@ BEHAVIOURS: dict[str, tuple[str, ...]] = {
     "grandmaster_ports": ("elected", "server-only"),
     # none: static roles; Announce is neither sent nor needed
     "announce": ("sent", "none"),
+    # Ethernet: the group that all messages go to
+    "l2_group": ("forwardable", "non-forwardable"),
+    # 802.1AS-2020 10.6.4.3
+    "interval_requests": ("ignored", "honoured"),
     # 16.2
     "path_trace": ("off", "on"),
 }

@@ -182,8 +182,9 @@ def _transparent(data: Mapping[str, Any]) -> TransparentOptions:
 
 
 def _port(data: Mapping[str, Any]) -> PortOptions:
+    lists = {name: tuple(data[name]) for name in ("requestable_sync", "requestable_announce", "monitor")}
     sources = {name: tuple(data.get(name, ())) for name in ("allow_sources", "deny_sources")}
-    return PortOptions(**{**data, **sources})
+    return PortOptions(**{**data, **lists, **sources})
 
 
 def _instance(data: Mapping[str, Any]) -> InstanceOptions:

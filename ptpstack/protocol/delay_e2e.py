@@ -125,7 +125,9 @@ class E2EDelay(DelayMechanism):
         self.timers = {TIMER_DELAY_REQ: self._delay_req_due}
         self.stamps = {MessageType.DELAY_REQ: self._delay_req_sent}
         self.requester = DelayRequester(port.rng, port.counters)
-        self.responder = DelayResponder(port.instance.options, port.ds, port.ingress_latency_sns, port.counters)
+        self.responder = DelayResponder(
+            port.instance.options, port.ds, port.ingress_latency_sns, port.counters, port.group
+        )
         self.plain_requests = self.responder.plain_requests
         self._template = b""
 

@@ -27,7 +27,16 @@ _UNICAST = int(Flag.UNICAST)
 
 
 class DelayResponder:
-    def __init__(self, options: InstanceOptions, ds: PortDS, ingress_latency_sns: int, counters: Counter[str]) -> None:
+    def __init__(
+        self,
+        options: InstanceOptions,
+        ds: PortDS,
+        ingress_latency_sns: int,
+        counters: Counter[str],
+        group: str | None = None,
+    ) -> None:
+        """``group``: where answers to multicast go."""
+        self._group = group
         self._options = options
         self._ds = ds
         self._ingress_latency_sns = ingress_latency_sns
@@ -84,7 +93,7 @@ class DelayResponder:
             clock,
             port_number,
         )
-        return answer, address if unicast else None
+        return answer, address if unicast else self._group
 
     def answer(self, request: DelayReq, ingress_sns: int | None) -> DelayResp | None:
         """The Delay_Resp, or None (counted) when there is none to give."""

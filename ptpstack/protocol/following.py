@@ -76,6 +76,7 @@ class Following(Part):
             return
         port = self.port
         port.delay.sync_received(now)
+        port.sync_completed(complete, now)
         port.instance.emit(
             SyncMeasured(
                 port.number,

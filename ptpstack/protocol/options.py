@@ -72,6 +72,19 @@ class PortOptions:
     desired_state: str = ""
     #: False: static roles (automotive). Announce is neither sent nor needed: who sends Sync is the master.
     announce: bool = True
+    #: multicast goes to the group that bridges do not forward (Ethernet; ITU-T G.8275.1)
+    link_local: bool = False
+    #: do as a message interval request of a peer says (802.1AS-2020 10.6.4.3), within these log2 s
+    honour_interval_requests: bool = False
+    requestable_sync: tuple[int, int] = (-7, 4)
+    requestable_announce: tuple[int, int] = (-3, 4)
+    #: as a client, once locked: ask the master for this logSyncInterval; None: never ask
+    operational_log_sync_interval: int | None = None
+    #: slave event monitoring (16.11): ``rx-sync-timing``, ``tx-event-timestamps``
+    monitor: tuple[str, ...] = ()
+    #: events of each TLV; and of every how many one is told
+    monitor_events: int = 1
+    monitor_every: int = 1
     #: acceptableMasterPortDS.enable (17.5): only masters of the instance's table are heard
     acceptable_masters_only: bool = False
     #: security association of what it sends and accepts (16.14); None: no authentication

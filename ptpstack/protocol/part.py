@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ptpstack.wire.messages import Message
+from ptpstack.protocol.sync_receiver import CompleteSync
+from ptpstack.wire.messages import Message, Signaling
+from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import MessageType, PortIdentity, PortState
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class Part:
     handlers: Mapping[type[Message], Handler] = {}
     timers: Mapping[str, TimerHandler] = {}
     stamps: Mapping[MessageType, StampHandler] = {}
+    #: the TLVs of Signaling messages that ``signaling`` is for
+    signaling_tlvs: frozenset[type[Tlv]] = frozenset()
 
     def __init__(self, port: Port) -> None:
         self.port = port
@@ -37,6 +41,15 @@ class Part:
 
     def flush(self) -> None:
         """The clock was stepped: stamps from before mean nothing after."""
+
+    def signaling(self, message: Signaling, tlvs: Sequence[Tlv], address: str, now: int) -> None:
+        """A Signaling message for this port; ``tlvs``: those of it that are this part's, in their order."""
+
+    def sync_complete(self, sync: CompleteSync, now: int) -> None:
+        """A Sync of the parent, with its Follow_Up if it has one."""
+
+    def event_sent(self, kind: MessageType, sequence_id: int, egress_sns: int) -> None:
+        """An event message has left the port, at the wire."""
 
 
 class DelayMechanism(Part):

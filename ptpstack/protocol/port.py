@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from ptpstack.protocol.acceptable_masters import AcceptableMasters
@@ -20,21 +20,33 @@ from ptpstack.protocol.datasets import DataSets, PortDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.delay_e2e import E2EDelay
 from ptpstack.protocol.delay_p2p import P2PDelay
-from ptpstack.protocol.effects import Effect, Send, StateChanged
+from ptpstack.protocol.effects import PEER_DELAY, Effect, Send, StateChanged
 from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
+from ptpstack.protocol.interval_requests import IntervalRequests
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.part import DelayMechanism, Handler, NoDelay, Part, StampHandler, TimerHandler
 from ptpstack.protocol.security import PortSecurity, Security
 from ptpstack.protocol.serving import Serving
+from ptpstack.protocol.slave_monitoring import SlaveMonitoring
 from ptpstack.protocol.states import SERVER_ONLY, PortEvent, next_state
+from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.protocol.timers import Timers
 from ptpstack.protocol.unannounced import Unannounced
 from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
-from ptpstack.wire.messages import CONTROL_FIELD, Announce, Management, Message
-from ptpstack.wire.types import ClockIdentity, Flag, MessageType, PortIdentity, PortState
+from ptpstack.wire.messages import CONTROL_FIELD, Announce, Management, Message, Signaling
+from ptpstack.wire.tlv import Tlv
+from ptpstack.wire.types import (
+    ALL_CLOCKS,
+    ALL_PORTS,
+    ClockIdentity,
+    Flag,
+    MessageType,
+    PortIdentity,
+    PortState,
+)
 
 #: States in which a port takes time from its parent.
 FOLLOWING = (PortState.UNCALIBRATED, PortState.SLAVE)
@@ -144,21 +156,30 @@ class Port:
         self.epoch = 0
         self._table = instance.bmca.table(options)
         self.security = None if options.spp is None else PortSecurity(instance.security, options, self.counters)
+        #: where multicast goes: None is the channel's group
+        self.group = PEER_DELAY if options.link_local else None
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
         self.admission = Admission(options, self.foreign, self.counters)
         self._plain_requests = self.delay.plain_requests
         self.choose_short_cut()
         self.serving = Serving(self, transmit_offset_ns)
         #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
-        self._parts: tuple[Part, ...] = (
-            self.delay,
-            self.serving,
-            Following(self) if options.announce else Unannounced(self),
-        )
+        parts: list[Part] = [self.delay, self.serving, Following(self) if options.announce else Unannounced(self)]
+        if options.honour_interval_requests or options.operational_log_sync_interval is not None:
+            parts.append(IntervalRequests(self))
+        if options.monitor:
+            parts.append(SlaveMonitoring(self))
+        self._parts = tuple(parts)
+        self._signaling_parts = [part for part in parts if part.signaling_tlvs]
+        self._signaling_sequence = 0
+        self._sync_watchers = [p.sync_complete for p in parts if type(p).sync_complete is not Part.sync_complete]
+        self._event_watchers = [p.event_sent for p in parts if type(p).event_sent is not Part.event_sent]
         self._handlers: dict[type[Message], Handler] = {
             Announce: self._on_announce,
             Management: self._on_management,
         }
+        if self._signaling_parts:
+            self._handlers[Signaling] = self._on_signaling
         self._on_timer: dict[str, TimerHandler] = {
             TIMER_RECEIPT: self._announce_receipt_expired,
             TIMER_QUALIFICATION: self._qualification_expired,
@@ -315,7 +336,7 @@ class Port:
             octets = signed
         token = self.instance.expect_stamp(self, kind, key)
         self.counters[_SENT[kind]] += 1
-        self.instance.emit(Send(self.channel, octets, destination, token))
+        self.instance.emit(Send(self.channel, octets, destination or self.group, token))
 
     def send_general(self, message: Message, destination: str | None = None) -> None:
         self.send_general_octets(encode(message), message.type, destination)
@@ -327,12 +348,23 @@ class Port:
                 return
             octets = signed
         self.counters[_SENT[kind]] += 1
-        self.instance.emit(Send(self.channel, octets, destination, None))
+        self.instance.emit(Send(self.channel, octets, destination or self.group, None))
+
+    def send_signaling(self, tlvs: Sequence[Tlv], target: PortIdentity, destination: str | None = None) -> None:
+        """TLVs to the port ``target``: by multicast, or to an address."""
+        self._signaling_sequence = (self._signaling_sequence + 1) & 0xFFFF
+        message = self.new(Signaling, self._signaling_sequence, 0x7F)
+        message.flags = Flag.UNICAST if destination else 0
+        message.target = target
+        message.tlvs = tuple(tlvs)
+        self.send_general(message, destination)
 
     def transmitted(self, kind: MessageType, key: int, egress_sns: int | None) -> None:
         """The transmit time stamp of an event message, or None when it never came."""
         if egress_sns is not None:
             egress_sns += self._egress_latency_sns
+            for watch in self._event_watchers:
+                watch(kind, key, egress_sns)
         self._on_stamp[kind](key, egress_sns)
 
     # ---- receiving --------------------------------------------------------------------------------------------
@@ -390,6 +422,27 @@ class Port:
     def _on_management(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, Management)
         self.instance.management_received(self, message, address, now)
+
+    def _on_signaling(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
+        """13.12: for the target, or for everybody; each TLV goes to the part that takes it."""
+        assert isinstance(message, Signaling)
+        clock, number = message.target
+        if clock not in (self.identity.clock_identity, ALL_CLOCKS) or number not in (self.number, ALL_PORTS):
+            self.counters["drop-signaling-target"] += 1
+            return
+        taken = 0
+        for part in self._signaling_parts:
+            tlvs = [tlv for tlv in message.tlvs if type(tlv) in part.signaling_tlvs]
+            if tlvs:
+                taken += len(tlvs)
+                part.signaling(message, tlvs, address, now)
+        if taken < len(message.tlvs):
+            self.counters["drop-signaling-tlv"] += len(message.tlvs) - taken
+
+    def sync_completed(self, sync: CompleteSync, now: int) -> None:
+        """A Sync of the parent, with its Follow_Up if it has one."""
+        for watch in self._sync_watchers:
+            watch(sync, now)
 
     def from_parent(self, message: Message) -> bool:
         """Whether it is from whom we follow; counted when not."""

@@ -38,6 +38,8 @@ class Serving(Part):
         self.timers = {TIMER_ANNOUNCE: self._announce_due, TIMER_SYNC: self._sync_due}
         self.stamps = {MessageType.SYNC: self._sync_sent}
         self._transmit_offset_ns = transmit_offset_ns
+        #: as long as a peer has asked for it (802.1AS-2020 10.6.4.3)
+        self.sync_stopped = self.announce_stopped = False
         self._announce_sequence = port.rng.randrange(0x10000)
         self._sync_sequence = port.rng.randrange(0x10000)
         self._announces_sent = 0
@@ -48,15 +50,26 @@ class Serving(Part):
 
     def entered(self, state: PortState, now: int) -> None:
         if state is PortState.MASTER:
-            if self.port.options.announce:
+            if self.port.options.announce and not self.announce_stopped:
                 self.port.timers[TIMER_ANNOUNCE] = now + self._transmit_offset_ns
-            self.port.timers[TIMER_SYNC] = now + self._transmit_offset_ns
+            if not self.sync_stopped:
+                self.port.timers[TIMER_SYNC] = now + self._transmit_offset_ns
             self._announces_sent = 0
+
+    def intervals_changed(self, now: int) -> None:
+        """Other intervals hold from now on, or something was stopped or begins again."""
+        if self.port.state is not PortState.MASTER:
+            return
+        for timer, stopped in ((TIMER_SYNC, self.sync_stopped), (TIMER_ANNOUNCE, self.announce_stopped)):
+            if timer in self.port.timers:
+                del self.port.timers[timer]
+            if not stopped and (timer == TIMER_SYNC or self.port.options.announce):
+                self.port.timers[timer] = now + self._transmit_offset_ns
 
     def announce_soon(self, now: int) -> None:
         """What Announce says has changed: say it now, but not faster than a new master repeats its first."""
         port = self.port
-        if port.state is PortState.MASTER and port.options.announce:
+        if port.state is PortState.MASTER and port.options.announce and not self.announce_stopped:
             due = max(now, self._announced_ns + int(port.announce_interval_ns * SECOND_ANNOUNCE))
             port.timers[TIMER_ANNOUNCE] = min(due, port.timers.get(TIMER_ANNOUNCE, due))
 

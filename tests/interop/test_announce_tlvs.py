@@ -56,7 +56,7 @@ def through_us(bench: Bench) -> tuple[Path, str]:
     ours.ready()
     until("the end follows the grandmaster", lambda: end.grandmaster() == grandmaster.grandmaster(), WITHIN_S)
     until("by us", lambda: end.get("CURRENT_DATA_SET").get("stepsRemoved") == "2", WITHIN_S)
-    # a few more, for the capture
+    # tcpdump writes what it has once a second
     pause(2.0)
     return bench.captures[0], grandmaster.grandmaster()
 
@@ -82,6 +82,7 @@ def local_times(bench: Bench) -> Path:
     theirs = bench.ptp4l(b, "v1", slaveOnly=1, path_trace_enabled=1, logAnnounceInterval=-1)
     ours.ready()
     until("they follow us", lambda: theirs.grandmaster() == "020000fffe000002", WITHIN_S)
+    pause(2.0)
     return bench.captures[0]
 
 
@@ -94,10 +95,12 @@ def acceptable(bench: Bench) -> tuple[str, str]:
     bench.ptp4l(b, "v1", name="good", priority1=1, clockIdentity="020000.fffe.0000bb")
     bench.ptp4l(b, "v1", name="wanted", priority1=100, clockIdentity="020000.fffe.0000aa", BMCA="noop", masterOnly=1)
     table = f'[[instance.acceptable_master]]\nclock_identity = "{wanted}"\n'
-    ours = bench.site(a, SITE + "client_only = true\n" + port("v0") + table)
+    told = 'monitor = ["rx-sync-timing", "tx-event-timestamps"]\nmonitor_events = 2\n'
+    ours = bench.site(a, SITE + "client_only = true\n" + port("v0") + told + table)
     ours.ready()
     until("we follow somebody", lambda: ours.port_states()[0] in ("UNCALIBRATED", "SLAVE"), WITHIN_S)
     until("the other is heard", lambda: ours.instance()["ports"][0]["counters"].get("drop-announce-not-acceptable"), 20)
+    until("we tell what we measure", lambda: ours.instance()["ports"][0]["counters"].get("tx-signaling", 0) > 3, 20)
     return ours.grandmaster(), wanted
 
 
@@ -135,4 +138,6 @@ def test_only_the_acceptable_master_is_followed(runs: dict[str, Outcome]) -> Non
 
 
 def test_every_frame_we_sent_is_well_formed(runs: dict[str, Outcome], folder: Any) -> None:
-    assert judge_frames(runs.values(), folder)["ANNOUNCE"]
+    seen = judge_frames(runs.values(), folder)
+    assert seen["ANNOUNCE"]
+    assert seen["SIGNALING"]
