@@ -12,6 +12,7 @@ from ptpstack.sim.report import show, words
 from ptpstack.sim.scenario import Expectation
 from ptpstack.sim.scenario_file import ANCHORS, builtin_scenarios, load_scenario
 from ptpstack.sim.schema import SCENARIO
+from tools.profile_table import profiles_page
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,7 +82,11 @@ def _limit(expect: Expectation) -> str:
 
 
 #: path below the repository's root, and what belongs there
-DOCUMENTS = {"docs/state-machines.md": state_machines, "docs/scenarios.md": scenarios}
+DOCUMENTS = {
+    "docs/state-machines.md": state_machines,
+    "docs/scenarios.md": scenarios,
+    "docs/profiles.md": profiles_page,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -47,6 +47,11 @@ def _text(profile: Profile) -> str:
         f"clockClass locked {quality.locked}, holdover {quality.holdover}, "
         f"out of specification {quality.holdover_out_of_spec}, free-running {quality.free_running}"
     )
+    if quality.boundary_holdover or quality.boundary_out_of_spec:
+        lines.append(
+            f"clockClass of a boundary clock in holdover {quality.boundary_holdover or 'its own'}, "
+            f"out of specification {quality.boundary_out_of_spec or 'its own'}"
+        )
     lines.append("behaviours " + ", ".join(f"{name} = {variant}" for name, variant in profile.behaviours.items()))
     lines.append(f"client-only instances have priority1 = priority2 = {profile.client_priority}")
     return "\n".join(lines)

@@ -359,6 +359,7 @@ def _instance(
         bmca=bmca,
         local_priority=section["local_priority"],
         wait_to_restore_s=section["wait_to_restore_s"],
+        boundary_holdover_limit_ns=section["boundary_holdover_limit_ns"],
         path_trace=profile.behaviours["path_trace"] == "on" if section["path_trace"] is None else section["path_trace"],
         acceptable_masters=tuple(
             AcceptableMaster(**{**entry.values, "clock_identity": entry["clock_identity"] or b""}) for entry in masters

@@ -5,7 +5,7 @@ A profile file holds::
     name, title, identifier (profileIdentifier, IEEE 1588-2019 20.3.3, not checked against the text), client_priority
     [instance] and [port]   parameter = { default, min, max } for every profiled key of the schema
     [transport]             default, allowed
-    [quality]               clockClass by state of the reference
+    [quality]               clockClass by state of the reference; boundary_... of boundary clocks without a master
     [behaviours]            named variants; BEHAVIOURS lists what there is
 """
 
@@ -105,7 +105,11 @@ class Profile:
             },
             "transports": list(self.transports),
             "default_transport": self.default_transport,
-            "quality": {state: quality_class(self.quality, state) for state in REFERENCE_STATES},
+            "quality": {state: quality_class(self.quality, state) for state in REFERENCE_STATES}
+            | {
+                "boundary-holdover": self.quality.boundary_holdover or None,
+                "boundary-out-of-spec": self.quality.boundary_out_of_spec or None,
+            },
             "behaviours": dict(self.behaviours),
             "client_priority": self.client_priority,
         }
@@ -135,6 +139,13 @@ _QUALITY = Table(
     tuple(
         Field(state.replace("-", "_"), INTEGER, f"ClockClass when {state}.", default, 1, 254)
         for state, default in zip(REFERENCE_STATES, (6, 7, 52, 248), strict=True)
+    )
+    + tuple(
+        Field(name, INTEGER, f"ClockClass of a boundary clock {when}; 0: its own stays.", 0, 0, 254)
+        for name, when in (
+            ("boundary_holdover", "in holdover within its limit"),
+            ("boundary_out_of_spec", "in holdover beyond its limit"),
+        )
     ),
 )
 

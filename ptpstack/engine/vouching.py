@@ -1,8 +1,8 @@
 """What this node may say of its time, to its clients and to its own kernel.
 
 1. D0 of an instance follows the reference of its clock: class, accuracy, UTC offset, leap flags.
-2. A boundary clock that has lost its master keeps the class of a clock nobody vouches for, and says how accurate its
-   holdover still is: the lost grandmaster's accuracy and the servo's bound, added.
+2. A boundary clock that has lost its master says how accurate its holdover still is: the lost grandmaster's accuracy
+   and the servo's bound, added. Its class is its own, or what its profile has for that, never better than the lost one.
 3. The kernel's clock is declared synchronised, with its bound, only while the edge that steers it is locked or holds
    over; a leap second is armed in its UTC day. TAI goes on through a leap second: only the kernel's UTC has it.
 """
@@ -18,8 +18,9 @@ from ptpstack.engine.reference import Reference, ReferenceState
 from ptpstack.engine.steering import Steering
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.options import InstanceOptions
 from ptpstack.servo.base import ServoState
-from ptpstack.wire.types import ACCURACY_UNKNOWN, CLOCK_ACCURACY_NS, clock_accuracy_for
+from ptpstack.wire.types import CLOCK_ACCURACY_NS, ClockQuality, clock_accuracy_for
 
 #: The limit that a forecast is about when no reference names one.
 FORECAST_LIMIT_NS = 1_000.0
@@ -46,8 +47,8 @@ class Vouching:
         self._declares = [c.name for c in plan.clocks if c.declares and c.steerable]
         #: clocks that the kernel takes for synchronised by our word
         self._declared: set[str] = set()
-        #: clockAccuracy of the grandmaster an instance follows, or followed last
-        self._followed: dict[str, int] = {}
+        #: quality of the grandmaster an instance follows, or followed last, and how far off its clock could be then, ns
+        self._followed: dict[str, tuple[ClockQuality, float | None]] = {}
 
     # ---- clients ----------------------------------------------------------------------------------------------
 
@@ -84,18 +85,32 @@ class Vouching:
         options, data = instance.options, instance.data
         if options.client_only or len(instance.ports) < 2:
             return
+        quality = options.quality
         if instance.following_port is not None:
-            self._followed[name] = data.parent.grandmaster_quality.clock_accuracy
-            return
-        steering = self._steering.clocks[options.clock].steering
-        worth_ns = CLOCK_ACCURACY_NS.get(self._followed.get(name, ACCURACY_UNKNOWN))
-        accuracy = options.quality.clock_accuracy
-        if worth_ns is not None and steering is not None and steering.servo.state is ServoState.HOLDOVER:
-            bound_ns = self._steering.bound_ns(options.clock, now)
-            if bound_ns is not None:
-                accuracy = clock_accuracy_for(worth_ns + bound_ns)
-        quality = instance.own_quality._replace(clock_accuracy=accuracy)
+            self._followed[name] = data.parent.grandmaster_quality, self._steering.bound_ns(options.clock, now)
+        elif name in self._followed:
+            quality = self._held_over(*self._followed[name], options, now)
         self._take(name, instance.set_quality(quality, instance.own_properties, now), now)
+
+    def _held_over(
+        self, lost: ClockQuality, followed_ns: float | None, options: InstanceOptions, now: int
+    ) -> ClockQuality:
+        """What a boundary clock is worth that holds over what ``lost`` gave it to within ``followed_ns``."""
+        own, table = options.quality, options.quality_table
+        steering = self._steering.clocks[options.clock].steering
+        if steering is None or steering.servo.state is not ServoState.HOLDOVER:
+            return own
+        worth_ns = CLOCK_ACCURACY_NS.get(lost.clock_accuracy)
+        bound_ns = self._steering.bound_ns(options.clock, now)
+        off_ns = None if worth_ns is None or bound_ns is None else worth_ns + bound_ns
+        drifted_ns = None if followed_ns is None or bound_ns is None else bound_ns - followed_ns
+        within = drifted_ns is not None and drifted_ns <= options.boundary_holdover_limit_ns
+        clock_class = table.boundary_holdover if within else table.boundary_out_of_spec
+        return ClockQuality(
+            max(clock_class, lost.clock_class) if clock_class else own.clock_class,
+            own.clock_accuracy if off_ns is None else clock_accuracy_for(off_ns),
+            own.offset_scaled_log_variance,
+        )
 
     def bound(self, now: int) -> None:
         """Tell each reference what the servo says of its clock."""

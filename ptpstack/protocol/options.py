@@ -125,6 +125,9 @@ class QualityTable:
     holdover: int = 7
     holdover_out_of_spec: int = 52
     free_running: int = 248
+    #: of a boundary clock that has lost its master and holds over, within its limit and beyond; 0: its own class stays
+    boundary_holdover: int = 0
+    boundary_out_of_spec: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,8 @@ class InstanceOptions:
     local_priority: int = 128
     #: ITU-T G.8265.1: how long a master that was lost and is back is not preferred, s
     wait_to_restore_s: float = 0.0
+    #: how far a boundary clock in holdover may have drifted for ``QualityTable.boundary_holdover``
+    boundary_holdover_limit_ns: float = 400.0
     #: pathTraceDS.enable (16.2)
     path_trace: bool = False
     acceptable_masters: tuple[AcceptableMaster, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ptpstack.protocol.announce_option_set import announce_options
 from ptpstack.protocol.bmca import BMCA
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Rebuilt, StateChanged
@@ -40,7 +41,9 @@ def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | 
     Number and channels of the ports stay. ValueError when the options contradict each other.
     """
     valid = ruled(options)
-    instance.configured, instance.options = options, valid
+    before, instance.configured, instance.options = instance.options, options, valid
+    if (before.path_trace, before.alternate_timescales) != (valid.path_trace, valid.alternate_timescales):
+        instance.announce_options = announce_options(valid)
     instance.bmca = BMCA[valid.bmca](valid)
     default = instance.data.default
     default.domain_number, default.sdo_id = valid.domain, valid.sdo_id

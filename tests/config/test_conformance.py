@@ -136,3 +136,44 @@ def test_what_is_wrong_with_tables_of_an_instance(port: str, tables: str, path: 
     found = site_errors(TABLES.format("", port + "\n" + tables))
     assert [p for p, _ in found] == [f"instance[0].{path}"]
     assert reason in found[0][1]
+
+
+# ---------------------------------------------------------------------------------------------------- profiles
+
+
+def profile_errors(profile: str, instance: str = "", port: str = "") -> list[str]:
+    text = f'[[instance]]\nprofile = "{profile}"\n{instance}\n[[instance.port]]\ninterface = "eth1"\n{port}\n'
+    return [path for path, _ in site_errors(text)]
+
+
+@pytest.mark.parametrize(("domain", "fine"), [(23, False), (24, True), (43, True), (44, False)])
+def test_PRF_04_domains_of_g8275_1(domain: int, fine: bool) -> None:
+    assert profile_errors("g8275-1", f"domain = {domain}") == ([] if fine else ["instance[0].domain"])
+
+
+def test_g8275_1_has_one_rate_one_transport_and_one_priority1() -> None:
+    for name, value in (("log_announce_interval", -2), ("log_sync_interval", -3), ("log_min_delay_req_interval", 0)):
+        assert profile_errors("g8275-1", port=f"{name} = {value}") == [f"instance[0].port[0].{name}"]
+    assert profile_errors("g8275-1", port='transport = "udp4"') == ["instance[0].port[0].transport"]
+    assert profile_errors("g8275-1", "priority1 = 1") == ["instance[0].priority1"]
+
+
+def test_g8275_1_ports_of_a_grandmaster_never_follow_unless_told_so() -> None:
+    text = '[[instance]]\nprofile = "g8275-1"\nrole = "{}"\n[[instance.port]]\ninterface = "eth1"\n{}\n'
+    for role, line, expected in (
+        ("grandmaster", "", True),
+        ("grandmaster", "server_only = false", False),
+        ("ordinary", "", False),
+    ):
+        port = loads(text.format(role, line)).instances[0].options.ports[0]
+        assert port.server_only == expected
+        assert port.link_local
+    assert not loads(text.format("ordinary", 'l2_group = "forwardable"')).instances[0].options.ports[0].link_local
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("log_announce_interval", -3, 1), ("log_sync_interval", -7, -1)])
+def test_PRF_24_ranges_of_st2059_2(name: str, low: int, high: int) -> None:
+    site = loads('[[instance]]\nprofile = "st2059-2"\n[[instance.port]]\ninterface = "eth1"\n')
+    assert site.instances[0].options.domain == 127
+    for value, fine in ((low - 1, False), (low, True), (high, True), (high + 1, False)):
+        assert profile_errors("st2059-2", port=f"{name} = {value}") == ([] if fine else [f"instance[0].port[0].{name}"])

@@ -17,7 +17,19 @@ from ptpstack.config.profiles import PROFILED, any_profile, build_profile, list_
 from ptpstack.config.schema import REFERENCE_STATES
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("default-e2e", "default-p2p", "hospital-imaging", "hospital-research", "hospital-theatre", "unrestricted")
+SHIPPED = (
+    "aes-r16",
+    "aes67",
+    "default-e2e",
+    "default-p2p",
+    "g8275-1",
+    "hospital-imaging",
+    "hospital-research",
+    "hospital-theatre",
+    "rfc9760",
+    "st2059-2",
+    "unrestricted",
+)
 
 
 def test_list() -> None:

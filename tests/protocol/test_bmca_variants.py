@@ -9,7 +9,8 @@ import pytest
 from ptpstack.protocol.comparison import Rank
 from ptpstack.protocol.comparison_itu import compare_itu
 from ptpstack.protocol.selection_8265 import QUALITY_LEVELS
-from ptpstack.wire.messages import Announce, DelayReq, Sync
+from ptpstack.wire.codec import encode
+from ptpstack.wire.messages import Announce, DelayReq, PdelayReq, Sync
 from ptpstack.wire.types import ClockQuality, PortIdentity
 from tests.protocol.bench import GRANDMASTER, PLAIN, Bench, Peer, identity
 from tests.protocol.test_bmca import candidate
@@ -92,6 +93,16 @@ def test_several_grandmasters_serve_at_once_on_ports_that_never_follow() -> None
     bench.hear(Peer(1, quality=GRANDMASTER))
     bench.run(20)
     assert bench.states() == ["MASTER"]
+
+
+def test_PRF_07_a_peer_delay_request_is_not_answered() -> None:
+    bench = Bench(port={"server_only": True, "listen_first": False}, quality=GRANDMASTER, **ITU)
+    bench.run(5)
+    bench.clear()
+    bench.receive(encode(PdelayReq(Peer(1).identity, 1)))
+    assert bench.sent() == []
+    bench.run(20)
+    assert not bench.sent(PdelayReq)
 
 
 def test_an_equal_grandmaster_by_a_worse_path_is_passive_and_says_so() -> None:
