@@ -31,9 +31,15 @@ from ptpstack.config.schema import (
     Table,
 )
 from ptpstack.config.validate import Section, validate
-from ptpstack.config.zones import alternate_timescale
+from ptpstack.config.zones import alternate_timescale, sync_metadata
 from ptpstack.protocol.management.access import writer_rule
-from ptpstack.protocol.options import AcceptableMaster, InstanceOptions, ManagementOptions, PortOptions
+from ptpstack.protocol.options import (
+    AcceptableMaster,
+    InstanceOptions,
+    ManagementOptions,
+    PortOptions,
+    SyncMetadataOptions,
+)
 from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
 
@@ -314,6 +320,18 @@ def _delay_mechanism(section: Section, profile: Profile, report: Report) -> str:
     return wanted
 
 
+def _metadata(section: Section, profile: Profile, report: Report) -> SyncMetadataOptions | None:
+    wanted = sync_metadata(section.one("sync_metadata"), report)
+    expected = profile.behaviours["sync_metadata"] == "expected" and section["role"] == "grandmaster"
+    if expected and not section.one("sync_metadata").given:
+        report.warning(
+            section.path,
+            f"profile {show(profile.name)} expects of a grandmaster to tell frame rate and local time",
+            'add [instance.sync_metadata] with zone = "Europe/Berlin" and frame_rate = "25"',
+        )
+    return wanted
+
+
 def _instance(
     section: Section, clocks: tuple[ClockOptions, ...], profiles: _ProfileCache, taken: set[str], report: Report
 ) -> InstanceSettings:
@@ -364,6 +382,7 @@ def _instance(
         acceptable_masters=tuple(
             AcceptableMaster(**{**entry.values, "clock_identity": entry["clock_identity"] or b""}) for entry in masters
         ),
+        sync_metadata=_metadata(section, profile, report),
         alternate_timescales=tuple(
             scale
             for entry in section.tables["alternate_time_offset"]

@@ -22,7 +22,7 @@ from ptpstack.config.model import (
 )
 from ptpstack.config.quantities import format_accuracy, format_time_source
 from ptpstack.config.schema import MECHANISM_KEYS, PPS_KEYS, SIMULATED_CLOCK_KEYS, TRANSPORT_KEYS
-from ptpstack.protocol.options import ManagementOptions, PortOptions
+from ptpstack.protocol.options import ManagementOptions, PortOptions, SyncMetadataOptions
 from ptpstack.wire.types import format_clock_identity
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -98,6 +98,8 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
         {"key": t.key, "name": t.name} | ({"zone": t.zone} if t.zone else {"utc_offset_s": t.offsets[0][1]})
         for t in options.alternate_timescales
     ]
+    if options.sync_metadata is not None:
+        document["sync_metadata"] = _sync_metadata(options.sync_metadata)
     for table in ("acceptable_master", "alternate_time_offset"):
         if not document[table]:
             del document[table]
@@ -126,6 +128,16 @@ _NOT_KEYS = (
     "requestable_announce",
     "monitor",
 )
+
+
+def _sync_metadata(metadata: SyncMetadataOptions) -> dict[str, Any]:
+    zone = metadata.timescale
+    values: dict[str, Any] = {"zone": zone.zone} if zone.zone else {"utc_offset_s": zone.offsets[0][1]}
+    values |= {"frame_rate": "{}/{}".format(*metadata.frame_rate), "drop_frame": metadata.drop_frame}
+    if metadata.daily_jam_s is not None:
+        hours, rest = divmod(metadata.daily_jam_s, 3600)
+        values["daily_jam"] = f"{hours:02}:{rest // 60:02}:{rest % 60:02}"
+    return values
 
 
 def _port(port: PortOptions) -> dict[str, Any]:

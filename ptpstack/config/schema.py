@@ -225,6 +225,18 @@ MANAGEMENT = Table(
     ),
 )  # fmt: skip
 
+SYNC_METADATA = Table(
+    "sync_metadata",
+    "What a grandmaster of SMPTE ST 2059-2 tells of the plant, once a second. Sent when the table has a zone or utc_offset_s.",
+    (
+        Field("zone", TEXT, "IANA time zone of the plant, such as `Europe/Berlin`.", absent="a fixed utc_offset_s"),
+        Field("utc_offset_s", INTEGER, "Fixed offset of local time from UTC, instead of zone.", low=-86_400, high=86_400, unit="s", absent="that of the zone"),
+        Field("frame_rate", TEXT, "Default system frame rate: a number such as `50`, or a fraction.", "25"),
+        Field("drop_frame", BOOLEAN, "Time addresses are drop frame.", False),
+        Field("daily_jam", TEXT, "Local time of the daily jam, `HH:MM` or `HH:MM:SS`.", absent="there is none"),
+    ),
+)  # fmt: skip
+
 INSTANCE = Table(
     "instance",
     "A PTP Instance: one domain, with its data sets, ports, reference and servo. At least one, with at least one port.",
@@ -251,7 +263,7 @@ INSTANCE = Table(
         Field("arb_is", CHOICE, "What time a grandmaster gives that announces ptpTimescale FALSE.", "unknown", choices=("unknown", "utc")),
         Field("minor_version", INTEGER, "minorVersionPTP sent: 1 is PTP 2.1, 0 is 2.0 for equipment that rejects 2.1.", 1, 0, 1, profiled=True),
     ),
-    (PORT, REFERENCE, SERVO, ACCEPTABLE_MASTER, ALTERNATE_TIME, MANAGEMENT),
+    (PORT, REFERENCE, SERVO, ACCEPTABLE_MASTER, ALTERNATE_TIME, SYNC_METADATA, MANAGEMENT),
     array=True,
 )  # fmt: skip
 

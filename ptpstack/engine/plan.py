@@ -13,6 +13,7 @@ from ptpstack.protocol.options import (
     ManagementOptions,
     PortOptions,
     QualityTable,
+    SyncMetadataOptions,
     TimeProperties,
 )
 from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
@@ -181,6 +182,17 @@ def _transparent(data: Mapping[str, Any]) -> TransparentOptions:
     return TransparentOptions(**{**data, "ports": tuple(TransparentPort(**port) for port in data["ports"])})
 
 
+def _timescale(data: Mapping[str, Any]) -> AlternateTimescale:
+    return AlternateTimescale(**{**data, "offsets": tuple((at, offset) for at, offset in data["offsets"])})
+
+
+def _sync_metadata(data: Mapping[str, Any] | None) -> SyncMetadataOptions | None:
+    if data is None:
+        return None
+    rate = tuple(data["frame_rate"])
+    return SyncMetadataOptions(**{**data, "timescale": _timescale(data["timescale"]), "frame_rate": rate})
+
+
 def _port(data: Mapping[str, Any]) -> PortOptions:
     lists = {name: tuple(data[name]) for name in ("requestable_sync", "requestable_announce", "monitor")}
     sources = {name: tuple(data.get(name, ())) for name in ("allow_sources", "deny_sources")}
@@ -197,10 +209,8 @@ def _instance(data: Mapping[str, Any]) -> InstanceOptions:
                 AcceptableMaster(**{**m, "clock_identity": bytes.fromhex(m["clock_identity"])})
                 for m in data["acceptable_masters"]
             ),
-            "alternate_timescales": tuple(
-                AlternateTimescale(**{**t, "offsets": tuple((at, offset) for at, offset in t["offsets"])})
-                for t in data["alternate_timescales"]
-            ),
+            "alternate_timescales": tuple(_timescale(t) for t in data["alternate_timescales"]),
+            "sync_metadata": _sync_metadata(data["sync_metadata"]),
             "quality": ClockQuality(*data["quality"]),
             "quality_table": QualityTable(**data["quality_table"]),
             "time_properties": TimeProperties(**data["time_properties"]),

@@ -40,6 +40,18 @@ class AlternateTimescale:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncMetadataOptions:
+    """What a grandmaster of SMPTE ST 2059-2 tells of the plant."""
+
+    timescale: AlternateTimescale
+    #: default system frame rate: numerator, denominator
+    frame_rate: tuple[int, int] = (25, 1)
+    drop_frame: bool = False
+    #: local time of the daily jam, s after midnight; None: there is none
+    daily_jam_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PortOptions:
     """One PTP port. ``channel`` names the network channel it lives on, such as ``eth1/udp4``."""
 
@@ -184,6 +196,8 @@ class InstanceOptions:
     path_trace: bool = False
     acceptable_masters: tuple[AcceptableMaster, ...] = ()
     alternate_timescales: tuple[AlternateTimescale, ...] = ()
+    #: SMPTE ST 2059-2; None: not sent
+    sync_metadata: SyncMetadataOptions | None = None
     management: ManagementOptions = field(default_factory=ManagementOptions)
 
     def clock_of(self, port: PortOptions) -> str:

@@ -30,6 +30,7 @@ from ptpstack.protocol.security import PortSecurity, Security
 from ptpstack.protocol.serving import Serving
 from ptpstack.protocol.slave_monitoring import SlaveMonitoring
 from ptpstack.protocol.states import SERVER_ONLY, PortEvent, next_state
+from ptpstack.protocol.sync_metadata import SyncMetadata
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.protocol.timers import Timers
 from ptpstack.protocol.unannounced import Unannounced
@@ -169,6 +170,8 @@ class Port:
             parts.append(IntervalRequests(self))
         if options.monitor:
             parts.append(SlaveMonitoring(self))
+        if instance.options.sync_metadata is not None:
+            parts.append(SyncMetadata(self, instance.options.sync_metadata))
         self._parts = tuple(parts)
         self._signaling_parts = [part for part in parts if part.signaling_tlvs]
         self._signaling_sequence = 0

@@ -171,6 +171,26 @@ def test_g8275_1_ports_of_a_grandmaster_never_follow_unless_told_so() -> None:
     assert not loads(text.format("ordinary", 'l2_group = "forwardable"')).instances[0].options.ports[0].link_local
 
 
+def test_sync_metadata_of_st2059_2_are_read_written_back_and_missed() -> None:
+    head = '[[instance]]\nprofile = "st2059-2"\nrole = "grandmaster"\n[[instance.port]]\ninterface = "eth1"\n'
+    table = '[instance.sync_metadata]\nzone = "Asia/Shanghai"\nframe_rate = "30000/1001"\ndaily_jam = "02:30"\n'
+    site = loads(head + table)
+    told = site.instances[0].options.sync_metadata
+    assert told is not None
+    assert (told.frame_rate, told.daily_jam_s, told.timescale.offsets[0][1]) == ((30000, 1001), 9000, 8 * 3600)
+    assert loads(dumps(site)) == site
+    assert any("frame rate and local time" in f.reason for f in parse_site(head)[1])
+    assert not any("frame rate and local time" in f.reason for f in parse_site(head + table)[1])
+    for line, key in (
+        ('frame_rate = "0"', "frame_rate"),
+        ('daily_jam = "24:00"', "daily_jam"),
+        ('zone = "X/Y"', "zone"),
+    ):
+        wrong = "\n".join([line, *(row for row in table.splitlines()[1:] if key not in row)])
+        found = site_errors(f"{head}[instance.sync_metadata]\n{wrong}\n")
+        assert [path for path, _ in found] == [f"instance[0].sync_metadata.{key}"]
+
+
 @pytest.mark.parametrize(("name", "low", "high"), [("log_announce_interval", -3, 1), ("log_sync_interval", -7, -1)])
 def test_PRF_24_ranges_of_st2059_2(name: str, low: int, high: int) -> None:
     site = loads('[[instance]]\nprofile = "st2059-2"\n[[instance.port]]\ninterface = "eth1"\n')

@@ -49,6 +49,9 @@ PROFILES: dict[str, dict[str, Any]] = {
     "rfc9760": {"dscp_event": 46, "dscp_general": 46},
 }
 
+#: tables of ours that a profile expects of a grandmaster
+OURS = {"st2059-2": '[instance.sync_metadata]\nzone = "Europe/Berlin"\nframe_rate = "25"\ndaily_jam = "02:00"\n'}
+
 
 def their_options(profile: Profile) -> dict[str, Any]:
     options = dict(PROFILES[profile.name])
@@ -81,7 +84,8 @@ def we_serve(name: str, bench: Bench) -> Watched:
     a, b = bench.namespace("ours"), bench.namespace("theirs")
     bench.wire(a, "v0", b, "v1")
     bench.capture(a, "v0")
-    ours = bench.site(a, SITE.format(profile=name, interface="v0", more='role = "grandmaster"') + REFERENCE)
+    text = SITE.format(profile=name, interface="v0", more='role = "grandmaster"') + REFERENCE + OURS.get(name, "")
+    ours = bench.site(a, text)
     theirs = bench.ptp4l(b, "v1", transport=profile.default_transport, slaveOnly=1, **their_options(profile))
     ours.ready()
     until("they follow us", lambda: theirs.grandmaster() == ours.grandmaster(), WITHIN_S)
@@ -127,6 +131,7 @@ def test_ptp4l_with_the_profiles_settings_agrees(runs: dict[str, Outcome], case:
 def test_every_frame_we_sent_is_well_formed(runs: dict[str, Outcome], folder: Any) -> None:
     seen = judge_frames(runs.values(), folder)
     assert all(seen[kind] for kind in ("ANNOUNCE", "SYNC", "FOLLOW_UP", "DELAY_REQ", "DELAY_RESP"))
+    assert seen["MANAGEMENT"], "no synchronization metadata of ST 2059-2"
 
 
 # ---- what a profile asks of our frames -----------------------------------------------------------------------------
