@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ptpstack.config.findings import ConfigError, Report, show
@@ -18,6 +18,15 @@ from ptpstack.config.model import (
     Site,
     TransparentSettings,
 )
+from ptpstack.config.option_tables import (
+    acceptable_masters,
+    alternate_timescales,
+    bmca_of,
+    drop_ineffective,
+    metadata,
+    port_options,
+    power,
+)
 from ptpstack.config.profiles import PROFILED, Profile, any_profile, load_profile
 from ptpstack.config.schema import (
     INSTANCE,
@@ -31,14 +40,11 @@ from ptpstack.config.schema import (
     Table,
 )
 from ptpstack.config.validate import Section, validate
-from ptpstack.config.zones import alternate_timescale, sync_metadata
 from ptpstack.protocol.management.access import writer_rule
 from ptpstack.protocol.options import (
-    AcceptableMaster,
     InstanceOptions,
     ManagementOptions,
     PortOptions,
-    SyncMetadataOptions,
 )
 from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
@@ -55,21 +61,14 @@ _SETTABLE = (
 _PRIORITIES = ("priority1", "priority2")
 
 
-def _drop_ineffective(section: Section, keys: Iterable[str], why: str, report: Report) -> None:
-    """A word about given keys that do nothing here; values that do nothing become their defaults."""
-    given = [key for key in keys if key in section.given]
-    for key in given:
-        report.warning(section.at(key), f"has no effect: {why}", "remove it, or change the type")
-
-
 def _clock(section: Section, report: Report) -> ClockOptions:
     kind = section["type"]
     values = dict(section.values)
     if kind != "simulated":
-        _drop_ineffective(section, SIMULATED_CLOCK_KEYS, f"the clock's type is {kind}, not simulated", report)
+        drop_ineffective(section, SIMULATED_CLOCK_KEYS, f"the clock's type is {kind}, not simulated", report)
         values = {k: v for k, v in values.items() if k not in SIMULATED_CLOCK_KEYS}
     if kind != "phc":
-        _drop_ineffective(section, ("device",), f"the clock's type is {kind}, not phc", report)
+        drop_ineffective(section, ("device",), f"the clock's type is {kind}, not phc", report)
         values["device"] = None
     elif values["device"] is None and "device" not in section.given:
         report.note(section.path, "no device: the PHC of the port's interface will be used", "give device to pin it")
@@ -162,17 +161,17 @@ def _reference(section: Section, report: Report) -> ReferenceOptions:
     kind = section["type"]
     if kind == "none":
         keys = ("state", "time_source", "accuracy", "holdover_spec_s", "holdover_limit_ns", "noise_ns", "log_interval")
-        _drop_ineffective(section, keys + PPS_KEYS, "the reference's type is none", report)
+        drop_ineffective(section, keys + PPS_KEYS, "the reference's type is none", report)
         return ReferenceOptions()
     values = dict(section.values)
     if kind != "simulated":
-        _drop_ineffective(section, ("noise_ns",), f"the reference's type is {kind}, not simulated", report)
+        drop_ineffective(section, ("noise_ns",), f"the reference's type is {kind}, not simulated", report)
         values["noise_ns"] = 0.0
     if kind != "pps":
-        _drop_ineffective(section, PPS_KEYS, f"the reference's type is {kind}, not pps", report)
+        drop_ineffective(section, PPS_KEYS, f"the reference's type is {kind}, not pps", report)
         values = {k: v for k, v in values.items() if k not in PPS_KEYS}
     else:
-        _drop_ineffective(section, ("log_interval",), "pulses come once a second", report)
+        drop_ineffective(section, ("log_interval",), "pulses come once a second", report)
         values["log_interval"] = 0
     if values["state"] is None:
         values["state"] = "locked" if kind in ("simulated", "pps") else "free-running"
@@ -189,11 +188,6 @@ def _reference(section: Section, report: Report) -> ReferenceOptions:
                 'add accuracy = "100 ns" or whatever is true',
             )
     return ReferenceOptions(**values)
-
-
-def _range(profile: Profile, name: str) -> tuple[int, int]:
-    parameter = profile.parameters[name]
-    return parameter.low, parameter.high
 
 
 def _port(section: Section, profile: Profile, role: str | None, report: Report) -> tuple[PortOptions, ChannelOptions]:
@@ -213,9 +207,9 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         never = profile.behaviours["grandmaster_ports"] == "server-only"
         server_only = never and role == "grandmaster" and values["desired_state"] is None
     if transport != "l2":
-        _drop_ineffective(section, ("l2_group",), f"the transport is {transport}", report)
+        drop_ineffective(section, ("l2_group",), f"the transport is {transport}", report)
     ineffective = [key for key, transports in TRANSPORT_KEYS.items() if transport not in transports]
-    _drop_ineffective(section, ineffective, f"the transport is {transport}", report)
+    drop_ineffective(section, ineffective, f"the transport is {transport}", report)
     effective = {key: values[key] for key in TRANSPORT_KEYS if key not in ineffective}
     channel = ChannelOptions(
         interface=values["interface"] or "?",
@@ -246,21 +240,7 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         egress_latency_ns=values["egress_latency_ns"],
         clock=values["clock"] or "",
         local_priority=values["local_priority"],
-        desired_state=values["desired_state"] or "",
-        announce=profile.behaviours["announce"] == "sent",
-        link_local=transport == "l2" and (values["l2_group"] or profile.behaviours["l2_group"]) == "non-forwardable",
-        honour_interval_requests=(
-            profile.behaviours["interval_requests"] == "honoured"
-            if values["honour_interval_requests"] is None
-            else values["honour_interval_requests"]
-        ),
-        requestable_sync=_range(profile, "log_sync_interval"),
-        requestable_announce=_range(profile, "log_announce_interval"),
-        operational_log_sync_interval=values["operational_log_sync_interval"],
-        monitor=tuple(values["monitor"] or ()),
-        monitor_events=values["monitor_events"],
-        monitor_every=values["monitor_every"],
-        acceptable_masters_only=values["acceptable_masters_only"],
+        **port_options(section, profile, transport),
         spp=values["spp"],
         active_key_id=values["active_key_id"],
         allow_unauthenticated=values["allow_unauthenticated"],
@@ -272,23 +252,6 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         limit_management=values["limit_management"],
     )
     return port, channel
-
-
-#: desiredState of the ports of a role, where it leaves no doubt
-_DESIRED = {"grandmaster": "master", "ordinary": "slave"}
-
-
-def _bmca(section: Section, profile: Profile) -> str:
-    """The BMCA variant; with external port configuration, ports get the desired state of their role."""
-    wanted = section["external_port_configuration"]
-    own = profile.behaviours["bmca"]
-    bmca = own if wanted is None else "external" if wanted else "default" if own == "external" else own
-    ports = section.tables["port"]
-    role = section["role"] or ("ordinary" if len(ports) == 1 else "")
-    for port in ports if bmca == "external" else ():
-        if port["desired_state"] is None:
-            port.values["desired_state"] = _DESIRED.get(role)
-    return bmca
 
 
 def _management(section: Section, profile: Profile, report: Report) -> ManagementOptions:
@@ -316,19 +279,7 @@ def _delay_mechanism(section: Section, profile: Profile, report: Report) -> str:
             f'use delay_mechanism = "{own}", or another profile (`ptpstack profiles`)',
         )
     unused = [key for key, mechanisms in MECHANISM_KEYS.items() if wanted not in mechanisms]
-    _drop_ineffective(section, unused, f"the delay mechanism is {wanted}", report)
-    return wanted
-
-
-def _metadata(section: Section, profile: Profile, report: Report) -> SyncMetadataOptions | None:
-    wanted = sync_metadata(section.one("sync_metadata"), report)
-    expected = profile.behaviours["sync_metadata"] == "expected" and section["role"] == "grandmaster"
-    if expected and not section.one("sync_metadata").given:
-        report.warning(
-            section.path,
-            f"profile {show(profile.name)} expects of a grandmaster to tell frame rate and local time",
-            'add [instance.sync_metadata] with zone = "Europe/Berlin" and frame_rate = "25"',
-        )
+    drop_ineffective(section, unused, f"the delay mechanism is {wanted}", report)
     return wanted
 
 
@@ -344,7 +295,7 @@ def _instance(
     _apply_profile(section, INSTANCE, profile, report)
     section.values.update(client_priorities)
     ports = []
-    bmca = _bmca(section, profile)
+    bmca = bmca_of(section, profile)
     masters = section.tables["acceptable_master"]
     for port_section in section.tables["port"]:
         if port_section["acceptable_masters_only"] is None:
@@ -379,15 +330,10 @@ def _instance(
         wait_to_restore_s=section["wait_to_restore_s"],
         boundary_holdover_limit_ns=section["boundary_holdover_limit_ns"],
         path_trace=profile.behaviours["path_trace"] == "on" if section["path_trace"] is None else section["path_trace"],
-        acceptable_masters=tuple(
-            AcceptableMaster(**{**entry.values, "clock_identity": entry["clock_identity"] or b""}) for entry in masters
-        ),
-        sync_metadata=_metadata(section, profile, report),
-        alternate_timescales=tuple(
-            scale
-            for entry in section.tables["alternate_time_offset"]
-            if (scale := alternate_timescale(entry, report)) is not None
-        ),
+        acceptable_masters=acceptable_masters(section),
+        power=power(section, profile, report),
+        sync_metadata=metadata(section, profile, report),
+        alternate_timescales=alternate_timescales(section, report),
         management=_management(section.one("management"), profile, report),
     )
     return InstanceSettings(

@@ -8,9 +8,9 @@ from dataclasses import fields
 from ptpstack.config.findings import Path, Report, show, show_path
 from ptpstack.config.graph_checks import GRAPH_CHECKS
 from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
+from ptpstack.config.option_checks import OPTION_CHECKS
 from ptpstack.config.security_checks import authentication
 from ptpstack.config.validate import Section
-from ptpstack.protocol.slave_monitoring import MONITORS
 
 #: clockClass values with a meaning (7.6.2.5, table 4): fixed ones, and the ranges left to alternate profiles.
 _CLASSES = frozenset({6, 7, 13, 14, 52, 58, 187, 193, 248, 255, *range(68, 123), *range(133, 171), *range(216, 233)})
@@ -151,85 +151,6 @@ def _clock_class(value: int, client_only: bool, section: Section, report: Report
             f"clockClass {value} is reserved (7.6.2.5)",
             "use 6, 7, 52, 187 or 248 unless another profile defines it",
         )
-
-
-def _external(site: Site, sections: Section, report: Report) -> None:
-    """17.6: desired states for every port, and nothing that decides beside them."""
-    for instance, section in _pairs(site, sections):
-        told = instance.options.bmca == "external"
-        for port in section.tables["port"]:
-            if told and port["desired_state"] is None:
-                report.error(
-                    port.path,
-                    "external port configuration needs to know what this port is to be",
-                    'add desired_state = "master", "slave" or "passive"',
-                )
-            if not told and port["desired_state"] is not None:
-                report.error(
-                    port.at("desired_state"),
-                    "has a meaning with external_port_configuration only",
-                    "add external_port_configuration = true to the instance, or remove it",
-                )
-            if told and port["server_only"]:
-                report.error(
-                    port.at("server_only"),
-                    "masterOnly is FALSE with external port configuration (17.6)",
-                    'remove it: desired_state = "master" says the same',
-                )
-        if told and instance.options.client_only:
-            report.error(
-                section.at("client_only"),
-                "slaveOnly is FALSE with external port configuration (17.6)",
-                'remove it: desired_state = "slave" says the same',
-            )
-
-
-def _tables(site: Site, sections: Section, report: Report) -> None:
-    """What is a table of entries by key has each key once."""
-    for instance, section in _pairs(site, sections):
-        for table, keys in (
-            ("acceptable_master", ("clock_identity", "port_number")),
-            ("alternate_time_offset", ("key",)),
-        ):
-            seen: dict[tuple[object, ...], int] = {}
-            for index, entry in enumerate(section.tables[table]):
-                first = seen.setdefault(tuple(entry[key] for key in keys), index)
-                if first != index:
-                    report.error(entry.path, f"{table}[{first}] is for the same {keys[0]}", "remove one of the two")
-        if instance.options.alternate_timescales and instance.reference.type == "none":
-            report.warning(
-                section.tables["alternate_time_offset"][0].path,
-                "without a reference UTC is not known, so no local time is announced",
-                "add [instance.reference], or remove it",
-            )
-        if instance.options.acceptable_masters:
-            continue
-        for port in section.tables["port"]:
-            if port["acceptable_masters_only"]:
-                report.error(
-                    port.at("acceptable_masters_only"),
-                    "the instance has no [[instance.acceptable_master]]: this port would follow nobody",
-                    "add masters, or remove it",
-                )
-
-
-def _monitoring(site: Site, sections: Section, report: Report) -> None:
-    for _, section in _pairs(site, sections):
-        for port in section.tables["port"]:
-            for name in sorted(set(port["monitor"] or ()) - set(MONITORS)):
-                report.error(port.at("monitor"), f"{show(name)} cannot be told", f"use {' and '.join(MONITORS)}")
-
-
-def _one_way_roles(site: Site, sections: Section, report: Report) -> None:
-    """ITU-T G.8265.1: a clock serves or follows, never both."""
-    for instance, section in _pairs(site, sections):
-        options = instance.options
-        if options.bmca == "g8265.1" and instance.role != "grandmaster" and not options.client_only:
-            report.error(
-                section.at("role") if "role" in section.given else section.path,
-                "the G.8265.1 selection knows servers and clients only, and this instance is neither",
-                'add client_only = true, or role = "grandmaster"',
-            )
 
 
 def _roles(site: Site, sections: Section, report: Report) -> None:
@@ -382,10 +303,6 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _names,
     _clocks,
     _client_only,
-    _external,
-    _tables,
-    _monitoring,
-    _one_way_roles,
     _roles,
     _ports,
     _shared_channels,
@@ -393,6 +310,7 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _stamping,
     _steering,
     authentication,
+    *OPTION_CHECKS,
     *GRAPH_CHECKS,
 )
 

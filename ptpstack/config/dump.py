@@ -98,6 +98,8 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
         {"key": t.key, "name": t.name} | ({"zone": t.zone} if t.zone else {"utc_offset_s": t.offsets[0][1]})
         for t in options.alternate_timescales
     ]
+    power = options.power
+    document["power"] = {"edition": "none"} if power is None else _members(power) | {"edition": str(power.edition)}
     if options.sync_metadata is not None:
         document["sync_metadata"] = _sync_metadata(options.sync_metadata)
     for table in ("acceptable_master", "alternate_time_offset"):

@@ -47,6 +47,8 @@ BEHAVIOURS: dict[str, tuple[str, ...]] = {
     "l2_group": ("forwardable", "non-forwardable"),
     # 802.1AS-2020 10.6.4.3
     "interval_requests": ("ignored", "honoured"),
+    # IEEE C37.238 on Announce
+    "power_tlv": ("none", "2011", "2017"),
     # SMPTE ST 2059-2: expected of a grandmaster
     "sync_metadata": ("optional", "expected"),
     # 16.2

@@ -237,6 +237,17 @@ SYNC_METADATA = Table(
     ),
 )  # fmt: skip
 
+POWER = Table(
+    "power",
+    "The TLV of a power profile (IEEE C37.238) on Announce.",
+    (
+        Field("edition", CHOICE, "Which TLV.", choices=("none", "2011", "2017"), absent="as the profile says"),
+        Field("grandmaster_id", INTEGER, "grandmasterID; 3..254 in the edition of 2011.", 0, 0, 0xFFFF),
+        Field("time_inaccuracy_ns", INTEGER, "Of a grandmaster: how wrong its time may be; of a boundary clock: by how much it makes it worse.", low=0, high=0xFFFFFFFF, unit="ns", absent="250, or 200 for role boundary, which IEC/IEEE 61850-9-3 asks for"),
+        Field("network_inaccuracy_ns", INTEGER, "Of a grandmaster: what the network behind it adds, as far as no clock there says so itself.", 0, 0, 0xFFFFFFFF, "ns"),
+    ),
+)  # fmt: skip
+
 INSTANCE = Table(
     "instance",
     "A PTP Instance: one domain, with its data sets, ports, reference and servo. At least one, with at least one port.",
@@ -263,7 +274,7 @@ INSTANCE = Table(
         Field("arb_is", CHOICE, "What time a grandmaster gives that announces ptpTimescale FALSE.", "unknown", choices=("unknown", "utc")),
         Field("minor_version", INTEGER, "minorVersionPTP sent: 1 is PTP 2.1, 0 is 2.0 for equipment that rejects 2.1.", 1, 0, 1, profiled=True),
     ),
-    (PORT, REFERENCE, SERVO, ACCEPTABLE_MASTER, ALTERNATE_TIME, SYNC_METADATA, MANAGEMENT),
+    (PORT, REFERENCE, SERVO, ACCEPTABLE_MASTER, ALTERNATE_TIME, SYNC_METADATA, POWER, MANAGEMENT),
     array=True,
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from ptpstack.protocol.options import (
     InstanceOptions,
     ManagementOptions,
     PortOptions,
+    PowerOptions,
     QualityTable,
     SyncMetadataOptions,
     TimeProperties,
@@ -210,6 +211,7 @@ def _instance(data: Mapping[str, Any]) -> InstanceOptions:
                 for m in data["acceptable_masters"]
             ),
             "alternate_timescales": tuple(_timescale(t) for t in data["alternate_timescales"]),
+            "power": None if data["power"] is None else PowerOptions(**data["power"]),
             "sync_metadata": _sync_metadata(data["sync_metadata"]),
             "quality": ClockQuality(*data["quality"]),
             "quality_table": QualityTable(**data["quality_table"]),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from ptpstack.protocol.announce_options import AnnounceOption
+from ptpstack.protocol.datasets import DataSets
 from ptpstack.protocol.options import AlternateTimescale, TimeProperties
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs.announce import AlternateTimeOffsetIndicator
@@ -48,7 +49,7 @@ class AlternateTimes(AnnounceOption):
         changed, self._own = own != self._own, own
         return changed and not self._followed
 
-    def tlvs(self) -> tuple[Tlv, ...]:
+    def tlvs(self, data: DataSets) -> tuple[Tlv, ...]:
         return () if self._followed else self._own
 
 

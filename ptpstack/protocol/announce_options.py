@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ptpstack.protocol.datasets import DataSets
 from ptpstack.protocol.options import TimeProperties
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.tlv import Tlv
@@ -26,6 +27,6 @@ class AnnounceOption:
         """What our own clock shows, about once a second, and what holds of it; True when ``tlvs`` has changed."""
         return False
 
-    def tlvs(self) -> tuple[Tlv, ...]:
+    def tlvs(self, data: DataSets) -> tuple[Tlv, ...]:
         """What is added to the Announces of this instance."""
         return ()

@@ -374,7 +374,7 @@ class Instance:
     def fill_announce(self, message: Announce) -> None:
         fill_announce(message, self.data)
         if self.announce_options:
-            message.tlvs = (*(tlv for option in self.announce_options for tlv in option.tlvs()), *message.tlvs)
+            message.tlvs = (*(tlv for option in self.announce_options for tlv in option.tlvs(self.data)), *message.tlvs)
 
     def elect(self, now: int) -> None:
         self.election.hold(now)

@@ -52,6 +52,19 @@ class SyncMetadataOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PowerOptions:
+    """TLV of a power profile, IEEE C37.238."""
+
+    #: 2011 or 2017
+    edition: int
+    grandmaster_id: int = 0
+    #: of a grandmaster: how wrong its time may be; of a boundary clock: by how much it makes it worse
+    time_inaccuracy_ns: int = 250
+    #: of a grandmaster: what the network behind it adds, as far as no clock there says so itself
+    network_inaccuracy_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PortOptions:
     """One PTP port. ``channel`` names the network channel it lives on, such as ``eth1/udp4``."""
 
@@ -198,6 +211,7 @@ class InstanceOptions:
     alternate_timescales: tuple[AlternateTimescale, ...] = ()
     #: SMPTE ST 2059-2; None: not sent
     sync_metadata: SyncMetadataOptions | None = None
+    power: PowerOptions | None = None
     management: ManagementOptions = field(default_factory=ManagementOptions)
 
     def clock_of(self, port: PortOptions) -> str:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from ptpstack.protocol.announce_options import AnnounceOption
+from ptpstack.protocol.datasets import DataSets
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs.announce import PathTrace
@@ -35,7 +36,7 @@ class PathTracing(AnnounceOption):
     def grandmaster(self) -> None:
         self.list = ()
 
-    def tlvs(self) -> tuple[Tlv, ...]:
+    def tlvs(self, data: DataSets) -> tuple[Tlv, ...]:
         path = (*self.list, self._own)
         return (PathTrace(path),) if len(path) <= MAX_PATH else ()
 

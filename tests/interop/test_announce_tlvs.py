@@ -12,6 +12,7 @@ from ptpstack.wire.codec import decode
 from ptpstack.wire.encapsulation import PtpPayload, extract
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.tlvs.announce import AlternateTimeOffsetIndicator, PathTrace
+from ptpstack.wire.tlvs.profiles import PowerProfile2017
 from tests.interop.bench import Bench, Outcome, need_peers, pause, together, until
 from tests.interop.frames import judge_frames
 
@@ -69,6 +70,9 @@ zone = "Europe/Berlin"
 [[instance.alternate_time_offset]]
 key = 2
 zone = "Asia/Shanghai"
+[instance.power]
+edition = "2017"
+grandmaster_id = 7
 """
 
 
@@ -126,6 +130,7 @@ def test_path_trace_through_us(runs: dict[str, Outcome]) -> None:
 
 def test_ptp4l_follows_a_grandmaster_with_local_times(runs: dict[str, Outcome]) -> None:
     last = announces(runs["local times"].get())[-1]
+    assert last.tlvs[0] == PowerProfile2017(7, total_time_inaccuracy_ns=250)
     offsets = {t.key: t for t in last.tlvs if isinstance(t, AlternateTimeOffsetIndicator)}
     assert offsets[1].current_offset_s in (3600 - 37, 7200 - 37)
     assert abs(offsets[1].jump_s) == 3600

@@ -168,7 +168,7 @@ def test_TIM_19_a_leap_second_moves_local_time_back_by_one() -> None:
         (1483228837, replace(last, current_utc_offset=37, leap61=False)),
     ):
         option.time_is(ptp_s, properties)
-        (tlv,) = option.tlvs()
+        (tlv,) = option.tlvs(Bench().instance.data)
         assert isinstance(tlv, AlternateTimeOffsetIndicator)
         said.append((tlv.current_offset_s, tlv.jump_s, tlv.time_of_next_jump_s))
     assert said == [(3564, -1, 1483228837)] * 3 + [(3563, 0, 0)]
