@@ -310,6 +310,12 @@ class Bench:
         path.write_text(text)
         return self.node(namespace, "run", str(path), *arguments, name=name)
 
+    def run_beside(self, namespace: Namespace, command: list[str], name: str) -> Process:
+        """Any other program."""
+        process = Process(command, namespace, self.folder / f"{name}.log")
+        self._running(process)
+        return process
+
     def capture(self, namespace: Namespace, interface: str) -> None:
         """Every PTP frame sent on ``interface`` from now until the scenario ends."""
         path = self.folder / f"{namespace.name}-{interface}.pcap"
