@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "check a site file: every finding with path, reason and fix"),
     "status": ("status", "what the running node is doing"),
     "explain": ("explain", "why ports are in their states, who is grandmaster and why, what is in the way"),
+    "performance": ("performance", "what instances have measured, by quarter of an hour (Annex J)"),
     "reference": ("reference", "tell a running grandmaster how its reference is"),
     "pmc": ("pmc", "ask PTP nodes for their data sets, and set them (management messages)"),
     "apply": ("apply", "change the configuration of a running node, with a way back"),

@@ -331,6 +331,7 @@ def _instance(
         boundary_holdover_limit_ns=section["boundary_holdover_limit_ns"],
         path_trace=profile.behaviours["path_trace"] == "on" if section["path_trace"] is None else section["path_trace"],
         acceptable_masters=acceptable_masters(section),
+        performance_monitoring=section["performance_monitoring"],
         power=power(section, profile, report),
         sync_metadata=metadata(section, profile, report),
         alternate_timescales=alternate_timescales(section, report),

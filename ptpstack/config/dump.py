@@ -89,6 +89,7 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
                 del values[key]
         document["port"].append(values)
     document["boundary_holdover_limit_ns"] = options.boundary_holdover_limit_ns
+    document["performance_monitoring"] = options.performance_monitoring
     document["path_trace"] = options.path_trace
     document["acceptable_master"] = [
         _members(master) | {"clock_identity": format_clock_identity(master.clock_identity)}

@@ -269,6 +269,7 @@ INSTANCE = Table(
         Field("external_port_configuration", BOOLEAN, "defaultDS.externalPortConfigurationEnabled (17.6): no election, each port does what its desired_state says.", None, absent="as the profile says (behaviour bmca)"),
         Field("wait_to_restore_s", NUMBER, "How long a master that was lost and is back is not preferred. For the `g8265.1` selection.", 300.0, 0, 86_400, "s"),
         Field("boundary_holdover_limit_ns", NUMBER, "How far a boundary clock that has lost its master may have drifted since, to call itself within its holdover specification, where the profile has clockClasses for that.", 400.0, 0, 1e9, "ns"),
+        Field("performance_monitoring", BOOLEAN, "performanceMonitoringDS.enable (Annex J): keep figures of delays and offset by quarter of an hour, a day back. See `ptpstack performance`.", False),
         Field("path_trace", BOOLEAN, "pathTraceDS.enable (16.2): Announce lists the clocks it came through; one that lists ours is refused.", None, absent="as the profile says"),
         Field("clock", TEXT, "Name of the clock its ports read.", absent="the one clock there is"),
         Field("arb_is", CHOICE, "What time a grandmaster gives that announces ptpTimescale FALSE.", "unknown", choices=("unknown", "utc")),

@@ -337,6 +337,9 @@ class Engine(Changes):
             elif isinstance(effect, Rebuilt):
                 for channel in self._plain:
                     self.refresh_plain(channel)
+        monitor = self.monitors.get(name)
+        for effect in effects if monitor is not None else ():
+            monitor.saw(effect, now)  # type: ignore[union-attr]
         self.management_desk.happened(self.instances[name], effects, now)
 
     def move_to_domain(self, name: str, domain: int, now: int) -> str:

@@ -10,12 +10,14 @@ import random
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ptpstack.engine.clock_edges import ClockEdges
 from ptpstack.engine.discipline import Edge, SteeredClock
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.outsiders import Watch
+from ptpstack.engine.performance import PerformanceMonitor
 from ptpstack.engine.plan import EnginePlan, InstancePlan
 from ptpstack.engine.reference import Reference
 from ptpstack.engine.references import References
@@ -67,6 +69,8 @@ class Wiring(ABC):
         self.watch = Watch({c.name: c for c in plan.clocks}, self.steering, self.emit)
         #: by name: "reference of CLOCK", the instance (or "INSTANCE at CLOCK" when its ports have several), "A -> B"
         self.edges: dict[str, Edge] = {}
+        #: of the instances that were asked for it
+        self.monitors: dict[str, PerformanceMonitor] = {}
         #: instance -> clock -> edge
         self.instance_edges: dict[str, dict[str, Edge]] = {}
         self.on_references = References(plan, self.steering, self._new_servo, self.emit, self._reference_changed)
@@ -122,6 +126,9 @@ class Wiring(ABC):
         self._token_owners.append(instance)
         self.instances[options.name] = instance
         self.plans[options.name] = plan
+        if options.performance_monitoring:
+            servo = partial(self._servo_of_port, options.name)
+            self.monitors[options.name] = PerformanceMonitor(instance, servo, self.arb_offset_s)
         made = self.instance_edges[options.name] = {}
         for clock in options.clocks:
             name = options.name if len(options.clocks) == 1 else f"{options.name} at {clock}"
@@ -183,6 +190,10 @@ class Wiring(ABC):
         clock = self.instances[instance].following_clock or self.leader_of(instance)
         return edges[clock]
 
+    def _servo_of_port(self, instance: str, number: int) -> Servo:
+        options = self.instances[instance].options
+        return self.instance_edges[instance][options.clock_of(options.ports[number - 1])].servo
+
     def leader_of(self, instance: str) -> str:
         """The clock whose time an instance serves."""
         own = self.instances[instance].options.clocks
@@ -192,6 +203,10 @@ class Wiring(ABC):
         self.emit(Event(kind, instance, port, data))
 
     # ---- what the parts tell ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def arb_offset_s(self, instance: Instance, utc_s: int) -> int:
+        """What to add to the stamps of a grandmaster with an arbitrary time scale (s)."""
 
     @abstractmethod
     def take(self, name: str, effects: Sequence[Effect], now: int) -> None:

@@ -16,6 +16,7 @@ from ptpstack.config.model import Site
 from ptpstack.engine.effects import Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.explain import explain
+from ptpstack.engine.performance import performance
 from ptpstack.engine.plan import InstancePlan
 from ptpstack.engine.reference import ReferenceState
 from ptpstack.engine.status import status
@@ -242,6 +243,9 @@ class Runner:
         return {
             "status": self._status,
             "explain": self._explain,
+            "performance": lambda request: {
+                "instances": performance(self.node.engine, request.get("instance"), self.loop.now_ns())
+            },
             "truth": lambda request: {"clocks": self.node.truth()},
             "reference": self._reference,
             "priority": self._priority,

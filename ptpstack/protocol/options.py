@@ -212,6 +212,8 @@ class InstanceOptions:
     #: SMPTE ST 2059-2; None: not sent
     sync_metadata: SyncMetadataOptions | None = None
     power: PowerOptions | None = None
+    #: performanceMonitoringDS.enable (Annex J)
+    performance_monitoring: bool = False
     management: ManagementOptions = field(default_factory=ManagementOptions)
 
     def clock_of(self, port: PortOptions) -> str:
