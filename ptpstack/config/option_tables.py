@@ -41,6 +41,7 @@ def port_options(section: Section, profile: Profile, transport: str) -> dict[str
         "monitor": tuple(values["monitor"] or ()),
         "monitor_events": values["monitor_events"],
         "monitor_every": values["monitor_every"],
+        "alternate_masters": values["alternate_masters"],
         "acceptable_masters_only": values["acceptable_masters_only"],
     }
 

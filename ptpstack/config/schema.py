@@ -121,6 +121,7 @@ PORT = Table(
         Field("monitor_events", INTEGER, "Events that one monitoring message holds.", 1, 1, 30),
         Field("monitor_every", INTEGER, "Of every so many events one is told.", 1, 1, 255),
         Field("acceptable_masters_only", BOOLEAN, "acceptableMasterPortDS.enable (17.5): hear masters of the table [[instance.acceptable_master]] only.", None, absent="true when that table has entries"),
+        Field("alternate_masters", INTEGER, "alternateMasterPortDS.numberOfAlternateMasters (17.3): while this port is PASSIVE it announces itself as an alternate master, as long as it hears fewer better ones than this; 0: never.", 0, 0, 16),
         Field("desired_state", CHOICE, "What this port is told to be, with external_port_configuration (17.6.3).", choices=("master", "slave", "passive"), absent="with external port configuration by role: master for a grandmaster, slave for an ordinary clock, needed for a boundary clock"),
         Field("listen_first", BOOLEAN, "Wait for the announce receipt timeout before serving; false: serve at once until a better master is heard.", None, absent="false for role grandmaster, server_only and desired_state master, else true"),
         Field("log_announce_interval", INTEGER, "portDS.logAnnounceInterval: time between Announce messages.", 1, -7, 10, "log2 s", profiled=True),

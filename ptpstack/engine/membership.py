@@ -65,6 +65,7 @@ class Membership(Wiring):
             for key in [key for key, (owner, _) in routes.items() if owner is instance]:
                 del routes[key]
         del self.instances[name], self.plans[name], self.edges[edge.name]
+        self.monitors.pop(name, None)
         self._sweep()
 
     def _sweep(self) -> None:

@@ -110,6 +110,8 @@ class PortOptions:
     #: events of each TLV; and of every how many one is told
     monitor_events: int = 1
     monitor_every: int = 1
+    #: numberOfAlternateMasters (17.3); 0: the option is off
+    alternate_masters: int = 0
     #: acceptableMasterPortDS.enable (17.5): only masters of the instance's table are heard
     acceptable_masters_only: bool = False
     #: security association of what it sends and accepts (16.14); None: no authentication

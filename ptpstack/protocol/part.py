@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ptpstack.protocol.sync_receiver import CompleteSync
-from ptpstack.wire.messages import Message, Signaling
+from ptpstack.wire.messages import Announce, Message, Signaling
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import MessageType, PortIdentity, PortState
 
@@ -44,6 +44,9 @@ class Part:
 
     def signaling(self, message: Signaling, tlvs: Sequence[Tlv], address: str, now: int) -> None:
         """A Signaling message for this port; ``tlvs``: those of it that are this part's, in their order."""
+
+    def announce_heard(self, announce: Announce, now: int) -> None:
+        """Any Announce of this domain, whether or not it takes part in the election."""
 
     def sync_complete(self, sync: CompleteSync, now: int) -> None:
         """A Sync of the parent, with its Follow_Up if it has one."""

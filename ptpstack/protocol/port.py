@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from ptpstack.protocol.acceptable_masters import AcceptableMasters
 from ptpstack.protocol.admission import Admission
+from ptpstack.protocol.alternate_master import AlternateMaster
 from ptpstack.protocol.announce import candidate
 from ptpstack.protocol.bmca import Bmca
 from ptpstack.protocol.comparison import Candidate, Standing
@@ -172,10 +173,13 @@ class Port:
             parts.append(SlaveMonitoring(self))
         if instance.options.sync_metadata is not None:
             parts.append(SyncMetadata(self, instance.options.sync_metadata))
+        if options.alternate_masters:
+            parts.append(AlternateMaster(self))
         self._parts = tuple(parts)
         self._signaling_parts = [part for part in parts if part.signaling_tlvs]
         self._signaling_sequence = 0
         self._sync_watchers = [p.sync_complete for p in parts if type(p).sync_complete is not Part.sync_complete]
+        self._announce_watchers = [p.announce_heard for p in parts if type(p).announce_heard is not Part.announce_heard]
         self._event_watchers = [p.event_sent for p in parts if type(p).event_sent is not Part.event_sent]
         self._handlers: dict[type[Message], Handler] = {
             Announce: self._on_announce,
@@ -414,6 +418,8 @@ class Port:
 
     def heard_announce(self, message: Announce, address: str, now: int) -> None:
         """An Announce, or what stands for one."""
+        for watch in self._announce_watchers:
+            watch(message, now)
         if self.ds.server_only:
             self.counters["drop-announce-server-only"] += 1
             return

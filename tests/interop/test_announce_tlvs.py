@@ -13,6 +13,7 @@ from ptpstack.wire.encapsulation import PtpPayload, extract
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.tlvs.announce import AlternateTimeOffsetIndicator, PathTrace
 from ptpstack.wire.tlvs.profiles import PowerProfile2017
+from ptpstack.wire.types import Flag
 from tests.interop.bench import Bench, Outcome, need_peers, pause, together, until
 from tests.interop.frames import judge_frames
 
@@ -108,7 +109,28 @@ def acceptable(bench: Bench) -> tuple[str, str]:
     return ours.grandmaster(), wanted
 
 
-SCENARIOS: dict[str, Any] = {"through us": through_us, "local times": local_times, "acceptable": acceptable}
+def alternate(bench: Bench) -> Path:
+    """ptp4l is the grandmaster, we are the next and say so; ptp4l does not take us for a master that it must fear."""
+    a, b = bench.namespace("ours"), bench.namespace("theirs")
+    bench.wire(a, "v0", b, "v1")
+    bench.capture(a, "v0")
+    theirs = bench.ptp4l(b, "v1", priority1=1, clockClass=6, logAnnounceInterval=-1)
+    text = SITE + "priority1 = 2\n" + port("v0") + "alternate_masters = 1\n" + REFERENCE
+    ours = bench.site(a, text)
+    ours.ready()
+    until("we are passive", lambda: ours.port_states() == ["PASSIVE"], WITHIN_S)
+    pause(4.0)
+    assert theirs.port_states() == ["MASTER"]
+    assert ours.port_states() == ["PASSIVE"]
+    return bench.captures[0]
+
+
+SCENARIOS: dict[str, Any] = {
+    "through us": through_us,
+    "local times": local_times,
+    "acceptable": acceptable,
+    "alternate": alternate,
+}
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +157,11 @@ def test_ptp4l_follows_a_grandmaster_with_local_times(runs: dict[str, Outcome]) 
     assert offsets[1].current_offset_s in (3600 - 37, 7200 - 37)
     assert abs(offsets[1].jump_s) == 3600
     assert (offsets[2].current_offset_s, offsets[2].jump_s) == (8 * 3600 - 37, 0)
+
+
+def test_an_alternate_master_of_ours_beside_ptp4l(runs: dict[str, Outcome]) -> None:
+    sent = announces(runs["alternate"].get())
+    assert [m.grandmaster.hex() for m in sent if m.flags & Flag.ALTERNATE_MASTER][-3:] == ["020000fffe000002"] * 3
 
 
 def test_only_the_acceptable_master_is_followed(runs: dict[str, Outcome]) -> None:
