@@ -25,8 +25,9 @@ class AlternateTimes(AnnounceOption):
     def __init__(self, timescales: tuple[AlternateTimescale, ...]) -> None:
         self._timescales = timescales
         self._followed = False
-        self._own: tuple[AlternateTimeOffsetIndicator, ...] = ()
-        #: what ``_own`` was made from
+        #: what is said of our own local times now; () while UTC is not known
+        self.own: tuple[AlternateTimeOffsetIndicator, ...] = ()
+        #: what ``own`` was made from
         self._said_for: TimeProperties | None = None
 
     def followed(self, announce: object) -> None:
@@ -44,13 +45,13 @@ class AlternateTimes(AnnounceOption):
             # a jump that was announced stays until it has come: in an inserted second UTC alone would not tell its day
             own = tuple(
                 tlv if ptp_s < tlv.time_of_next_jump_s else indicator(timescale, ptp_s, properties)
-                for tlv, timescale in zip(self._own, self._timescales, strict=False)
+                for tlv, timescale in zip(self.own, self._timescales, strict=False)
             )
-        changed, self._own = own != self._own, own
+        changed, self.own = own != self.own, own
         return changed and not self._followed
 
     def tlvs(self, data: DataSets) -> tuple[Tlv, ...]:
-        return () if self._followed else self._own
+        return () if self._followed else self.own
 
 
 def indicator(timescale: AlternateTimescale, ptp_s: int, properties: TimeProperties) -> AlternateTimeOffsetIndicator:

@@ -17,6 +17,7 @@ from ptpstack.protocol.management.clock_ids import CLOCK_IDS
 from ptpstack.protocol.management.faults import FaultLog
 from ptpstack.protocol.management.forwarding import Forwarding
 from ptpstack.protocol.management.linuxptp_ids import LINUXPTP_IDS
+from ptpstack.protocol.management.option_ids import option_ids
 from ptpstack.protocol.management.port_ids import PORT_IDS
 from ptpstack.protocol.management.subscriptions import READING_SETS, Subscriptions
 from ptpstack.protocol.management.table import Alone, Origin, Refusal, Request, Served, Surroundings, Values
@@ -62,7 +63,12 @@ class Responder:
         self._access = Access(options.writers)
         self._bucket = Bucket()
         self._forwarding = Forwarding(instance)
-        self._served: dict[int, Served] = {**CLOCK_IDS, **PORT_IDS, **LINUXPTP_IDS}
+        self._served: dict[int, Served] = {
+            **CLOCK_IDS,
+            **PORT_IDS,
+            **LINUXPTP_IDS,
+            **option_ids(instance.options),
+        }
         self.around: Surroundings = Alone()
         self.faults = FaultLog()
         self.subscriptions = Subscriptions(self)
