@@ -14,7 +14,8 @@ from ptpstack.config.profiles import Profile, load_profile
 from ptpstack.wire.capture import CapturedFrame, read_capture
 from ptpstack.wire.codec import decode
 from ptpstack.wire.encapsulation import PtpPayload, extract
-from ptpstack.wire.messages import Announce, DelayReq, DelayResp, FollowUp, Message, Sync
+from ptpstack.wire.messages import Announce, DelayReq, DelayResp, FollowUp, Message, PdelayReq, Sync
+from ptpstack.wire.tlvs.profiles import PowerProfile2017
 from tests.interop.bench import Bench, Outcome, identity, need_peers, pause, together, until
 from tests.interop.frames import judge_frames
 
@@ -47,8 +48,13 @@ PROFILES: dict[str, dict[str, Any]] = {
     "aes-r16": {"dscp_event": 46, "dscp_general": 46},
     "st2059-2": {"dscp_event": 46, "dscp_general": 46},
     "rfc9760": {"dscp_event": 46, "dscp_general": 46},
+    "default-p2p": {},
+    "iec61850-9-3": {},
+    # ptp4l 3 has no domain above 127
+    "c37-238-2017": {"domainNumber": 93},
 }
 
+DOMAINS = {"c37-238-2017": "domain = 93\n"}
 #: tables of ours that a profile expects of a grandmaster
 OURS = {"st2059-2": '[instance.sync_metadata]\nzone = "Europe/Berlin"\nframe_rate = "25"\ndaily_jam = "02:00"\n'}
 
@@ -63,6 +69,8 @@ def their_options(profile: Profile) -> dict[str, Any]:
         "announceReceiptTimeout": values["announce_receipt_timeout"],
         "logSyncInterval": values["log_sync_interval"],
         "logMinDelayReqInterval": values["log_min_delay_req_interval"],
+        "logMinPdelayReqInterval": values["log_min_pdelay_req_interval"],
+        "delay_mechanism": profile.behaviours["delay_mechanism"],
     }
     if file is not None:
         # the file says it, but for the domain
@@ -84,7 +92,11 @@ def we_serve(name: str, bench: Bench) -> Watched:
     a, b = bench.namespace("ours"), bench.namespace("theirs")
     bench.wire(a, "v0", b, "v1")
     bench.capture(a, "v0")
-    text = SITE.format(profile=name, interface="v0", more='role = "grandmaster"') + REFERENCE + OURS.get(name, "")
+    text = (
+        SITE.format(profile=name, interface="v0", more=DOMAINS.get(name, "") + 'role = "grandmaster"')
+        + REFERENCE
+        + OURS.get(name, "")
+    )
     ours = bench.site(a, text)
     theirs = bench.ptp4l(b, "v1", transport=profile.default_transport, slaveOnly=1, **their_options(profile))
     ours.ready()
@@ -99,7 +111,9 @@ def they_serve(name: str, bench: Bench) -> None:
     a, b = bench.namespace("ours"), bench.namespace("theirs")
     bench.wire(a, "v0", b, "v1")
     bench.capture(a, "v0")
-    ours = bench.site(a, SITE.format(profile=name, interface="v0", more='client_only = true\narb_is = "utc"'))
+    ours = bench.site(
+        a, SITE.format(profile=name, interface="v0", more=DOMAINS.get(name, "") + 'client_only = true\narb_is = "utc"')
+    )
     theirs = bench.ptp4l(b, "v1", transport=profile.default_transport, clockClass=6, **their_options(profile))
     ours.ready()
     until("we follow them and lock", lambda: ours.port_states() == ["SLAVE"], WITHIN_S)
@@ -195,3 +209,19 @@ def test_PRF_27_enterprise_announces_and_synchronises_by_multicast_and_answers_a
     assert kinds == dict.fromkeys((Announce, Sync, FollowUp, DelayResp), "224.0.1.129")
     assert DelayReq not in kinds
     assert mean(m.flags & 0x0400 for _, _, m in frames(watched)) == 0
+
+
+def test_PRF_18_the_power_profile_measures_its_links_once_a_second_and_needs_no_tlv(runs: dict[str, Outcome]) -> None:
+    watched: Watched = runs["iec61850-9-3: we serve"].get()
+    for kind in (Announce, Sync, PdelayReq):
+        assert interval_s(watched, kind) == pytest.approx(1, rel=0.3)
+    assert all(m.tlvs == () for _, _, m in frames(watched))
+    assert {payload.destination for _, payload, m in frames(watched) if isinstance(m, PdelayReq)} == {
+        "01:80:c2:00:00:0e"
+    }
+
+
+def test_PRF_16_the_power_profile_of_2017_says_how_wrong_its_time_may_be(runs: dict[str, Outcome]) -> None:
+    announced = [m for _, _, m in frames(runs["c37-238-2017: we serve"].get()) if isinstance(m, Announce)]
+    assert announced
+    assert all(m.tlvs == (PowerProfile2017(0, total_time_inaccuracy_ns=250),) for m in announced)
