@@ -82,7 +82,11 @@ class SimNode(ClockHands):
                     if more:
                         carry_out(self.engine, more, self, now)
                 self.late_ns = 0
-        self._schedule()
+        deadline = self.engine.next_deadline()
+        if deadline is not None and (self._scheduled is None or deadline < self._scheduled):
+            self._scheduled = deadline
+            self._generation += 1
+            self.world.at(self.world.start_ns + deadline, self._wake, self._generation)
 
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
 
@@ -111,14 +115,6 @@ class SimNode(ClockHands):
         segment = self.segments.get(channel)
         if segment is not None:
             segment.carry(self, octets, destination)
-
-    def _schedule(self) -> None:
-        deadline = self.engine.next_deadline()
-        if deadline is None or (self._scheduled is not None and self._scheduled <= deadline):
-            return
-        self._scheduled = deadline
-        self._generation += 1
-        self.world.at(self.world.start_ns + deadline, self._wake, self._generation)
 
     def _wake(self, generation: int) -> None:
         if generation != self._generation or not self.running:
