@@ -42,10 +42,6 @@ class World:
         now = self.now_ns
         heappush(self._queue, (when_ns if when_ns > now else now, self._made(), action, arguments))
 
-    def after(self, delay_ns: int, action: Callable[..., None], *arguments: Any) -> None:
-        """Run ``action(*arguments)`` that much later; 0 or more."""
-        heappush(self._queue, (self.now_ns + delay_ns, self._made(), action, arguments))
-
     def after_start(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
         self.at(self.start_ns + round(seconds * 1e9), action, *arguments)
 
