@@ -29,6 +29,7 @@ from ptpstack.protocol.effects import (
 )
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.management.table import ChannelFacts
+from ptpstack.protocol.timers import NEVER
 from ptpstack.protocol.transparent import TransparentClock
 from ptpstack.servo.base import Request, ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
@@ -132,7 +133,7 @@ class Engine(Changes):
         for part in self._timed_parts:
             part.timer(now)
         self.steering.timer(now)
-        if self._housekeeping_due is not None and self._housekeeping_due <= now:
+        if self._housekeeping_due <= now:
             self._housekeep(now)
             quiet_ns = 0 if self._keeps_house else self.steering.quiet_until(now) - now
             self._housekeeping_due = now + max(1, -(-quiet_ns // HOUSEKEEPING_NS)) * HOUSEKEEPING_NS
@@ -140,21 +141,18 @@ class Engine(Changes):
 
     def next_deadline(self) -> int | None:
         due = self._housekeeping_due
+        if self.steering.due < due:
+            due = self.steering.due
         for instance in self.instances.values():
             when = instance.next_deadline()
-            if when is not None and (due is None or when < due):
+            if when is not None and when < due:
                 due = when
-        for clock in self.clocks.values():
-            for edge in clock.edges:
-                when = edge.again_at_ns
-                if when is not None and (due is None or when < due):
-                    due = when
         # most engines have neither, and this is asked after every frame
         for part in self._timed_parts:
             when = part.next_deadline()
-            if when is not None and (due is None or when < due):
+            if when is not None and when < due:
                 due = when
-        return due
+        return None if due == NEVER else due
 
     def commanded(
         self,

@@ -121,7 +121,7 @@ class Filter:
     def bound_at(self, t: float) -> float:
         """The statistical part at ``t`` s, as if a packet had just come, ns."""
         dt = t - self.panel.t
-        return self.statistical_ns(self.panel.belief().variance(dt), dt)
+        return self.statistical_ns(self.panel.variance(dt), dt)
 
     def statistical_ns(self, variance: float, silent: float) -> float:
         """``variance`` of the phase, ns^2; ``silent``: s since the last packet."""
