@@ -42,10 +42,13 @@ class Part:
 class DelayMechanism(Part):
     """The part that measures the path to the parent (E2E), or to the neighbour (P2P)."""
 
-    #: whose answers measure the link; None: nobody's, or this is not measured here
-    neighbor: PortIdentity | None = None
     #: the first six octets of the frames that ``answer_plain`` is for
     plain_requests: frozenset[bytes] = frozenset()
+
+    @property
+    def neighbor(self) -> PortIdentity | None:
+        """Whose answers measure the link; None: nobody's, or this is not measured here."""
+        return None
 
     def answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> tuple[bytes, str | None] | None:
         """(octets of the answer, destination), without a change of state; None: take the general way."""

@@ -18,6 +18,7 @@ from ptpstack.protocol.bmca import Bmca
 from ptpstack.protocol.comparison import Candidate, Standing
 from ptpstack.protocol.datasets import DataSets, PortDS
 from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.delay_auto import AutoDelay
 from ptpstack.protocol.delay_e2e import E2EDelay
 from ptpstack.protocol.delay_p2p import P2PDelay
 from ptpstack.protocol.effects import Effect, Send, StateChanged
@@ -68,6 +69,7 @@ TIMER_QUALIFICATION = "qualification"
 DELAY_MECHANISMS: dict[str, Callable[[Port], DelayMechanism]] = {
     "E2E": E2EDelay,
     "P2P": P2PDelay,
+    "AUTO": AutoDelay,
     "NONE": NoDelay,
 }
 

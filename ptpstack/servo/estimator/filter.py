@@ -156,9 +156,13 @@ class Filter:
     def link_delay(self, clock_sns: int, delay_sns: int, request: Request | None, now_ns: int) -> Outlook | None:
         if self.direct:
             self.begin(direct=False)
-        seen = request if self.running and not self.step_under_way else None
-        if seen and self._one_clock.shows(seen, delay_sns, self.time, self.panel, self.directions[1]):
-            return self.delay(*seen, now_ns)
+        if request is not None and self.running and not self.step_under_way:
+            before = self._one_clock.believed
+            shows = self._one_clock.shows(request, delay_sns, self.time, self.panel, self.directions[1])
+            if shows is not before:
+                self._explained(self._one_clock.verdict())
+            if shows:
+                return self.delay(*request, now_ns)
         self._measured_by(0)
         return self._observe(0, clock_sns, delay_sns, now_ns)
 
