@@ -26,6 +26,8 @@ _PATH_WANDER = (0.063, 10.0)
 _PATH_STEP = 3.1622776601683795
 _EVIDENCE_MEMORY = 1.0 - 1.0 / 3000.0
 _LEAD = 1.0
+#: No neighbour falls further behind: what was wrong for an hour may be right from now on.
+_MOST_BEHIND = 12.0
 #: Path wander: at least this, ns per root second, and this share of the noise width.
 _PATH_LEAST = 1.0
 _PATH_OF_NOISE = 0.05
@@ -62,8 +64,8 @@ class Panel:
         self.chosen = Hypothesis()
         self.chosen.q = FIRST_WANDER
         self.chosen.share = BLUR[self.notch]
-        #: the neighbours, and of which kind each is (``_OPPOSITE``). At the ends of what may be voted for there is none:
-        #: a second copy of the chosen one would only count its vote twice
+        #: the neighbours, and of which kind each is (``_OPPOSITE``); none at the ends of what may be voted for: another
+        #: copy of the chosen one would count its vote twice
         self.others: list[Hypothesis] = []
         self._kinds: list[int] = []
         self.t = 0.0
@@ -188,9 +190,12 @@ class Panel:
 
     def _vote(self, direction: Direction) -> None:
         lead, leader = _LEAD + self.chosen.evidence, -1
+        least = lead - _MOST_BEHIND
         for index, other in enumerate(self.others):
             if other.evidence > lead:
                 lead, leader = other.evidence, index
+            elif other.evidence < least:
+                other.evidence = least
         if leader >= 0:
             self._choose(leader, direction)
 
