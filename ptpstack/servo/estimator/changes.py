@@ -25,7 +25,7 @@ class Changes:
         self.directions = directions
         #: time of the last explanation, s: of what concerns all, of the noise of each direction
         self.event_t = -inf
-        self.noise_t = dict.fromkeys(directions, -inf)
+        self.noise_t: dict[int, float] = {}
         self._step_t = self._open_t = -inf
         #: when the clock was last seen to move
         self.clock_t = -inf
@@ -57,7 +57,7 @@ class Changes:
 
     def quiet_s(self, direction: Direction, t: float) -> float:
         """Since when nothing has happened to a direction, s."""
-        return t - max(self.event_t, self.noise_t[direction.side])
+        return t - max(self.event_t, self.noise_t.get(direction.side, -inf))
 
     def wanders(self, t: float, interval_s: float) -> None:
         """The clock has moved. An oscillator that keeps jumping wanders more than was thought."""
