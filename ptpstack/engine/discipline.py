@@ -53,6 +53,8 @@ class Edge:
     measurements: int = 0
     #: since when the present parent is followed
     followed_ns: int = 0
+    #: what was added to the last stamp of the master to have PTP time, sns
+    shift_sns: int = 0
     #: bound of the source when it was lost, ns
     upstream_ns: float | None = None
     #: its instance was removed (membership.py)

@@ -26,6 +26,7 @@ from ptpstack.protocol.effects import (
     SendLocal,
     StateChanged,
     SyncMeasured,
+    SyncOverheard,
 )
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.management.table import ChannelFacts
@@ -304,8 +305,13 @@ class Engine(Changes):
                 edge.servo.master_uncertain(self._uncertain_master(name, edge, now))
                 self.steering.saw_time(edge.clock, effect.t2_sns, now)
                 t1 = self._masters(instance, effect.t1_sns)
+                edge.shift_sns = t1 - effect.t1_sns
                 observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
                 self.steering.measured(edge, observe, now)
+            elif isinstance(effect, SyncOverheard):
+                edge = self._edge_of_port(name, effect.port)
+                t1 = effect.t1_sns + edge.shift_sns
+                self.steering.obey(edge, edge.servo.overheard(t1, effect.t2_sns, effect.correction_sns, now), now)
             elif isinstance(effect, DelayMeasured):
                 edge = self._edge_of_port(name, effect.port)
                 t4 = self._masters(self.instances[name], effect.t4_sns)
@@ -321,17 +327,7 @@ class Engine(Changes):
             elif isinstance(effect, ParentChanged):
                 self._parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
-                self.event(
-                    "port-state",
-                    name,
-                    effect.port,
-                    {
-                        "old": effect.old.name,
-                        "new": effect.new.name,
-                        "event": effect.event,
-                        "decision": None if effect.decision is None else effect.decision.as_dict(),
-                    },
-                )
+                self.event("port-state", name, effect.port, effect.as_data())
             elif isinstance(effect, Rebuilt):
                 for channel in self._plain:
                     self.refresh_plain(channel)

@@ -369,6 +369,8 @@ class Instance:
         port.event(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT, now, decision)
         if port.state is PortState.LISTENING:
             port.arm_announce_receipt(now)
+            if silent is not None:
+                port.receiving.went_mute(silent, now)
         self.elect(now)
 
     def fill_announce(self, message: Announce) -> None:

@@ -151,12 +151,9 @@ class Port:
         self._plain_requests = self.delay.plain_requests
         self.choose_short_cut()
         self.serving = Serving(self, transmit_offset_ns)
+        self.receiving = Following(self) if options.announce else Unannounced(self)
         #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
-        self._parts: tuple[Part, ...] = (
-            self.delay,
-            self.serving,
-            Following(self) if options.announce else Unannounced(self),
-        )
+        self._parts: tuple[Part, ...] = (self.delay, self.serving, self.receiving)
         self._handlers: dict[type[Message], Handler] = {
             Announce: self._on_announce,
             Management: self._on_management,

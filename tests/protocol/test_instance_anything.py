@@ -24,6 +24,7 @@ from ptpstack.protocol.effects import (
     Send,
     StateChanged,
     SyncMeasured,
+    SyncOverheard,
 )
 from ptpstack.protocol.instance import MAX_AWAITED_STAMPS, Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions, TimeProperties
@@ -259,6 +260,8 @@ class History:
                 told &= effect.new in FOLLOWING or effect.old not in FOLLOWING
             elif isinstance(effect, ParentChanged):
                 told = effect.new.port_number != 0 or told
+            elif isinstance(effect, SyncOverheard):
+                assert self.states[effect.port] is PortState.LISTENING
             else:
                 assert isinstance(effect, (SyncMeasured, DelayMeasured, LinkDelayMeasured))
                 assert self.states[effect.port] in FOLLOWING
@@ -355,4 +358,11 @@ def test_histories_are_not_idle() -> None:
             visited.update(run.states.values())
         kinds.update(type(e) for e in run.log)
     assert visited == set(PortState) - {PortState.INITIALIZING}
-    assert kinds == {Send, SyncMeasured, DelayMeasured, LinkDelayMeasured, StateChanged, ParentChanged}
+    assert kinds - {SyncOverheard} == {
+        Send,
+        SyncMeasured,
+        DelayMeasured,
+        LinkDelayMeasured,
+        StateChanged,
+        ParentChanged,
+    }

@@ -16,7 +16,7 @@ from ptpstack.servo.estimator import physics
 from ptpstack.servo.estimator.bound import Bound
 from ptpstack.servo.estimator.changes import Changes
 from ptpstack.servo.estimator.direction import Direction, Observed
-from ptpstack.servo.estimator.floors import floor_risen, floor_too_far
+from ptpstack.servo.estimator.floors import floor_risen, floor_too_far, late_doubt_ns
 from ptpstack.servo.estimator.interval import Interval
 from ptpstack.servo.estimator.knowledge import Knowledge
 from ptpstack.servo.estimator.misfits import Misfits
@@ -125,9 +125,8 @@ class Filter:
 
     def statistical_ns(self, variance: float, silent: float) -> float:
         """``variance`` of the phase, ns^2; ``silent``: s since the last packet."""
-        grain2 = self.time.local_grain.ns**2 + self.time.received_grain.ns**2
         allowance = self.record.allowance_ns(silent, self.panel.q) + self._doubt_ns
-        return self._bound.statistical_ns(variance, grain2, allowance)
+        return self._bound.statistical_ns(variance, self.time.hidden2(self._quietest()), allowance)
 
     def systematic_ns(self) -> float:
         if self.direct:
@@ -286,7 +285,9 @@ class Filter:
             if verdict.code in ("restart", "lost"):
                 self._start_again(verdict)
                 return None
-        self._doubt_ns = misfits.doubt_ns(self.interval.s) if seen.misfit or self._doubt_ns else 0.0
+        self._doubt_ns = misfits.doubt_ns(self.interval.s) if self.contradicted() else 0.0
+        if direction.late and not panel.direct:
+            self._doubt_ns = max(self._doubt_ns, late_doubt_ns(changes))
         t = self.time.at(now_ns)
         belief = panel.belief()
         frequency = belief.frequency

@@ -22,9 +22,11 @@ _FIRST_NOTCH = 7
 FIRST_WANDER = 3.0
 #: Limits of what may be voted for, ppb per root second.
 _WANDER = (1e-6, 2e5)
-_PATH_WANDER = (0.2, 10.0)
+_PATH_WANDER = (0.063, 10.0)
 _PATH_STEP = 3.1622776601683795
 _LEAD = 1.0
+#: No neighbour falls further behind: what was wrong for an hour may be right from now on.
+_MOST_BEHIND = 12.0
 #: Path wander: at least this, ns per root second, and this share of the noise width.
 _PATH_LEAST = 1.0
 _PATH_OF_NOISE = 0.05
@@ -33,7 +35,9 @@ LEAST_NOISE = 0.1
 #: A hypothesis this far behind in its log likelihood has no say.
 _NEGLIGIBLE = 40.0
 
-_OPPOSITE = (0, 2, 1, 4, 3, 6, 5)
+#: of each kind of neighbour, the one on the way back: wander down and up; blur (readings: noise) down and up; path
+#: wander down and up
+_OPPOSITE = (1, 0, 3, 2, 5, 4)
 
 
 class Belief(NamedTuple):
@@ -53,7 +57,10 @@ class Panel:
         self.chosen = Hypothesis()
         self.chosen.q = FIRST_WANDER
         self.chosen.share = BLUR[self.notch]
+        #: the neighbours, and of which kind each is (``_OPPOSITE``); none at the ends of what may be voted for: another
+        #: copy of the chosen one would count its vote twice
         self.others: list[Hypothesis] = []
+        self._kinds: list[int] = []
         self.t = 0.0
         #: what the neighbours still have to be carried on by, s, and the path's wander then: they wait for the packet
         self._owed = 0.0
@@ -154,20 +161,20 @@ class Panel:
 
     def _vote(self, direction: Direction) -> None:
         lead, leader = _LEAD + self.chosen.evidence, -1
+        least = lead - _MOST_BEHIND
         for index, other in enumerate(self.others):
-            if other.evidence > lead and self._differs(other):
+            if other.evidence > lead:
                 lead, leader = other.evidence, index
+            elif other.evidence < least:
+                other.evidence = least
         if leader >= 0:
             self._choose(leader, direction)
-
-    def _differs(self, other: Hypothesis) -> bool:
-        mine = self.chosen
-        return other.q != mine.q or other.share != mine.share or other.x != mine.x or other.weight != mine.weight
 
     def _choose(self, index: int, direction: Direction) -> None:
         old, new = self.chosen, self.others[index]
         # what each kind of neighbour led or lagged by, it keeps
-        leads = [other.evidence - old.evidence for other in self.others]
+        leads = {k: other.evidence - old.evidence for k, other in zip(self._kinds, self.others, strict=True)}
+        kind = self._kinds[index]
         if not self.direct:
             self.notch = BLUR.index(new.share)
         elif new.weight != 1.0:
@@ -176,20 +183,19 @@ class Panel:
         self.chosen = new
         base = new.evidence
         self._surround()
-        back = _OPPOSITE[index + 1] - 1
-        for kind, other in enumerate(self.others):
-            if kind == back:
+        for k, other in zip(self._kinds, self.others, strict=True):
+            if k == _OPPOSITE[kind]:
                 other.copy_state(old)
                 other.evidence = old.evidence
-            elif kind != index:
-                other.evidence = base + leads[kind]
+            elif k != kind:
+                other.evidence = base + leads.get(k, 0.0)
 
     def _surround(self) -> None:
         """New neighbours round the chosen hypothesis, from its state."""
         self._owed = 0.0
         self._belief = None
         chosen = self.chosen
-        self.others = []
+        self.others, self._kinds = [], []
         for kind in range(4 if self.direct else 6):
             other = Hypothesis()
             other.copy_state(chosen)
@@ -206,7 +212,9 @@ class Panel:
             else:
                 step = 1.0 / _PATH_STEP if kind == 4 else _PATH_STEP
                 other.x = max(_PATH_WANDER[0], min(_PATH_WANDER[1], chosen.x * step))
-            self.others.append(other)
+            if (other.q, other.share, other.x, other.weight) != (chosen.q, chosen.share, chosen.x, chosen.weight):
+                self.others.append(other)
+                self._kinds.append(kind)
 
     # ---- what it says -----------------------------------------------------------------------------------------
 
