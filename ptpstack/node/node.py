@@ -24,6 +24,7 @@ from ptpstack.node.driftfile import DriftFile
 from ptpstack.node.keyring import Keyring
 from ptpstack.node.loop import Loop
 from ptpstack.node.management import ManagementSockets
+from ptpstack.node.members import Members
 from ptpstack.node.plans import system_quality
 from ptpstack.protocol.effects import Send, SendLocal
 from ptpstack.timebase.units import NS_PER_S
@@ -89,6 +90,7 @@ class Node(Clockwork):
         self._steps: Counter[str] = Counter()
         self._accuracy_ns = 0
         self._retry_ns = 0
+        self.members = Members(self)
         self.management: ManagementSockets | None = None
 
     def open_management(self, paths: Mapping[str, str]) -> None:
@@ -122,7 +124,7 @@ class Node(Clockwork):
         for channel in list(self.channels.values()):
             if isinstance(channel, AbsentChannel):
                 self._say_absent(channel, now)
-                self._tell_link(channel.name, now)
+                self.tell_link(channel.name, now)
         self._set_deadline()
 
     def close(self) -> None:
@@ -247,14 +249,15 @@ class Node(Clockwork):
 
     def _link_changed(self, event: LinkEvent, now: int) -> None:
         self.link_state[event.name] = event.up
+        self.members.look(event.name, now)
         for channel in list(self.channels.values()):
             if channel.interface == event.name:
                 if event.up and channel.interface_index != event.ifindex:
                     # the interface went away and came back as another one: its sockets are bound to a ghost
-                    self._reopen(channel, now)
-                self._tell_link(channel.name, now)
+                    self.reopen(channel, now)
+                self.tell_link(channel.name, now)
 
-    def _tell_link(self, name: str, now: int) -> None:
+    def tell_link(self, name: str, now: int) -> None:
         """Tell the engine when a channel becomes usable, or ceases to be. It takes all to be usable at the start."""
         channel = self.channels[name]
         up = not isinstance(channel, AbsentChannel) and self.link_state.get(channel.interface, True)
@@ -262,14 +265,11 @@ class Node(Clockwork):
             self._told[name] = up
             self.perform(self.engine.link(name, up, now), now)
 
-    def _reopen(self, channel: Channel, now: int) -> None:
+    def reopen(self, channel: Channel, now: int) -> None:
         """Replace a channel by one on the present interface, or, while that cannot be had, by an absent one."""
         name = channel.name
         clock = self.clocks[self.parts.clock_of_channel[name]]
-        # what still waits for a stamp of the old sockets waits in vain
-        self._collect_stamps(channel, now, until=now + _NEVER_NS)
-        self._unwatch(channel)
-        channel.close()
+        self.shut(channel, now)
         try:
             self.channels[name] = open_again(self._channel_options[name], clock, self.parts.bridges.get(name))
         except OSError as error:
@@ -282,6 +282,8 @@ class Node(Clockwork):
             return
         self._watch(self.channels[name])
         self._tell_facts(self.channels[name], now)
+        if self.links is not None:
+            self.links.watch(self.channels[name].stack)
         self.event(Event("channel-open", "", 0, {"channel": name, "stamping": self.channels[name].stamping}), now)
 
     def _tell_facts(self, channel: Channel, now: int) -> None:
@@ -297,6 +299,12 @@ class Node(Clockwork):
         self.perform(self.engine.management(socket, octets, address, now), now)
         self._set_deadline()
 
+    def shut(self, channel: Channel, now: int) -> None:
+        # what still waits for a stamp of its sockets waits in vain
+        self._collect_stamps(channel, now, until=now + _NEVER_NS)
+        self._unwatch(channel)
+        channel.close()
+
     def _say_absent(self, channel: AbsentChannel, now: int) -> None:
         self.event(Event("channel-failed", "", 0, {"channel": channel.name, "reason": channel.problem}), now)
 
@@ -308,8 +316,8 @@ class Node(Clockwork):
         if now >= self._retry_ns:
             self._retry_ns = now + RETRY_NS
             for channel in absent:
-                self._reopen(channel, now)
-                self._tell_link(channel.name, now)
+                self.reopen(channel, now)
+                self.tell_link(channel.name, now)
         return self._retry_ns
 
     def problem(self, name: str) -> str:
@@ -354,8 +362,8 @@ class Node(Clockwork):
         for listener in self.listeners:
             listener(event, now)
 
-    def renewed(self, clock: str, frequency_ppb: float, now: int) -> None:
-        self.perform(self.engine.renewed(clock, frequency_ppb, now), now)
+    def renewed(self, clock: str, frequency_ppb: float, now: int, another: bool = False) -> None:
+        self.perform(self.engine.renewed(clock, frequency_ppb, now, another), now)
 
     # ---- the drift file ---------------------------------------------------------------------------------------
 
