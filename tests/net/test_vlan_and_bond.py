@@ -183,6 +183,48 @@ def test_a_change_of_the_active_member_is_an_event(far: Namespace) -> None:
         watched.close()
 
 
+def test_a_bond_that_spreads_frames_has_the_kernels_stamps(far: Namespace) -> None:
+    ip("link add bond0 type bond mode balance-rr")
+    for name in ("hil0", "hil2"):
+        ip(f"link set {name} down")
+        ip(f"link set {name} master bond0")
+    ip("link set bond0 up")
+    try:
+        time.sleep(0.5)
+        channel = open_channel("bond0", "l2")
+        assert channel.stamping == "software"
+        assert "bond0 spreads frames over its members" in channel.stamping_reason
+        channel.send_event(SYNC, None, 1, now())
+        assert stamps(channel, 1)[0].stamp_ns
+        channel.close()
+    finally:
+        ip("link del bond0")
+
+
+def test_a_vlan_whose_parent_is_in_another_namespace(far: Namespace) -> None:
+    """Its parent cannot be set from there, but one that is set already is used."""
+    ip("link set hil2 up")
+    subprocess.run(["hwstamp_ctl", "-i", "hil2", "-t", "1", "-r", "12"], check=True, capture_output=True)
+    try:
+        ip("link add link hil2 name moved type vlan id 7")
+        ip(f"link set moved netns {far.path}")
+        far.ip("link set moved up")
+        with far.entered():
+            channel = open_channel("moved", "l2")
+        assert (channel.stack, channel.stamping) == (("moved",), "hardware")
+        channel.send_event(SYNC, None, 1, now())
+        assert stamps(channel, 1)[0].stamp_ns
+        channel.close()
+        subprocess.run(["hwstamp_ctl", "-i", "hil2", "-t", "0", "-r", "0"], check=True, capture_output=True)
+        with far.entered():
+            channel = open_channel("moved", "l2")
+        assert channel.stamping == "software"
+        assert "setting the NIC's stamping failed" in channel.stamping_reason
+        channel.close()
+    finally:
+        ip("link set hil2 down")
+
+
 def test_a_bond_without_a_member_is_waited_for(far: Namespace) -> None:
     ip("link add bond0 type bond mode active-backup")
     ip("link set bond0 up")
