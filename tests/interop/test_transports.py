@@ -98,3 +98,26 @@ def test_TRN_05_a_ptp4l_client_in_hybrid_mode_is_answered_by_unicast(bench: Benc
     }
     offsets = [abs(offset) for offset, _ in client.offsets()[-3:]]
     assert min(offsets) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("transport", "flag", "told"),
+    [("udp4", "-4", "1 10.77.1.1"), ("udp6", "-6", "2 fd00:77:1::1"), ("l2", "-2", "3 ")],
+)
+def test_TRN_17_pmc_hears_the_protocol_and_address(bench: Bench, transport: str, flag: str, told: str) -> None:
+    a, b = bench.namespace("gm"), bench.namespace("asker")
+    bench.wire(a, "v0", b, "v1")
+    node = bench.node(a, *SERVE, "--transport", transport).ready()
+    if transport == "l2":
+        told += json.loads(a.ip("-j link show v0"))[0]["address"]
+    answers: list[str] = []
+
+    def asked() -> bool:
+        done = b.run("pmc", flag, "-i", "v1", "-b", "0", "GET CLOCK_DESCRIPTION", check=False)
+        answers.append(done.stdout)
+        return "protocolAddress" in done.stdout
+
+    until("an answer", asked, 20, 0.3)
+    (line,) = [line.split(maxsplit=1)[1] for line in answers[-1].splitlines() if "protocolAddress" in line]
+    assert line.strip().lower() == told
+    assert node.alive()
