@@ -6,6 +6,7 @@ The bond's members (hil0, hil2) are wired to a bridge (hil1, hil3), and so is th
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,9 @@ def test_the_active_member_is_followed_and_its_clock_used(grandmaster: RunningNo
         changed(node, 3)
         follows(node, 2)
         ip("link set hil0 up")
+        command = [sys.executable, "-m", "ptpstack", "status", "--control", node.socket]
+        shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert "bond0/l2: another member became active 3x, now hil2" in " ".join(shown.split())
         assert node.process.poll() is None
     finally:
         node.stop()
