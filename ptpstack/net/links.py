@@ -155,15 +155,6 @@ class LinkWatch:
                 self._datagram(octets, events)
         return events
 
-    def watch(self, names: Iterable[str]) -> None:
-        """Watch these too."""
-        new = [name for name in names if name not in self._names]
-        if new:
-            self._names += new
-            self._again = True
-            if not self._listing:
-                self._request_list()
-
     def close(self) -> None:
         self._sock.close()
 

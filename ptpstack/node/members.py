@@ -24,13 +24,13 @@ from ptpstack.net.layers import layers_of
 from ptpstack.node.assembly import owner_of
 
 if TYPE_CHECKING:
-    from ptpstack.node.node import Node
+    from ptpstack.node.channelwork import Channelwork
 
 
 class Members:
     """Of one node. ``changes``: channel -> how often its active member became another."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Channelwork) -> None:
         self._node = node
         self.changes: Counter[str] = Counter()
 
