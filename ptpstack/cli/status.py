@@ -264,6 +264,9 @@ def _remarks(status: dict[str, Any]) -> Iterator[str]:
         missing = channel["counters"].get("tx_stamp_missing", 0)
         if missing:
             yield f"{channel['name']}: {missing} transmit time stamps never came"
+        if channel["member_changes"]:
+            changes, member = channel["member_changes"], channel["stack"][-1]
+            yield f"{channel['name']}: another member became active {changes}x, now {member}"
         if channel["problem"]:
             yield f"{channel['name']}: not open, tried again every second: {channel['problem']}"
         elif channel["link_up"] is False:

@@ -238,9 +238,12 @@ class Engine(Changes):
             self._was_read(clock)
         return self._drain()
 
-    def renewed(self, clock: str, frequency_ppb: float, now: int) -> list[EngineEffect]:
-        """A clock that was gone is there again, and runs with ``frequency_ppb``: time and frequency are lost."""
-        self.watch.renewed(clock, frequency_ppb, now)
+    def renewed(self, clock: str, frequency_ppb: float, now: int, another: bool = False) -> list[EngineEffect]:
+        """A clock that was gone is there again, and runs with ``frequency_ppb``: time and frequency are lost.
+
+        ``another``: it is another device, with an oscillator of which nothing is known.
+        """
+        self.watch.renewed(clock, frequency_ppb, now, another)
         return self._drain()
 
     def temperature(self, clock: str, celsius: float, now: int) -> list[EngineEffect]:

@@ -246,15 +246,15 @@ class Steering:
                     edge.servo.step_refused()
         self._on_step(name, step_sns)
 
-    def begin_anew(self, name: str, now: int) -> None:
+    def begin_anew(self, name: str, now: int, *, forget: bool = False) -> None:
         """The clock was set by somebody else: it is to be set right as at the start, by servos that keep what they have
-        learnt of its oscillator. A restart without the restart.
+        learnt of its oscillator, unless they are to ``forget`` that, too. A restart without the restart.
         """
         clock = self.clocks[name]
         self.was_stepped(name, None, now)
         clock.served = False
         for edge in clock.edges:
-            kept = edge.servo.keep(now)
+            kept = None if forget else edge.servo.keep(now)
             edge.servo = self._new_servo(edge)
             if kept is not None:
                 edge.servo.resume(kept, 0.0, clock.frequency_ppb)

@@ -213,7 +213,7 @@ def _assemble(
         seed=seed,
         name=site.node.name,
     )
-    owners = {name: _owner(clock, stamped.channels.get(name, [])) for name, clock in clocks.items()}
+    owners = {name: owner_of(clock, stamped.channels.get(name, [])) for name, clock in clocks.items()}
     return Parts(
         site, plan, channels, clocks, clock_of_channel, readings, notes, warnings, times_of_day, owners, bridges
     )
@@ -261,10 +261,16 @@ def _pulse_input(plan: ReferencePlan, clocks: dict[str, Clock], leap: LeapTable)
     return clocks[plan.tod] if plan.tod in clocks else SystemClock(leap)
 
 
-def _owner(clock: Clock, stamped: list[Channel]) -> str:
-    """What hardware a drift belongs to: /dev/ptpN may be another card after the next boot, a MAC is not."""
-    mac = next((channel.mac.hex(":") for channel in stamped if channel.mac), "")
-    return f"{clock.kind} {mac or clock.name}" if clock.kind == "phc" else f"{clock.kind} {clock.name}"
+def owner_of(clock: Clock, stamped: list[Channel]) -> str:
+    """What hardware a drift belongs to: /dev/ptpN may be another card after the next boot, a MAC is not.
+
+    The members of a bond have one MAC, so there the member is named, too.
+    """
+    channel = next((channel for channel in stamped if channel.mac), None)
+    if clock.kind != "phc" or channel is None:
+        return f"{clock.kind} {clock.name}"
+    below = f" of {channel.stack[-1]}" if channel.stack[1:] else ""
+    return f"{clock.kind} {channel.mac.hex(':')}{below}"
 
 
 def _identity(node: str, used: list[Channel], warnings: list[str]) -> bytes:

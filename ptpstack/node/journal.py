@@ -65,6 +65,8 @@ def sentence(event: Event) -> tuple[int, str]:
         return (6 if data["used"] else 4), f"pulses of {data['clock']}: {data['reason'] or 'in use'}"
     if kind == "drift-file":
         return 6, (f"clock {data['clock']}: " if data["clock"] else "") + data["reason"]
+    if kind == "active-member":
+        return 5, f"{data['channel']}: {data['to']} is active instead of {data['from']}: {data['reason']}"
     if kind == "clock-back":
         return 5, f"{_clock(data)}: there again, as {data['device']}" + (f"; {data['note']}" if data["note"] else "")
     if kind == "reading-resumed":

@@ -97,7 +97,7 @@ class Runner:
         return self.live.site
 
     def _node(self, parts: Parts) -> LiveNode:
-        links, missing = LinkWatch.open({c.interface for c in parts.channels.values()})
+        links, missing = LinkWatch.open(dict.fromkeys(name for c in parts.channels.values() for name in c.stack))
         engine: Engine | None = None
         try:
             if self.site.node.record:
@@ -291,6 +291,8 @@ class Runner:
                     "stamping_reason": channel.stamping_reason,
                     "problem": node.problem(channel.name),
                     "link_up": node.link_state.get(channel.interface),
+                    "stack": list(channel.stack),
+                    "member_changes": node.members.changes[channel.name],
                     "counters": channel.counters(),
                 }
                 for channel in node.channels.values()
