@@ -75,6 +75,10 @@ class Following(Part):
         if complete is None:
             return
         port = self.port
+        log_interval = complete.log_interval
+        if port.unicast_discovery is not None and port.unicast_discovery.selected is not None:
+            # the message itself does not tell (13.3.2.14)
+            log_interval = port.unicast_discovery.sync_complete(now)
         port.delay.sync_received(now)
         port.instance.emit(
             SyncMeasured(
@@ -84,7 +88,7 @@ class Following(Part):
                 complete.t1_sns,
                 complete.t2_sns,
                 complete.correction_sns,
-                complete.log_interval,
+                log_interval,
                 received_ns,
             )
         )
