@@ -45,7 +45,7 @@ class UnicastServer:
 
     #: transport address, as a received frame's sender is written
     address: str
-    #: breaks ties between masters that are otherwise equal: lower wins
+    #: localPriority of its master, where the BMCA variant has such a thing; lower wins
     local_priority: int = 128
 
 
