@@ -12,6 +12,8 @@ from ptpstack.config.schema import UNICAST_ASKING_KEYS, UNICAST_SERVING_KEYS
 from ptpstack.config.validate import Section
 from ptpstack.protocol.options import UnicastOptions, UnicastServer
 
+#: BMCA variants that compare localPriority
+WITH_LOCAL_PRIORITY = ("itu-alternate", "g8265.1")
 _MAC = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2}){5}")
 #: version of the addresses of a transport; without one: MAC addresses
 _IP_VERSIONS = {"udp4": 4, "udp6": 6}
@@ -122,6 +124,14 @@ def unicast_checks(site: Site, sections: Section, report: Report) -> None:
                     f"{unicast.log_max_query_interval}",
                     "make it at most that",
                 )
+            if instance.options.bmca not in WITH_LOCAL_PRIORITY:
+                for entry in here.tables["server"]:
+                    if "local_priority" in entry.given - entry.bad:
+                        report.warning(
+                            entry.at("local_priority"),
+                            f"has no effect: BMCA {show(instance.options.bmca)} knows no localPriority",
+                            "remove it, or use alternate_priority1 of [[instance.acceptable_master]]",
+                        )
             seen: dict[str, int] = {}
             for index, server in enumerate(unicast.servers):
                 first = seen.setdefault(server.address, index)

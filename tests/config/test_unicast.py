@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,10 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
         f"{HERE}.server[0].local_priority", ERROR, "0 is out of range", "1..255",
     ),
     "twice": ((S + 'address = "192.0.2.1"\n') * 2, HERE, ERROR, "both 192.0.2.1", "remove one"),
+    "local priority without meaning": (
+        S + 'address = "192.0.2.1"\nlocal_priority = 5\n',
+        f"{HERE}.server[0].local_priority", WARNING, 'BMCA "default" knows no localPriority', "alternate_priority1",
+    ),
     "mute": (U + "multicast = false\n", f"{HERE}.multicast", ERROR, "neither serves nor asks", "serve = true"),
     "durations": (
         U + "serve = true\nmin_duration_s = 100\nmax_duration_s = 50\n",
@@ -167,6 +172,14 @@ def test_a_wrong_profile_says_where(tmp_path: Path) -> None:
     paths = {f.path for f in raised.value.findings}
     assert "unicast.duration" in paths
     assert any(p.startswith("unicast.duration_s") for p in paths)
+
+
+def test_the_examples_of_the_page_are_valid() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "unicast.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", page, re.S)
+    assert len(examples) == 2
+    for example in examples:
+        assert loads(example).instances[0].options.ports[0].unicast.active
 
 
 def test_a_plan_carries_it_through_a_trace() -> None:
