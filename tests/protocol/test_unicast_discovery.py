@@ -10,6 +10,7 @@ import pytest
 
 from ptpstack.protocol.effects import DelayMeasured, ParentChanged, StateChanged, SyncMeasured
 from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.management.table import READ_WRITE
 from ptpstack.protocol.options import UnicastOptions, UnicastServer
 from ptpstack.protocol.unicast_wish import Say, Wish
 from ptpstack.wire.messages import Announce, DelayReq, DelayResp, Message, Signaling, Sync
@@ -22,6 +23,7 @@ from ptpstack.wire.tlvs.unicast import (
 )
 from ptpstack.wire.types import Flag, PortState
 from tests.protocol.bench import Bench, Peer, S
+from tests.protocol.test_management import replies, request, values
 from tests.protocol.unicast import ANNOUNCE, DELAY_RESP, SYNC, Network, signaling
 
 
@@ -448,3 +450,51 @@ def test_an_instance_without_unicast_has_none_of_it() -> None:
     assert instance.ports[0].unicast_service is None
     assert instance.ports[0].unicast_discovery is None
     assert instance.ports[0]._gates == []
+
+
+# ---- management ----------------------------------------------------------------------------------------------------
+
+
+def test_management_tells_the_table_and_how_each_server_stands() -> None:
+    network = Network()
+    network.server("10.0.0.1", 1, priority1=7)
+    network.client("client", 9, "10.0.0.1", "10.0.0.2")
+    network.run(5)
+    responder = network.instances["client"].management
+
+    def get(name: str) -> dict[str, Any]:
+        network.effects["client"].clear()
+        responder.from_local(READ_WRITE, request(name), "/run/pmc", network.now)
+        network.take("client", network.instances["client"]._drain())
+        ((_, answer),) = replies([effect for _, effect in network.effects["client"]])
+        return values(answer)
+
+    assert get("UNICAST_NEGOTIATION_ENABLE")["enable"] is True
+    assert get("UNICAST_MASTER_MAX_TABLE_SIZE") == {"maxTableSize": 64}
+    table = get("UNICAST_MASTER_TABLE")
+    assert [entry["portAddress"].address for entry in table["portAddresses"]] == [
+        bytes((10, 0, 0, 1)),
+        bytes((10, 0, 0, 2)),
+    ]
+    first, second = get("UNICAST_MASTER_TABLE_NP")["unicastMasters"]
+    assert (first["selected"], first["priority1"], first["clockClass"]) == (1, 7, 6)
+    assert (second["selected"], second["clockClass"]) == (0, 0)
+
+
+def test_a_port_that_is_made_anew_gives_back_what_it_held() -> None:
+    network = two_servers()
+    network.run(5)
+    client = network.instances["client"]
+    start = network.now
+    network.take("client", client.rebuild(client.configured, network.now))
+    cancelled = {t.message_type for _, t in network.tlvs("client", "gm1", CancelUnicastTransmission, start)}
+    assert cancelled == {ANNOUNCE, SYNC, DELAY_RESP}
+    server = network.instances["gm1"]
+    network.run(5)
+    assert network.parent("client") == "gm1"
+    start = network.now
+    network.take("gm1", server.rebuild(server.configured, network.now))
+    assert network.tlvs("gm1", "client", CancelUnicastTransmission, start)
+    network.run(10)
+    assert network.parent("client") == "gm1"
+    assert set(wishes(network, "gm1").values()) == {"granted"}
