@@ -47,7 +47,7 @@ BEHAVIOURS: dict[str, tuple[str, ...]] = {
     # 16.2
     "path_trace": ("off", "on"),
     # 16.1
-    "unicast_negotiation": ("optional", "prohibited"),
+    "unicast_negotiation": ("optional", "required", "prohibited"),
 }
 
 #: The tables with parameters that a profile may set.

@@ -27,8 +27,9 @@ def unicast_options(section: Section, transport: str, profile: Profile, report: 
     )
     serve: bool = values["serve"]
     asks = bool(section.tables["server"])
+    rule = profile.behaviours["unicast_negotiation"]
     if values["multicast"] is None:
-        values["multicast"] = not asks
+        values["multicast"] = not asks and rule != "required"
     if values["negotiation_required"] is None:
         values["negotiation_required"] = serve and not values["multicast"]
     for keys, effective, missing in (
@@ -45,7 +46,11 @@ def unicast_options(section: Section, transport: str, profile: Profile, report: 
         _no_effect(section, ("unicast_delay_req",), "without multicast every Delay_Req is unicast", report)
         values["unicast_delay_req"] = False
     options = UnicastOptions(servers=servers, **values)
-    if (serve or asks) and profile.behaviours["unicast_negotiation"] == "prohibited":
+    if rule == "required" and values["multicast"]:
+        report.error(
+            section.at("multicast"), f"profile {show(profile.name)} allows negotiated unicast only", "remove multicast"
+        )
+    if (serve or asks) and rule == "prohibited":
         report.error(
             section.path,
             f"profile {show(profile.name)} prohibits unicast negotiation",

@@ -17,7 +17,16 @@ from ptpstack.config.profiles import PROFILED, any_profile, build_profile, list_
 from ptpstack.config.schema import REFERENCE_STATES
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("default-e2e", "default-p2p", "hospital-imaging", "hospital-research", "hospital-theatre", "unrestricted")
+SHIPPED = (
+    "default-e2e",
+    "default-p2p",
+    "g8265-1",
+    "g8275-2",
+    "hospital-imaging",
+    "hospital-research",
+    "hospital-theatre",
+    "unrestricted",
+)
 
 
 def test_list() -> None:

@@ -142,7 +142,7 @@ def with_profile(tmp_path: Path, behaviour: str = "optional") -> str:
     return f'[[instance]]\nprofile = "{path}"\n[[instance.port]]\ninterface = "eth1"\n'
 
 
-def test_PRF_12_a_profile_gives_durations_and_rates_with_their_ranges(tmp_path: Path) -> None:
+def test_a_profile_gives_durations_and_rates_with_their_ranges(tmp_path: Path) -> None:
     head = with_profile(tmp_path)
     serving = unicast(U + "serve = true\n", head)
     assert (serving.min_duration_s, serving.max_duration_s, serving.log_min_sync_interval) == (60, 1000, -4)
@@ -151,6 +151,33 @@ def test_PRF_12_a_profile_gives_durations_and_rates_with_their_ranges(tmp_path: 
     (finding,) = found(U + "duration_s = 30\n" + S + 'address = "192.0.2.1"\n', head)
     assert (finding.path, finding.severity) == (f"{HERE}.duration_s", ERROR)
     assert "60..1000 s" in finding.reason
+
+
+TELECOM = '[[instance]]\nprofile = "g8275-2"\ndomain = %d\n[[instance.port]]\ninterface = "eth1"\n'
+
+
+def test_PRF_12_durations_of_the_telecom_profiles() -> None:
+    for name in ("g8275-2", "g8265-1"):
+        parameters = load_profile(name).parameters
+        for key in ("duration_s", "min_duration_s", "max_duration_s"):
+            assert (parameters[key].low, parameters[key].high) == (60, 1000)
+        assert parameters["duration_s"].default == 300
+    serving = unicast(U + "serve = true\n", TELECOM % 44)
+    assert (serving.min_duration_s, serving.max_duration_s) == (60, 1000)
+    assert (serving.multicast, serving.negotiation_required) == (False, True)
+
+
+def test_PRF_13_domains_of_the_telecom_profile() -> None:
+    for domain, good in ((43, False), (44, True), (63, True), (64, False)):
+        assert (found(U + "serve = true\n", TELECOM % domain) == []) is good
+
+
+def test_a_profile_may_require_it() -> None:
+    (silent,) = found("", TELECOM % 44)
+    assert "neither serves nor asks" in silent.reason
+    assert any(
+        "negotiated unicast only" in f.reason for f in found(U + "serve = true\nmulticast = true\n", TELECOM % 44)
+    )
 
 
 def test_a_profile_may_prohibit_it(tmp_path: Path) -> None:

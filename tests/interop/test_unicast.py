@@ -95,9 +95,8 @@ def their_client(bench: Bench, namespace: Namespace, *servers: str, transport: s
         slaveOnly=1,
         priority1=255,
         unicast_master_table=1,
-        unicast_req_duration=DURATION_S,
         sections=table,
-        **options,
+        **{"unicast_req_duration": DURATION_S, **options},
     )
 
 
@@ -244,6 +243,50 @@ def both_at_one_port(bench: Bench) -> dict[str, Any]:
     }
 
 
+#: what Debian's examples of these profiles set, and a class that a client of G.8265.1 may follow
+TELECOM: dict[str, dict[str, Any]] = {
+    "g8275-2": {"domainNumber": 44, "dataset_comparison": "G.8275.x", "unicast_req_duration": 60},
+    "g8265-1": {"domainNumber": 4, "clockClass": 84, "unicast_req_duration": 60},
+}
+
+
+def telecom(profile: str, bench: Bench) -> dict[str, Any]:
+    """Our client behind ptp4l and ptp4l behind our server, both by a telecom profile."""
+    ns = addressed(bench, "theirs", "ours", "server", "client")
+    bench.capture(ns["ours"], "eth")
+    bench.capture(ns["server"], "eth")
+    settings = TELECOM[profile]
+    master = their_server(bench, ns["theirs"], **settings)
+    head = f'[[clock]]\nname = "c"\ntype = "simulated"\noscillator = "%s"\n[[instance]]\nprofile = "{profile}"\n'
+    ours = bench.site(
+        ns["ours"],
+        head % "ocxo"
+        + 'client_only = true\narb_is = "utc"\n[[instance.port]]\ninterface = "eth"\nlog_announce_interval = 0\n'
+        + f'[[instance.port.unicast.server]]\naddress = "{address_of(ns["theirs"], "udp4")}"\n',
+    ).ready()
+    server = bench.site(
+        ns["server"],
+        head % "perfect"
+        + 'role = "grandmaster"\n[[instance.port]]\ninterface = "eth"\nlog_announce_interval = 0\n'
+        + '[instance.port.unicast]\nserve = true\n[instance.reference]\ntype = "simulated"\naccuracy = "100 ns"\n',
+    ).ready()
+    until("a reference that is locked", lambda: server.ask("status")["references"][0]["state"] == "locked", 20)
+    client = their_client(
+        bench, ns["client"], address_of(ns["server"], "udp4"), logSyncInterval=-4, summary_interval=-4, **settings
+    )
+    follows(ours, identity_of(master), 30)
+    until("our client locked", ours.locked, 30)
+    until("measurements of ptp4l", lambda: len(client.offsets()) >= 10, 30)
+    return {
+        "error_ns": ours.error_ns(),
+        "services": services(ours, address_of(ns["theirs"], "udp4")),
+        "decision": ours.instance()["ports"][0]["decision"],
+        "class": server.instance()["grandmaster"]["clock_class"],
+        "grants": server.instance()["ports"][0]["unicast"]["service"]["grants"],
+        "offsets": [offset for offset, _ in client.offsets()],
+    }
+
+
 def attacked(bench: Bench) -> dict[str, Any]:
     """A ptp4l client and one of ours while somebody asks under a thousand names, for the absurd, and for silence."""
     ns = addressed(bench, "gm", "theirs", "ours", "attacker")
@@ -299,6 +342,7 @@ def runs(folder: Any) -> dict[str, Outcome]:
         **{f"ours asks, {transport}": partial(ours_asks_ptp4l, transport) for transport in IP},
         **{f"ptp4l asks, {transport}": partial(ptp4l_asks_ours, transport) for transport in IP},
         **{f"ours asks ours, {transport}": partial(ours_asks_ours, transport) for transport in ("udp4", "l2")},
+        **{profile: partial(telecom, profile) for profile in TELECOM},
         "both": both_at_one_port,
         "attacked": attacked,
     }
@@ -336,6 +380,17 @@ def test_our_client_and_our_server_survive_links_and_restarts(runs: dict[str, Ou
     assert set(run["services"].values()) <= {"granted", "renewing"}
     assert abs(run["error_ns"]) < HOLDOVER_NS
     assert any("followed: ANNOUNCE granted, every 1 s" in remark for remark in run["explained"])
+
+
+@pytest.mark.parametrize(("profile", "clock_class"), [("g8275-2", 6), ("g8265-1", 84)])
+def test_telecom_profiles_with_ptp4l(runs: dict[str, Outcome], profile: str, clock_class: int) -> None:
+    run = runs[profile].get()
+    assert abs(run["error_ns"]) < HOLDOVER_NS
+    assert run["services"] == GRANTED
+    assert run["class"] == clock_class
+    assert {grant["log_interval"] for grant in run["grants"] if grant["message_type"] == "SYNC"} == {-4}
+    assert all(grant["expires_in_s"] <= 60 for grant in run["grants"])
+    assert max(abs(offset) for offset in run["offsets"]) < 1_000_000
 
 
 def test_multicast_unicast_and_hybrid_clients_of_one_port(runs: dict[str, Outcome]) -> None:
