@@ -75,15 +75,11 @@ class UnicastDiscovery(Part):
         super().__init__(port)
         self.timers = {TIMER_DISCOVERY: self._due}
         self._options = port.options.unicast
-        intervals = {
-            MessageType.ANNOUNCE: port.options.log_announce_interval,
-            MessageType.SYNC: port.options.log_sync_interval,
-            MessageType.DELAY_RESP: port.options.log_min_delay_req_interval,
-        }
-        if port.options.delay_mechanism != "E2E":
-            del intervals[MessageType.DELAY_RESP]
+        kinds = [MessageType.ANNOUNCE, MessageType.SYNC]
+        if port.options.delay_mechanism == "E2E":
+            kinds.append(MessageType.DELAY_RESP)
         self.servers = {
-            entry.address: Server(entry, {kind: Wish(kind, log) for kind, log in intervals.items()})
+            entry.address: Server(entry, {kind: Wish(kind, self._interval(kind)) for kind in kinds})
             for entry in self._options.servers
         }
         self._agenda: Agenda[tuple[Server, Wish]] = Agenda()
@@ -162,6 +158,14 @@ class UnicastDiscovery(Part):
         self._agenda.clear()
         self.selected = None
 
+    def _interval(self, kind: MessageType) -> int:
+        """What the port wants now: another one is asked for with the next request."""
+        if kind is MessageType.ANNOUNCE:
+            return self.port.ds.log_announce_interval
+        if kind is MessageType.SYNC:
+            return self.port.ds.log_sync_interval
+        return self.port.options.log_min_delay_req_interval
+
     def _select(self, selected: Server | None, now: int) -> None:
         self.selected = selected
         for server in self.servers.values():
@@ -222,6 +226,7 @@ class UnicastDiscovery(Part):
                 wish.heard_ns = now
             say = wish.turn(now, self._options, self.port.rng)
             if say is Say.REQUEST:
+                wish.log_asked = self._interval(wish.kind)
                 says.setdefault(server, []).append(
                     RequestUnicastTransmission(wish.kind, wish.log_asked, self._options.duration_s)
                 )

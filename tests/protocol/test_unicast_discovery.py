@@ -498,3 +498,13 @@ def test_a_port_that_is_made_anew_gives_back_what_it_held() -> None:
     network.run(10)
     assert network.parent("client") == "gm1"
     assert set(wishes(network, "gm1").values()) == {"granted"}
+
+
+def test_another_interval_is_asked_for_with_the_next_renewal() -> None:
+    network = two_servers(duration_s=20)
+    network.run(5)
+    network.call("client", "configure", {"ports": {"1": {"log_sync_interval": -3}}})
+    network.run(16)
+    start = network.now
+    network.run(4)
+    assert len(network.sent("gm1", "client", Sync, start)) == pytest.approx(32, abs=1)
