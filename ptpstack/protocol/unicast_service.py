@@ -177,8 +177,10 @@ class UnicastService(Part):
             sending.sync(client.next_sequence(MessageType.SYNC), client.address)
             contract.sent += 1
             contract.sent_ns = now
-        following = contract.due_ns + interval
-        contract.due_ns = following if following > now else now + interval
+        contract.due_ns += interval
+        if contract.due_ns <= now:
+            # turns were missed: go on in its own phase, or all clients would have the same one from now on
+            contract.due_ns += contract.interval_ns * ((now - contract.due_ns) // contract.interval_ns + 1)
 
     def _sync_left(self, address: str, left: bool) -> None:
         for client in list(self.grants.at(address)):

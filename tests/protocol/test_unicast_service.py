@@ -442,6 +442,22 @@ def test_UNI_20_a_thousand_clients_get_what_they_were_granted() -> None:
         assert counts[address] == pytest.approx(4 * 2 ** (1 + index % 3), abs=1), address
 
 
+def test_a_late_turn_does_not_bring_all_clients_into_step() -> None:
+    bench = server()
+    for n in range(50):
+        ask(bench, Peer(1000 + n), f"10.1.0.{n}", request(SYNC, -3, 100))
+        bench.run(0.002)
+    bench.run(2)
+    # the loop was blocked
+    bench.now += 700_000_000
+    bench._take(bench.instance.timer(bench.now))
+    bench.clear()
+    bench.run(0.125)
+    times = [at for at, _ in bench.sent_at(Sync)]
+    assert len(times) == 50
+    assert len(set(times)) > 40
+
+
 def test_plain_and_general_answers_are_the_same_for_grantees() -> None:
     bench = server()
     peer = Peer(1)
