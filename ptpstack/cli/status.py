@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ptpstack.cli.graph import graph_lines, offset_text
 from ptpstack.cli.node_access import NodeRefused, add_control_option, ask, understood
+from ptpstack.cli.unicast import unicast_lines
 from ptpstack.timebase.units import format_ns
 
 _EPILOG = """\
@@ -215,6 +216,8 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
             key = security["signing_key"]
             line.append(" no key to sign with" if key is None else f" signs with key {key}", style="dim")
         yield line
+        for text in unicast_lines(port):
+            yield Text(f"     {text}")
 
 
 def _transparent(transparent: dict[str, Any]) -> Iterator[Text]:

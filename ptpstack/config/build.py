@@ -28,8 +28,10 @@ from ptpstack.config.schema import (
     SIMULATED_CLOCK_KEYS,
     SITE,
     TRANSPORT_KEYS,
+    UNICAST,
     Table,
 )
+from ptpstack.config.unicast import unicast_options
 from ptpstack.config.validate import Section, validate
 from ptpstack.config.zones import alternate_timescale
 from ptpstack.protocol.management.access import writer_rule
@@ -237,7 +239,7 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         announce=profile.behaviours["announce"] == "sent",
         acceptable_masters_only=values["acceptable_masters_only"],
         spp=values["spp"],
-        active_key_id=values["active_key_id"],
+        active_key_id=values["active_key_id"] if values["spp"] is not None else None,
         allow_unauthenticated=values["allow_unauthenticated"],
         allow_sources=values["allow_sources"] or (),
         deny_sources=values["deny_sources"] or (),
@@ -245,6 +247,7 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         limit_announce=values["limit_announce"],
         limit_signaling=values["limit_signaling"],
         limit_management=values["limit_management"],
+        unicast=unicast_options(section.one("unicast"), transport, profile, report),
     )
     return port, channel
 
@@ -313,6 +316,7 @@ def _instance(
         if port_section["acceptable_masters_only"] is None:
             port_section.values["acceptable_masters_only"] = bool(masters)
         _apply_profile(port_section, PORT, profile, report)
+        _apply_profile(port_section.one("unicast"), UNICAST, profile, report)
         ports.append(_port(port_section, profile, section["role"], report))
         if port_section["clock"] is not None:
             _must_exist(port_section["clock"], [clock.name for clock in clocks], port_section, "clock", report)

@@ -21,8 +21,15 @@ from ptpstack.config.model import (
     TransparentSettings,
 )
 from ptpstack.config.quantities import format_accuracy, format_time_source
-from ptpstack.config.schema import MECHANISM_KEYS, PPS_KEYS, SIMULATED_CLOCK_KEYS, TRANSPORT_KEYS
-from ptpstack.protocol.options import ManagementOptions, PortOptions
+from ptpstack.config.schema import (
+    MECHANISM_KEYS,
+    PPS_KEYS,
+    SIMULATED_CLOCK_KEYS,
+    TRANSPORT_KEYS,
+    UNICAST_ASKING_KEYS,
+    UNICAST_SERVING_KEYS,
+)
+from ptpstack.protocol.options import ManagementOptions, PortOptions, UnicastOptions
 from ptpstack.wire.types import format_clock_identity
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -115,13 +122,19 @@ def _management(management: ManagementOptions) -> dict[str, Any]:
 
 def _port(port: PortOptions) -> dict[str, Any]:
     # channel is made from interface and transport, announce is the profile's; foreign_master_capacity is no key
-    values = _members(port, ("channel", "foreign_master_capacity", "announce"))
+    values = _members(port, ("channel", "foreign_master_capacity", "announce", "unicast"))
     for name in ("clock", "desired_state"):
         if not values[name]:
             del values[name]
     for name in ("allow_sources", "deny_sources"):
         values[name] = list(values[name])
-    return values
+    return values | ({"unicast": _unicast(port.unicast)} if port.unicast.active else {})
+
+
+def _unicast(unicast: UnicastOptions) -> dict[str, Any]:
+    ineffective = () if unicast.serve else UNICAST_SERVING_KEYS
+    values = _members(unicast, ("servers", *ineffective, *(() if unicast.servers else UNICAST_ASKING_KEYS)))
+    return values | ({"server": [_members(server) for server in unicast.servers]} if unicast.servers else {})
 
 
 def _edge(edge: EdgeOptions) -> dict[str, Any]:

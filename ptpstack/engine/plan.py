@@ -14,6 +14,8 @@ from ptpstack.protocol.options import (
     PortOptions,
     QualityTable,
     TimeProperties,
+    UnicastOptions,
+    UnicastServer,
 )
 from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.servo.options import ServoOptions
@@ -183,7 +185,9 @@ def _transparent(data: Mapping[str, Any]) -> TransparentOptions:
 
 def _port(data: Mapping[str, Any]) -> PortOptions:
     sources = {name: tuple(data.get(name, ())) for name in ("allow_sources", "deny_sources")}
-    return PortOptions(**{**data, **sources})
+    unicast = data.get("unicast", {})
+    servers = tuple(UnicastServer(**server) for server in unicast.get("servers", ()))
+    return PortOptions(**{**data, **sources, "unicast": UnicastOptions(**{**unicast, "servers": servers})})
 
 
 def _instance(data: Mapping[str, Any]) -> InstanceOptions:

@@ -107,6 +107,10 @@ class Following(Part):
 
     def _complete(self, complete: CompleteSync, now: int, received_ns: int) -> None:
         port = self.port
+        log_interval = complete.log_interval
+        if port.unicast_discovery is not None and port.unicast_discovery.selected is not None:
+            # the message itself does not tell (13.3.2.14)
+            log_interval = port.unicast_discovery.sync_complete(now)
         port.delay.sync_received(now)
         port.instance.emit(
             SyncMeasured(
@@ -116,7 +120,7 @@ class Following(Part):
                 complete.t1_sns,
                 complete.t2_sns,
                 complete.correction_sns,
-                complete.log_interval,
+                log_interval,
                 received_ns,
             )
         )

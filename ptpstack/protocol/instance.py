@@ -42,7 +42,7 @@ WITHHOLD_NS = 30_000_000_000
 class _Awaited(NamedTuple):
     port: Port
     kind: MessageType
-    key: int
+    key: Any
     epoch: int
 
 
@@ -188,6 +188,7 @@ class Instance:
         """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
         self.become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
         for port in self.ports:
+            port.initialize(now)
             if port.state is PortState.DISABLED:
                 continue
             port.event(PortEvent.INITIALIZE, now)
@@ -217,14 +218,14 @@ class Instance:
             if data.parent.parent_port_identity.port_number == 0:
                 data.become_grandmaster()
                 for port in self.ports:
-                    port.serving.announce_soon(now)
+                    port.announce_changed(now)
             self.elect(now)
 
     def tell_time(self, ptp_s: int, now: int) -> list[Effect]:
         """What the clock of this instance shows (PTP seconds), about once a second."""
         told = [option.time_is(ptp_s, self.data.own_time_properties) for option in self.announce_options]
         for port in self.ports if any(told) else ():
-            port.serving.announce_soon(now)
+            port.announce_changed(now)
         return self._drain()
 
     def set_priorities(self, now: int, priority1: int | None = None, priority2: int | None = None) -> list[Effect]:
@@ -299,7 +300,7 @@ class Instance:
         port.event(PortEvent.FAULT_DETECTED, now, decision)
         self.elect(now)
 
-    def expect_stamp(self, port: Port, kind: MessageType, key: int) -> int:
+    def expect_stamp(self, port: Port, kind: MessageType, key: Any) -> int:
         if len(self._awaited) >= MAX_AWAITED_STAMPS:
             lost = self._awaited.pop(next(iter(self._awaited)))
             lost.port.counters["stamp-never-reported"] += 1
@@ -325,11 +326,11 @@ class Instance:
             return
         if is_parent:
             port.arm_announce_receipt(now)
-            self.follow(announce, address, now)
+            self.follow(announce, port.parent_address(address), now)
             if news == "changed":
                 # 9.4: a change upstream is told downstream at once, not at the next turn
                 for other in self.ports:
-                    other.serving.announce_soon(now)
+                    other.announce_changed(now)
         elif port.state is PortState.PASSIVE:
             best = self.election.best_of_port(port, now)
             if best is not None and best.sender == source:
@@ -341,8 +342,8 @@ class Instance:
     def management_received(self, port: Port, message: Management, address: str, now: int) -> None:
         self.management.from_network(port, message, address, now)
 
-    def announce_receipt_timeout(self, port: Port, now: int) -> None:
-        """9.2.6.12: the master that kept this port where it is has fallen silent."""
+    def announce_receipt_timeout(self, port: Port, now: int, decision: Decision | None = None) -> None:
+        """9.2.6.12: the master that kept this port where it is has fallen silent, or is lost: ``decision`` says how."""
         if port.state is PortState.LISTENING and self.election.candidates(port, now):
             # not silent at all: somebody is heard who has not won
             port.arm_announce_receipt(now)
@@ -355,7 +356,7 @@ class Instance:
             silent = port.keeper
         if silent is not None:
             port.foreign.forget(silent)
-        decision = _silence(port, silent)
+        decision = decision or _silence(port, silent)
         heard_elsewhere = port.state in FOLLOWING and any(self.election.candidates(p, now) for p in self.ports)
         heard_here = port.state is PortState.PASSIVE and self.election.candidates(port, now)
         if heard_elsewhere or heard_here:

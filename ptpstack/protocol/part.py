@@ -3,14 +3,16 @@
 1. A part names the message classes, timers and transmit stamps that it takes; no two parts of a port take the same.
 2. When the port's state changes all its timers are gone; a part sets its own anew in ``entered``.
 3. A part knows its port, and other parts only through what the port offers.
+4. A part may refuse messages on behalf of the port, before any part is given them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ptpstack.wire.messages import Message
+from ptpstack.wire.messages import Message, Signaling
+from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import MessageType, PortIdentity, PortState
 
 if TYPE_CHECKING:
@@ -21,13 +23,15 @@ Handler = Callable[[Message, "int | None", str, int], None]
 #: now, and when the timer was due (ns)
 TimerHandler = Callable[[int, int], None]
 #: sequenceId (or the key that the part gave), and the egress stamp at the wire (2**-16 ns); None: it will not come
-StampHandler = Callable[[int, "int | None"], None]
+StampHandler = Callable[[Any, "int | None"], None]
 
 
 class Part:
     handlers: Mapping[type[Message], Handler] = {}
     timers: Mapping[str, TimerHandler] = {}
     stamps: Mapping[MessageType, StampHandler] = {}
+    #: the TLVs of Signaling messages that ``signaling`` is for
+    signaling_tlvs: frozenset[type[Tlv]] = frozenset()
 
     def __init__(self, port: Port) -> None:
         self.port = port
@@ -37,6 +41,19 @@ class Part:
 
     def flush(self) -> None:
         """The clock was stepped: stamps from before mean nothing after."""
+
+    def refuses(self, message: Message, address: str, now: int) -> str:
+        """The name of a counter when this message is not to be used, else ""."""
+        return ""
+
+    def signaling(self, message: Signaling, tlvs: Sequence[Tlv], address: str, now: int) -> None:
+        """A Signaling message for this port; ``tlvs``: those of it that are this part's, in their order."""
+
+    def announce_changed(self, now: int) -> None:
+        """What Announce says has changed."""
+
+    def initialize(self, now: int) -> None:
+        """INITIALIZE (9.2.6.3) comes next: what was agreed with others ends."""
 
 
 class DelayMechanism(Part):

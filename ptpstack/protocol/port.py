@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ptpstack.protocol.acceptable_masters import AcceptableMasters
 from ptpstack.protocol.admission import Admission
@@ -26,11 +26,15 @@ from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.part import DelayMechanism, Handler, NoDelay, Part, StampHandler, TimerHandler
+from ptpstack.protocol.port_parts import parts_of
 from ptpstack.protocol.security import PortSecurity, Security
-from ptpstack.protocol.serving import Serving
+from ptpstack.protocol.sending import Sending
 from ptpstack.protocol.states import SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.timers import Timers
 from ptpstack.protocol.unannounced import Unannounced
+from ptpstack.protocol.unicast_discovery import UnicastDiscovery
+from ptpstack.protocol.unicast_rules import UnicastRules
+from ptpstack.protocol.unicast_service import UnicastService
 from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
@@ -84,11 +88,13 @@ class PortOwner(Protocol):
     emit: Callable[[Effect], None]
     security: Security
 
-    def expect_stamp(self, port: Port, kind: MessageType, key: int) -> int: ...
+    def expect_stamp(self, port: Port, kind: MessageType, key: Any) -> int: ...
 
     def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None: ...
 
-    def announce_receipt_timeout(self, port: Port, now: int) -> None: ...
+    def announce_receipt_timeout(self, port: Port, now: int, decision: Decision | None = None) -> None: ...
+
+    def elect(self, now: int) -> None: ...
 
     def fill_announce(self, message: Announce) -> None: ...
 
@@ -146,14 +152,17 @@ class Port:
         self.epoch = 0
         self._table = instance.bmca.table(options)
         self.security = None if options.spp is None else PortSecurity(instance.security, options, self.counters)
+        self.unicast_rules = UnicastRules(self)
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
         self.admission = Admission(options, self.foreign, self.counters)
         self._plain_requests = self.delay.plain_requests
         self.choose_short_cut()
-        self.serving = Serving(self, transmit_offset_ns)
+        self.sending = Sending(self)
+        self.unicast_service = UnicastService(self) if options.unicast.serve else None
+        self.unicast_discovery = UnicastDiscovery(self) if options.unicast.servers else None
         self.receiving = Following(self) if options.announce else Unannounced(self)
-        #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
-        self._parts: tuple[Part, ...] = (self.delay, self.serving, self.receiving)
+        self._parts = parts_of(self, transmit_offset_ns)
+        self._gates = [part.refuses for part in self._parts if type(part).refuses is not Part.refuses]
         self._handlers: dict[type[Message], Handler] = {
             Announce: self._on_announce,
             Management: self._on_management,
@@ -190,11 +199,23 @@ class Port:
     @property
     def _memory_ns(self) -> int:
         """For how long a silent sender is remembered: as long as a silent master is."""
-        return (self.ds.announce_receipt_timeout + 1) * self.announce_interval_ns
+        return (self.ds.announce_receipt_timeout + 1) * self._heard_interval_ns
+
+    @property
+    def _heard_interval_ns(self) -> int:
+        """Between the Announces of a master: our own interval, or a longer one that a server has granted."""
+        discovery = self.unicast_discovery
+        granted = -128 if discovery is None else discovery.log_announce_interval
+        return log_interval_ns(max(self.ds.log_announce_interval, granted))
 
     @property
     def foreign_window_ns(self) -> int:
-        return FOREIGN_MASTER_WINDOW_INTERVALS * self.announce_interval_ns
+        return FOREIGN_MASTER_WINDOW_INTERVALS * self._heard_interval_ns
+
+    def parent_address(self, heard: str) -> str:
+        """Where the parent is: by unicast where it was asked, whatever address one of its Announces comes from."""
+        discovery = self.unicast_discovery
+        return heard if discovery is None or discovery.selected is None else discovery.selected.address
 
     def candidate(self, record: ForeignMaster, now: int) -> Candidate:
         """A foreign master of this port as one side of a comparison."""
@@ -203,7 +224,8 @@ class Port:
             standing = Standing.FOLLOWED
         elif record.restored_ns is not None and now < record.restored_ns + self._wait_to_restore_ns:
             standing = Standing.RESTORING
-        heard = candidate(record, self.identity, self.options.local_priority, standing)
+        local = None if self.unicast_discovery is None else self.unicast_discovery.local_priority(record.address)
+        heard = candidate(record, self.identity, local or self.options.local_priority, standing)
         return self._masters.judged(heard)
 
     def event(self, event: PortEvent, now: int, decision: Decision | None = None) -> bool:
@@ -254,9 +276,19 @@ class Port:
         for part in self._parts:
             part.flush()
 
+    def initialize(self, now: int) -> None:
+        """INITIALIZE comes next: what was agreed with others ends."""
+        for part in self._parts:
+            part.initialize(now)
+
+    def announce_changed(self, now: int) -> None:
+        """What Announce says has changed: say it soon."""
+        for part in self._parts:
+            part.announce_changed(now)
+
     def arm_announce_receipt(self, now: int) -> None:
         spread = self.rng.random() * TIMEOUT_SPREAD
-        self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self.announce_interval_ns)
+        self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self._heard_interval_ns)
 
     def rearm_announce_receipt(self, now: int) -> None:
         """The interval or the timeout is another from now on."""
@@ -305,7 +337,7 @@ class Port:
         octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
         self.send_stamped(octets, sequence_id, kind, destination)
 
-    def send_stamped(self, octets: bytes, key: int, kind: MessageType, destination: str | None = None) -> None:
+    def send_stamped(self, octets: bytes, key: Any, kind: MessageType, destination: str | None = None) -> None:
         """An event message; ``key`` comes back with its stamp."""
         if self.security is not None:
             signed = self.security.sign(octets)
@@ -328,7 +360,7 @@ class Port:
         self.counters[_SENT[kind]] += 1
         self.instance.emit(Send(self.channel, octets, destination, None))
 
-    def transmitted(self, kind: MessageType, key: int, egress_sns: int | None) -> None:
+    def transmitted(self, kind: MessageType, key: Any, egress_sns: int | None) -> None:
         """The transmit time stamp of an event message, or None when it never came."""
         if egress_sns is not None:
             egress_sns += self._egress_latency_sns
@@ -370,6 +402,11 @@ class Port:
         if handler is None:
             self.counters["drop-not-used"] += 1
             return
+        for gate in self._gates:
+            refusal = gate(message, address, now)
+            if refusal:
+                self.counters[refusal] += 1
+                return
         handler(message, ingress_sns, address, now)
 
     def _on_announce(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:

@@ -40,6 +40,9 @@ def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | 
     Number and channels of the ports stay. ValueError when the options contradict each other.
     """
     valid = ruled(options)
+    for port in instance.ports:
+        if only in (None, port.number):
+            port.initialize(now)
     instance.configured, instance.options = options, valid
     instance.bmca = BMCA[valid.bmca](valid)
     default = instance.data.default

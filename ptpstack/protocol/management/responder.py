@@ -20,6 +20,7 @@ from ptpstack.protocol.management.linuxptp_ids import LINUXPTP_IDS
 from ptpstack.protocol.management.port_ids import PORT_IDS
 from ptpstack.protocol.management.subscriptions import READING_SETS, Subscriptions
 from ptpstack.protocol.management.table import Alone, Origin, Refusal, Request, Served, Surroundings, Values
+from ptpstack.protocol.management.unicast_ids import UNICAST_IDS
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.management import (
@@ -62,7 +63,7 @@ class Responder:
         self._access = Access(options.writers)
         self._bucket = Bucket()
         self._forwarding = Forwarding(instance)
-        self._served: dict[int, Served] = {**CLOCK_IDS, **PORT_IDS, **LINUXPTP_IDS}
+        self._served: dict[int, Served] = {**CLOCK_IDS, **PORT_IDS, **LINUXPTP_IDS, **UNICAST_IDS}
         self.around: Surroundings = Alone()
         self.faults = FaultLog()
         self.subscriptions = Subscriptions(self)

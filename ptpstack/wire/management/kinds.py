@@ -126,7 +126,9 @@ class Interval(Number):
         self._decimals = decimals
 
     def text(self, value: Any) -> str:
-        return f"{value / 65536:.{self._decimals}f}" if self._decimals else str(value >> 16)
+        # + 0.0: there is no negative zero
+        nanoseconds = round(value / 65536, self._decimals) + 0.0
+        return f"{nanoseconds:.{self._decimals}f}" if self._decimals else str(value >> 16)
 
     def parse(self, text: str) -> Any:
         return round(float(text) * 65536)
