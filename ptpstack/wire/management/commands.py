@@ -117,10 +117,16 @@ def _data(action: int, row: ManagementId, words: list[str], empty_gets: bool) ->
             return b"" if empty_gets or row.size is None else bytes(row.size + (row.size & 1))
         given = _values(row, words, keys)
         # of a keyed GET only the key counts
-        return row.items[0].write(given) + bytes((row.size or 2) - 1)
+        octets = row.items[0].write(given) if keys else b""
+        return octets + bytes(max((row.size or 2) - len(octets), 0))
     if action == COMMAND and not words:
         return bytes(row.size or 0)
-    return row.encode(_values(row, words, list(fields)))
+    try:
+        return row.encode(_values(row, words, list(fields)))
+    except CommandError:
+        raise
+    except ValueError as error:
+        raise CommandError(f"{row.name}: {error}") from error
 
 
 def _values(row: ManagementId, words: list[str], wanted: list[str]) -> dict[str, Any]:
@@ -138,8 +144,7 @@ def _values(row: ManagementId, words: list[str], wanted: list[str]) -> dict[str,
             raise CommandError(f"{row.name} has no {word!r}; {usage}")
         try:
             values[name] = row.item_of(name).parse(name, text)
-            row.item_of(name)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise CommandError(f"{row.name} {name}: {error}") from error
     missing = [name for name in wanted if name not in values]
     if missing:
