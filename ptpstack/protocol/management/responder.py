@@ -11,15 +11,27 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ptpstack.protocol.effects import Effect, SendLocal
+from ptpstack.protocol.effects import Effect, Managed, SendLocal
 from ptpstack.protocol.management.access import Access, Bucket
 from ptpstack.protocol.management.clock_ids import CLOCK_IDS
 from ptpstack.protocol.management.faults import FaultLog
 from ptpstack.protocol.management.forwarding import Forwarding
 from ptpstack.protocol.management.linuxptp_ids import LINUXPTP_IDS
+from ptpstack.protocol.management.option_ids import OPTION_IDS
 from ptpstack.protocol.management.port_ids import PORT_IDS
+from ptpstack.protocol.management.storage import Entry, Storage
 from ptpstack.protocol.management.subscriptions import READING_SETS, Subscriptions
-from ptpstack.protocol.management.table import Alone, Origin, Refusal, Request, Served, Surroundings, Values
+from ptpstack.protocol.management.table import (
+    READ_WRITE,
+    Alone,
+    Origin,
+    Refusal,
+    Request,
+    Served,
+    Surroundings,
+    Values,
+)
+from ptpstack.timebase.units import NS_PER_S
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.management import (
@@ -62,9 +74,11 @@ class Responder:
         self._access = Access(options.writers)
         self._bucket = Bucket()
         self._forwarding = Forwarding(instance)
-        self._served: dict[int, Served] = {**CLOCK_IDS, **PORT_IDS, **LINUXPTP_IDS}
+        #: what ids do; those of the standard that are not here are NOT_SUPPORTED
+        self.served: dict[int, Served] = {**CLOCK_IDS, **PORT_IDS, **OPTION_IDS, **LINUXPTP_IDS}
         self.around: Surroundings = Alone()
         self.faults = FaultLog()
+        self.storage = Storage()
         self.subscriptions = Subscriptions(self)
         self.user_description = options.user_description
         self.counters: Counter[str] = Counter()
@@ -72,10 +86,8 @@ class Responder:
         self.last_sync_ns = 0
 
     def serve(self, management_id: int, served: Served) -> None:
-        """An option answers for an id. ValueError when another one does already."""
-        if management_id in self._served:
-            raise ValueError(f"{management_id_name(management_id)} is served already")
-        self._served[management_id] = served
+        """An option answers for an id, in place of what stands for its absence here."""
+        self.served[management_id] = served
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
@@ -101,6 +113,22 @@ class Responder:
             self.counters["drop-not-used"] += 1
             return
         self._received(message, Origin(0, address, socket), now)
+
+    def restore(self, entries: Iterable[Entry], now: int) -> list[str]:
+        """Carry out what was kept at an earlier life; why some of it was not."""
+        problems = []
+        for entry in entries:
+            number = min(entry.port, len(self._instance.ports))
+            request = self.request(number, Origin(0, entry.address, READ_WRITE), now)
+            try:
+                if number != entry.port:
+                    raise Refusal(WRONG_VALUE, f"there is no port {entry.port}")
+                request.way = f"kept, {entry.way}"
+                self._carried_out(entry.action, entry.management_id, entry.data, request)
+                self.storage.note(entry)
+            except Refusal as refusal:
+                problems.append(f"{management_id_name(entry.management_id)}: {refusal.text}")
+        return problems
 
     def happened(self, effects: Iterable[Effect], now: int) -> None:
         """What the instance has done: faults are noted, subscribers are told."""
@@ -181,7 +209,7 @@ class Responder:
         row = MANAGEMENT_IDS.get(management_id)
         if row is None:
             raise Refusal(NO_SUCH_ID, f"0x{management_id:04X}")
-        served = self._served.get(management_id)
+        served = self.served.get(management_id)
         if served is None:
             raise Refusal(NOT_SUPPORTED, "not built in")
         self._check_action(action, row, served, request.origin)
@@ -189,17 +217,31 @@ class Responder:
         if action == COMMAND:
             assert served.command is not None
             served.command(request, values)
+            self._tell(action, row, data, request)
             return data
         if action == SET:
             assert served.set is not None
             served.set(request, values)
-            self.counters["set"] += 1
+            self._tell(action, row, data, request)
         if served.get is None:
             return b""
         answer = row.encode(served.get(request, values))
         if len(answer) > MAX_DATA_OCTETS:
             raise Refusal(RESPONSE_TOO_BIG, f"{len(answer)} octets")
         return answer
+
+    def _tell(self, action: int, row: ManagementId, data: bytes, request: Request) -> None:
+        """Who has changed what is worth a line of everybody's log, and may have to be kept."""
+        if row.number in READING_SETS or not row.number:
+            return
+        self.counters["changes"] += 1
+        origin = request.origin
+        number = request.port.number if row.port else 0
+        time_ns = self.around.time_ns(request.now)
+        at_s = None if time_ns is None else time_ns // NS_PER_S
+        self.storage.note(Entry(action, row.number, number, data, request.way, origin.address, at_s))
+        what = " ".join(f"{label} {text}" for label, text in row.rows(row.decode(data))) if data else ""
+        self._instance.emit(Managed(number, row.name, what, request.way, origin.address))
 
     def _check_action(self, action: int, row: ManagementId, served: Served, origin: Origin) -> None:
         function = {GET: served.get, SET: served.set, COMMAND: served.command}[action]
@@ -256,7 +298,7 @@ class Responder:
 
     def response_to(self, management_id: int, request: Request) -> ManagementTlv:
         """What a GET of ``request`` would answer now."""
-        get = self._served[management_id].get
+        get = self.served[management_id].get
         assert get is not None
         return ManagementTlv(management_id, MANAGEMENT_IDS[management_id].encode(get(request, {})))
 
