@@ -15,7 +15,7 @@ from ptpstack.sim.report import show, words
 from ptpstack.sim.scenario import Expectation
 from ptpstack.sim.scenario_file import ANCHORS, builtin_scenarios, load_scenario
 from ptpstack.sim.schema import SCENARIO
-from ptpstack.wire.management import MANAGEMENT_IDS
+from ptpstack.wire.management.rows import MANAGEMENT_IDS
 
 ROOT = Path(__file__).resolve().parents[1]
 

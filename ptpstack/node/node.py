@@ -79,6 +79,8 @@ class Node(Channelwork):
     def open_management(self, paths: Mapping[str, str]) -> None:
         """The local management sockets, by name. AssemblyError when one cannot be had."""
         if paths:
+            for instance in self.engine.instances.values():
+                instance.management.prepare()
             self.management = ManagementSockets(self.loop, dict(paths), self._managed)
             self.periodic.append(self.management.retry)
 

@@ -17,7 +17,8 @@ from ptpstack.protocol.effects import SendLocal
 from ptpstack.protocol.management.table import READ_ONLY, READ_WRITE
 from ptpstack.protocol.options import ManagementOptions
 from ptpstack.wire.codec import decode
-from ptpstack.wire.management import COMMAND, MANAGEMENT_IDS, NOT_SUPPORTED, SET, WRONG_VALUE
+from ptpstack.wire.management import COMMAND, NOT_SUPPORTED, SET, WRONG_VALUE
+from ptpstack.wire.management.rows import MANAGEMENT_IDS
 from ptpstack.wire.messages import Management
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
 from tests.engine.bench import Table, instance, plan

@@ -20,8 +20,6 @@ from ptpstack.wire.management import (
     ACKNOWLEDGE,
     COMMAND,
     GET,
-    IDS_BY_NAME,
-    MANAGEMENT_IDS,
     NO_SUCH_ID,
     NOT_SETABLE,
     NOT_SUPPORTED,
@@ -31,6 +29,7 @@ from ptpstack.wire.management import (
     WRONG_LENGTH,
     WRONG_VALUE,
 )
+from ptpstack.wire.management.rows import IDS_BY_NAME, MANAGEMENT_IDS
 from ptpstack.wire.messages import Announce, FollowUp, Management, Sync
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv

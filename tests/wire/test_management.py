@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptpstack.wire.errors import MalformedFrame
-from ptpstack.wire.management import IDS_BY_NAME, MANAGEMENT_IDS, describe_data
 from ptpstack.wire.management.items import Bits, Field, Item, ManagementId, Reserved, Table
 from ptpstack.wire.management.kinds import (
     Address,
@@ -27,6 +26,7 @@ from ptpstack.wire.management.kinds import (
     address_text,
     parse_address,
 )
+from ptpstack.wire.management.rows import IDS_BY_NAME, MANAGEMENT_IDS, describe_data
 from ptpstack.wire.tlvs.port import PortAddress
 from tests.wire.strategies import identities, instants, octets, texts
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptpstack.wire.management import COMMAND, GET, IDS_BY_NAME, RESPONSE, SET
+from ptpstack.wire.management import COMMAND, GET, RESPONSE, SET
 from ptpstack.wire.management.commands import (
     EVERYBODY,
     Ask,
@@ -20,6 +20,7 @@ from ptpstack.wire.management.commands import (
     help_lines,
     parse,
 )
+from ptpstack.wire.management.rows import IDS_BY_NAME
 from ptpstack.wire.messages import Management
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
 from ptpstack.wire.types import ALL_CLOCKS, ALL_PORTS, PortIdentity

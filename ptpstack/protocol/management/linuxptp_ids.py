@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ptpstack.protocol.management.clock_ids import checked_leap, quality_values, settle, time_values
 from ptpstack.protocol.management.table import Request, Served, Values
-from ptpstack.wire.management import MANAGEMENT_IDS
+from ptpstack.wire.management.rows import MANAGEMENT_IDS
 from ptpstack.wire.types import ClockQuality, MessageType
 
 #: linuxptp's default of neighborPropDelayThresh, ns; nothing here is held against it

@@ -8,17 +8,14 @@ received the request (15.4.1).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ptpstack.protocol.effects import Effect, Managed, SendLocal
 from ptpstack.protocol.management.access import Access, Bucket
-from ptpstack.protocol.management.clock_ids import CLOCK_IDS
 from ptpstack.protocol.management.faults import FaultLog
 from ptpstack.protocol.management.forwarding import Forwarding
-from ptpstack.protocol.management.linuxptp_ids import LINUXPTP_IDS
-from ptpstack.protocol.management.option_ids import OPTION_IDS
-from ptpstack.protocol.management.port_ids import PORT_IDS
 from ptpstack.protocol.management.storage import Entry, Storage
 from ptpstack.protocol.management.subscriptions import READING_SETS, Subscriptions
 from ptpstack.protocol.management.table import (
@@ -38,7 +35,6 @@ from ptpstack.wire.management import (
     ACKNOWLEDGE,
     COMMAND,
     GET,
-    MANAGEMENT_IDS,
     NO_SUCH_ID,
     NOT_SETABLE,
     NOT_SUPPORTED,
@@ -47,7 +43,6 @@ from ptpstack.wire.management import (
     SET,
     WRONG_LENGTH,
     WRONG_VALUE,
-    ManagementId,
     management_id_name,
 )
 from ptpstack.wire.messages import Management, Message
@@ -58,6 +53,7 @@ from ptpstack.wire.types import ALL_CLOCKS, ALL_PORTS, Flag, PortIdentity
 if TYPE_CHECKING:
     from ptpstack.protocol.instance import Instance
     from ptpstack.protocol.port import Port
+    from ptpstack.wire.management.items import ManagementId
 
 #: Octets of dataField that an answer may have: with all headers it fits a frame of 1500 octets over IPv6.
 MAX_DATA_OCTETS = 1392
@@ -74,8 +70,6 @@ class Responder:
         self._access = Access(options.writers)
         self._bucket = Bucket()
         self._forwarding = Forwarding(instance)
-        #: what ids do; those of the standard that are not here are NOT_SUPPORTED
-        self.served: dict[int, Served] = {**CLOCK_IDS, **PORT_IDS, **OPTION_IDS, **LINUXPTP_IDS}
         self.around: Surroundings = Alone()
         self.faults = FaultLog()
         self.storage = Storage()
@@ -84,6 +78,24 @@ class Responder:
         self.counters: Counter[str] = Counter()
         #: ingress of the last complete Sync, whole ns
         self.last_sync_ns = 0
+
+    @cached_property
+    def served(self) -> dict[int, Served]:
+        """What ids do; those of the standard that are not here are NOT_SUPPORTED."""
+        # loaded with the first message: most nodes never get one, and all have to start soon
+        from ptpstack.protocol.management.served import SERVED
+
+        return dict(SERVED)
+
+    @cached_property
+    def _rows(self) -> Mapping[int, ManagementId]:
+        from ptpstack.wire.management.rows import MANAGEMENT_IDS
+
+        return MANAGEMENT_IDS
+
+    def prepare(self) -> None:
+        """Load it now, where the first message is sure to come."""
+        from ptpstack.protocol.management import served  # noqa: F401
 
     def serve(self, management_id: int, served: Served) -> None:
         """An option answers for an id, in place of what stands for its absence here."""
@@ -171,7 +183,7 @@ class Responder:
 
     def _addressed(self, target: PortIdentity, management_id: int) -> tuple[list[Port | None], bool]:
         """The ports that answer (None: the clock as a whole), and whether the one that is asked for does not exist."""
-        row = MANAGEMENT_IDS.get(management_id)
+        row = self._rows.get(management_id)
         number, ports = target.port_number, self._instance.ports
         if row is None or not row.port:
             return [None], number != ALL_PORTS and number > len(ports)
@@ -206,7 +218,7 @@ class Responder:
 
     def _carried_out(self, action: int, management_id: int, data: bytes, request: Request) -> bytes:
         """The dataField of the answer. Refusal when there is none."""
-        row = MANAGEMENT_IDS.get(management_id)
+        row = self._rows.get(management_id)
         if row is None:
             raise Refusal(NO_SUCH_ID, f"0x{management_id:04X}")
         served = self.served.get(management_id)
@@ -300,7 +312,7 @@ class Responder:
         """What a GET of ``request`` would answer now."""
         get = self.served[management_id].get
         assert get is not None
-        return ManagementTlv(management_id, MANAGEMENT_IDS[management_id].encode(get(request, {})))
+        return ManagementTlv(management_id, self._rows[management_id].encode(get(request, {})))
 
 
 def _values(action: int, row: ManagementId, data: bytes) -> Values:

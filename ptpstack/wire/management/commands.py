@@ -8,19 +8,10 @@ import shlex
 from typing import Any, NamedTuple
 
 from ptpstack.wire.errors import MalformedFrame
-from ptpstack.wire.management import (
-    ACTION_NAMES,
-    COMMAND,
-    GET,
-    IDS_BY_NAME,
-    MANAGEMENT_IDS,
-    SET,
-    ManagementId,
-    describe_data,
-    management_error_name,
-    management_id_name,
-)
+from ptpstack.wire.management import ACTION_NAMES, COMMAND, GET, SET, management_error_name, management_id_name
+from ptpstack.wire.management.items import ManagementId
 from ptpstack.wire.management.kinds import PORT
+from ptpstack.wire.management.rows import IDS_BY_NAME, MANAGEMENT_IDS, describe_data
 from ptpstack.wire.messages import Management
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
 from ptpstack.wire.types import ALL_CLOCKS, ALL_PORTS, PortIdentity
