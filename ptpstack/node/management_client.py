@@ -62,6 +62,9 @@ class LocalTransport:
             if os.geteuid() == 0:
                 # an unprivileged daemon may answer only who lets it
                 os.chown(self.path, owner.st_uid, owner.st_gid)
+            elif owner.st_uid != os.geteuid():
+                # also one that runs as root has given up its right to write everywhere
+                os.chmod(self.path, 0o666)
         except OSError as error:
             self.close()
             raise _unavailable(server, error) from error
