@@ -33,7 +33,6 @@ class LiveNode(Node):
         plan = instance_plan(settings, clock, names, used, self.clocks[clock], self.parts.site.node, warnings)
         self.perform(self.engine.add_instance(instance_as_dict(plan), after, now), now)
         for channel in used:
-            self._tell_facts(channel, now)
             self._told.pop(channel.name, None)
             self.tell_link(channel.name, now)
         self._retry_ns = now + RETRY_NS

@@ -80,7 +80,12 @@ def _renew(instance: Instance, index: int, decision: Decision, now: int) -> None
     old.epoch += 1
     port.counters.update(old.counters)
     # what was set meanwhile
-    for name in ("log_announce_interval", "announce_receipt_timeout", "log_sync_interval"):
+    for name in (
+        "log_announce_interval",
+        "announce_receipt_timeout",
+        "log_sync_interval",
+        "log_min_pdelay_req_interval",
+    ):
         setattr(port.ds, name, getattr(old.ds, name))
     port.link_up, port.ds.port_enable, port.since_ns = old.link_up, old.ds.port_enable, now
     instance.emit(StateChanged(old.number, old.state, port.state, PortEvent.INITIALIZE.value, decision))

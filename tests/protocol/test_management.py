@@ -401,7 +401,7 @@ def test_MGT_23_utc_properties_are_announced() -> None:
 def test_MGT_24_an_answer_that_is_too_big_is_not_sent() -> None:
     bench = master()
     long = tuple({"clockIdentity": identity(n)} for n in range(MAX_DATA_OCTETS // 8 + 1))
-    bench.instance.management.serve(0x2015, Served(lambda r, v: {"pathTrace": long}))
+    bench.instance.management.served[0x2015] = Served(lambda r, v: {"pathTrace": long})
     assert error(local(bench, request("PATH_TRACE_LIST"))) == RESPONSE_TOO_BIG
 
 

@@ -97,10 +97,6 @@ class Responder:
         """Load it now, where the first message is sure to come."""
         from ptpstack.protocol.management import served  # noqa: F401
 
-    def serve(self, management_id: int, served: Served) -> None:
-        """An option answers for an id, in place of what stands for its absence here."""
-        self.served[management_id] = served
-
     # ---- inputs -----------------------------------------------------------------------------------------------
 
     def from_network(self, port: Port, message: Management, address: str, now: int) -> None:
