@@ -240,7 +240,7 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         acceptable_masters_only=values["acceptable_masters_only"],
         spp=values["spp"],
         active_key_id=values["active_key_id"] if values["spp"] is not None else None,
-        allow_unauthenticated=values["allow_unauthenticated"],
+        allow_unauthenticated=values["allow_unauthenticated"] if values["spp"] is not None else "no",
         allow_sources=values["allow_sources"] or (),
         deny_sources=values["deny_sources"] or (),
         limit_delay_req=values["limit_delay_req"],

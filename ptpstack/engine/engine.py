@@ -9,7 +9,7 @@ from typing import Any
 
 from ptpstack.engine.changes import Changes
 from ptpstack.engine.discipline import Edge
-from ptpstack.engine.effects import EngineEffect, ReadClock, ReadTemperature
+from ptpstack.engine.effects import EngineEffect, KeepSettings, ReadClock, ReadTemperature
 from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.management import Desk
 from ptpstack.engine.plan import EnginePlan, edge_name
@@ -19,7 +19,9 @@ from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import (
     DelayMeasured,
     Effect,
+    Keep,
     LinkDelayMeasured,
+    Managed,
     ParentChanged,
     Rebuilt,
     Send,
@@ -29,6 +31,7 @@ from ptpstack.protocol.effects import (
     SyncOverheard,
 )
 from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.management.table import ChannelFacts
 from ptpstack.protocol.timers import NEVER
 from ptpstack.protocol.transparent import TransparentClock
@@ -280,6 +283,17 @@ class Engine(Changes):
         self.management_desk.take(socket, octets, address, now)
         return self._drain()
 
+    def restore(self, instance: str, entries: Sequence[Sequence[Any]], now: int) -> list[EngineEffect]:
+        """What a ``KeepSettings`` of an earlier life said. After ``start``. KeyError, TypeError or ValueError for what
+        none can have said.
+        """
+        kept = [Entry(a, i, port, bytes.fromhex(data), *rest) for a, i, port, data, *rest in entries]
+        effects, problems = self.instances[instance].restore(kept, now)
+        self.take(instance, effects, now)
+        for problem in problems:
+            self.event("settings", instance, 0, {"reason": problem})
+        return self._drain()
+
     def channel_facts(
         self, channel: str, stamping: str, phc_index: int | None, mac: bytes, address: str, now: int
     ) -> list[EngineEffect]:
@@ -331,10 +345,17 @@ class Engine(Changes):
                 self._parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
                 self.event("port-state", name, effect.port, effect.as_data())
+            elif isinstance(effect, Managed):
+                data = {"id": effect.name, "values": effect.values, "way": effect.way, "address": effect.address}
+                self.event("management", name, effect.port, data)
+            elif isinstance(effect, Keep):
+                rows = [[a, i, port, data.hex(), *rest] for a, i, port, data, *rest in effect.entries]
+                self.emit(KeepSettings(name, rows))
             elif isinstance(effect, Rebuilt):
                 for channel in self._plain:
                     self.refresh_plain(channel)
-        self.management_desk.happened(self.instances[name], effects, now)
+        if name in self.instances:
+            self.management_desk.happened(self.instances[name], effects, now)
 
     def move_to_domain(self, name: str, domain: int, now: int) -> str:
         """An instance goes on in another domain; why it does not, or ""."""

@@ -74,8 +74,19 @@ def _instance(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
             "steers": steered.steering is edge and steered.steerable,
             "reason": edge.servo.reason,
         },
+        "management": _management(instance),
         "ports": [_port(port, options.clock_of(port.options), now) for port in instance.ports],
         "foreign_masters": instance.foreign_masters(now),
+    }
+
+
+def _management(instance: Instance) -> dict[str, Any]:
+    """What was set by management over what the reference says, and what was refused."""
+    said = instance.settings
+    return {
+        "settings": {name: getattr(said, name) for name in type(said).__dataclass_fields__} if said else {},
+        "subscribers": len(instance.management.subscriptions),
+        "counters": dict(sorted(instance.management.counters.items())),
     }
 
 

@@ -50,6 +50,11 @@ def sentence(event: Event) -> tuple[int, str]:
         return 3, f"{data['reason']} ({data['channel']} is tried again every second)"
     if kind == "channel-open":
         return 6, f"{data['channel']}: open, {data['stamping']} time stamps"
+    if kind == "management":
+        by = f"by management ({data['way']}, {data['address'] or 'no address'})"
+        return 5, f"{where}: {' '.join(filter(None, (data['id'], data['values'])))} {by}"
+    if kind == "settings":
+        return 4, f"{where}: {data['reason']}"
     if kind == "record-failed":
         return 3, data["reason"]
     if kind == "foreign-change":

@@ -30,7 +30,7 @@ class LiveNode(Node):
         warnings: list[str] = []
         used = [self.channels[options.name] for options in settings.channels]
         names = [clock] * len(used)
-        plan = instance_plan(settings, clock, names, used, self.clocks[clock], self.parts.site.node.name, warnings)
+        plan = instance_plan(settings, clock, names, used, self.clocks[clock], self.parts.site.node, warnings)
         self.perform(self.engine.add_instance(instance_as_dict(plan), after, now), now)
         for channel in used:
             self._told.pop(channel.name, None)

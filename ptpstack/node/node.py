@@ -11,7 +11,7 @@ from ptpstack.clocks.base import ClockError
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
 from ptpstack.engine.driver import carry_out
-from ptpstack.engine.effects import EngineEffect, Event
+from ptpstack.engine.effects import EngineEffect, Event, KeepSettings
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.trace import RecordedEngine
 from ptpstack.net.absent import AbsentChannel
@@ -25,6 +25,7 @@ from ptpstack.node.keyring import Keyring
 from ptpstack.node.loop import Loop
 from ptpstack.node.management import ManagementSockets
 from ptpstack.node.plans import system_quality
+from ptpstack.node.settingsfile import SettingsFile
 from ptpstack.protocol.effects import Send, SendLocal
 from ptpstack.timebase.units import NS_PER_S
 
@@ -52,10 +53,12 @@ class Node(Channelwork):
         links_missing: str = "",
         drift_file: DriftFile | None = None,
         keyring: Keyring | None = None,
+        settings_file: SettingsFile | None = None,
     ) -> None:
         super().__init__(parts, loop, links)
         self.keyring = keyring
         self.drift_file = drift_file
+        self.settings_file = settings_file
         self._drift_due_ns: int | None = None
         self.engine = engine if engine is not None else Engine(parts.plan)
         self.links_missing = links_missing
@@ -76,6 +79,8 @@ class Node(Channelwork):
     def open_management(self, paths: Mapping[str, str]) -> None:
         """The local management sockets, by name. AssemblyError when one cannot be had."""
         if paths:
+            for instance in self.engine.instances.values():
+                instance.management.prepare()
             self.management = ManagementSockets(self.loop, dict(paths), self._managed)
             self.periodic.append(self.management.retry)
 
@@ -98,6 +103,7 @@ class Node(Channelwork):
         for channel in self.channels.values():
             self.tell_facts(channel, now)
         self._take_up_drift(now)
+        self._take_up_settings(now)
         for name, sentence in self.start_pulses(list(self.engine.on_references.pulses)):
             self.event(Event("pulses", "", 0, {"clock": name, "used": False, "reason": sentence}), now)
         self.start_channels(now)
@@ -268,6 +274,24 @@ class Node(Channelwork):
 
     def renewed(self, clock: str, frequency_ppb: float, now: int, another: bool = False) -> None:
         self.perform(self.engine.renewed(clock, frequency_ppb, now, another), now)
+
+    def keep_settings(self, settings: KeepSettings, now: int) -> None:
+        problem = "no state_dir" if self.settings_file is None else self.settings_file.keep(*settings)
+        if problem:
+            self.event(Event("settings", settings.instance, 0, {"reason": problem}), now)
+
+    def _take_up_settings(self, now: int) -> None:
+        """What management has set in an earlier life."""
+        if self.settings_file is None:
+            return
+        kept, problem = self.settings_file.read()
+        for name, entries in kept.items():
+            try:
+                self.perform(self.engine.restore(name, entries, now), now)
+            except (KeyError, TypeError, ValueError) as error:
+                problem = f"{self.settings_file.path}: settings of instance {name!s:.40} are not used: {error!r}"
+        if problem:
+            self.event(Event("settings", "", 0, {"reason": problem}), now)
 
     # ---- the drift file ---------------------------------------------------------------------------------------
 

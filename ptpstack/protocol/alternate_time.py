@@ -22,7 +22,7 @@ class AlternateTimes(AnnounceOption):
     """alternateTimescaleOffsetsDS (8.2.9)."""
 
     def __init__(self, timescales: tuple[AlternateTimescale, ...]) -> None:
-        self._timescales = timescales
+        self._timescales = tuple(timescale for timescale in timescales if timescale.enabled)
         self._followed = False
         self._own: tuple[AlternateTimeOffsetIndicator, ...] = ()
         #: what ``_own`` was made from

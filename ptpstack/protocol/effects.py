@@ -119,10 +119,36 @@ class SendLocal(NamedTuple):
     address: str
 
 
+class Managed(NamedTuple):
+    """A SET or COMMAND was carried out: on which port (0: the clock), what, by which way, for whom."""
+
+    port: int
+    name: str
+    values: str
+    way: str
+    address: str
+
+
+class Keep(NamedTuple):
+    """Keep these settings over a restart, in place of what was kept before: ``management.storage.Entry`` each."""
+
+    entries: tuple[tuple[Any, ...], ...]
+
+
 class Rebuilt(NamedTuple):
     """The instance goes on with other options: ports, or what was known of them, are not the same objects any more."""
 
 
 Effect = Union[
-    Send, SendLocal, SyncMeasured, SyncOverheard, DelayMeasured, LinkDelayMeasured, StateChanged, ParentChanged, Rebuilt
+    Send,
+    SendLocal,
+    SyncMeasured,
+    SyncOverheard,
+    DelayMeasured,
+    LinkDelayMeasured,
+    StateChanged,
+    ParentChanged,
+    Rebuilt,
+    Managed,
+    Keep,
 ]

@@ -21,9 +21,10 @@ from ptpstack.protocol.election import Election
 from ptpstack.protocol.live import configure
 from ptpstack.protocol.management.responder import Responder
 from ptpstack.protocol.management.settings import Settings
+from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
 from ptpstack.protocol.port import FOLLOWING, Port
-from ptpstack.protocol.rebuilding import class_255, rebuild, ruled
+from ptpstack.protocol.rebuilding import change_options, class_255, rebuild, ruled
 from ptpstack.protocol.security import Security
 from ptpstack.protocol.state_decision import describe
 from ptpstack.protocol.states import PortEvent
@@ -248,6 +249,11 @@ class Instance:
         rebuild(self, options, now, only)
         return self._drain()
 
+    def change_options(self, options: InstanceOptions, now: int) -> list[Effect]:
+        """Go on with other options of what is said and heard by Announce; ports go on as they are."""
+        change_options(self, options, now)
+        return self._drain()
+
     def _new_port(self, index: int) -> Port:
         return Port(self, index + 1, self.options.ports[index], self._rng, self._transmit_offsets_ns[index])
 
@@ -265,6 +271,11 @@ class Instance:
         """A datagram of a local management socket, of this domain and sdoId."""
         self.management.from_local(socket, octets, address, now)
         return self._drain()
+
+    def restore(self, entries: Iterable[Entry], now: int) -> tuple[list[Effect], list[str]]:
+        """What management had set in an earlier life; (effects, why some of it does not hold)."""
+        problems = self.management.restore(entries, now)
+        return self._drain(), problems
 
     def happened(self, effects: Sequence[Effect], now: int) -> list[Effect]:
         """What an input has caused, once the servo has had its part of it: subscribers are told, faults noted."""

@@ -37,6 +37,7 @@ class AlternateTimescale:
     offsets: tuple[tuple[int, int], ...]
     #: the IANA zone they are of, "" for a fixed offset
     zone: str = ""
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,8 @@ class ManagementOptions:
     user_description: str = ""
     #: ProfileIdentifier
     profile_identity: bytes = bytes.fromhex("001b19000100")
+    #: the driver keeps settings over a restart when it is asked to
+    storage: bool = False
     #: (parameter, lowest, highest) that the profile allows in a SET; what is not listed has the range of its data type
     ranges: tuple[tuple[str, int, int], ...] = ()
 

@@ -145,7 +145,7 @@ class Port:
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
         #: whose Announce the receipt timeout waits for
         self.keeper: PortIdentity | None = None
-        self._masters = AcceptableMasters(instance.options.acceptable_masters)
+        self.masters = AcceptableMasters(instance.options.acceptable_masters)
         self._wait_to_restore_ns = int(instance.options.wait_to_restore_s * 1e9)
         self.link_up = True
         #: how often the clock behind its time stamps was stepped
@@ -226,7 +226,7 @@ class Port:
             standing = Standing.RESTORING
         local = None if self.unicast_discovery is None else self.unicast_discovery.local_priority(record.address)
         heard = candidate(record, self.identity, local or self.options.local_priority, standing)
-        return self._masters.judged(heard)
+        return self.masters.judged(heard)
 
     def event(self, event: PortEvent, now: int, decision: Decision | None = None) -> bool:
         """Run the state machine; True when the state changed or was entered anew."""
@@ -418,7 +418,7 @@ class Port:
         if self.ds.server_only:
             self.counters["drop-announce-server-only"] += 1
             return
-        if self.options.acceptable_masters_only and self._masters.get(message.source) is None:
+        if self.options.acceptable_masters_only and self.masters.get(message.source) is None:
             self.counters["drop-announce-not-acceptable"] += 1
             return
         self.instance.announce_received(self, message, address, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ptpstack.protocol.announce_option_set import announce_options
 from ptpstack.protocol.bmca import BMCA
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Rebuilt, StateChanged
@@ -43,8 +44,8 @@ def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | 
     for port in instance.ports:
         if only in (None, port.number):
             port.initialize(now)
-    instance.configured, instance.options = options, valid
     instance.bmca = BMCA[valid.bmca](valid)
+    instance.configured, instance.options = options, valid
     default = instance.data.default
     default.domain_number, default.sdo_id = valid.domain, valid.sdo_id
     if default.slave_only is not valid.client_only:
@@ -61,12 +62,34 @@ def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | 
     instance.elect(now)
 
 
+def change_options(instance: Instance, options: InstanceOptions, now: int) -> None:
+    """Go on with other options of what is said and heard by Announce; ports go on as they are."""
+    instance.configured, instance.options = options, ruled(options)
+    instance.announce_options = announce_options(instance.options)
+    following = instance.following_port
+    record = None if following is None else following.foreign.get(following.parent)
+    if record is not None:
+        for option in instance.announce_options:
+            option.followed(record.announce)
+    for port in instance.ports:
+        port.announce_changed(now)
+    instance.elect(now)
+
+
 def _renew(instance: Instance, index: int, decision: Decision, now: int) -> None:
     old, port = instance.replace_port(index)
     old.timers.clear()
     # what it has sent and not yet heard of was of another life
     old.epoch += 1
     port.counters.update(old.counters)
+    # what was set meanwhile
+    for name in (
+        "log_announce_interval",
+        "announce_receipt_timeout",
+        "log_sync_interval",
+        "log_min_pdelay_req_interval",
+    ):
+        setattr(port.ds, name, getattr(old.ds, name))
     port.link_up, port.ds.port_enable, port.since_ns = old.link_up, old.ds.port_enable, now
     instance.emit(StateChanged(old.number, old.state, port.state, PortEvent.INITIALIZE.value, decision))
     if not port.ds.port_enable:

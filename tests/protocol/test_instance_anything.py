@@ -7,7 +7,7 @@ same history is played twice: the same seed and the same inputs must give the sa
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -92,6 +92,10 @@ roles = st.sampled_from(["full", "full", "full", "client", "server"])
 class History:
     """Plays actions on an instance; ``log`` is every effect."""
 
+    #: of the instance and of each port, beside what the history draws
+    options: ClassVar[dict[str, Any]] = {}
+    port_options: ClassVar[dict[str, Any]] = {}
+
     def __init__(self, role: str, count: int, clock_class: int, seed: int) -> None:
         count = 1 if role == "client" else count
         self.role = role
@@ -110,11 +114,13 @@ class History:
                         delay_mechanism=("P2P", "E2E", "AUTO")[(seed // 2 + n) % 3],
                         log_min_pdelay_req_interval=-4 if seed % 2 else 0,
                         several_peers="fault" if seed % 5 < 2 else "discard",
+                        **self.port_options,
                     )
                     for n in range(1, count + 1)
                 ),
                 quality=ClockQuality(clock_class, 0x21, 0x4E5D),
                 client_only=role == "client",
+                **self.options,
             ),
             random.Random(seed),
         )

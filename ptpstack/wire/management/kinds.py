@@ -154,8 +154,7 @@ class Scaled(Number):
         super().__init__(4, signed=True)
 
     def text(self, value: Any) -> str:
-        # + 0.0: there is no negative zero
-        return f"{round(value / (1 << 41), 9) + 0.0:+.9f}"
+        return f"{value / (1 << 41):+.9f}"
 
     def parse(self, text: str) -> Any:
         return round(float(text) * (1 << 41))
