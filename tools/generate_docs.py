@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from pathlib import Path
 
 from ptpstack.config.reference import rows, tables
+from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, PASSIVE_ONLY, SERVER_ONLY, PortEvent, StateTable, diagram
 from ptpstack.sim.figures import FIGURES
 from ptpstack.sim.report import show, words
 from ptpstack.sim.scenario import Expectation
 from ptpstack.sim.scenario_file import ANCHORS, builtin_scenarios, load_scenario
 from ptpstack.sim.schema import SCENARIO
+from ptpstack.wire.management.rows import MANAGEMENT_IDS
 from tools.profile_table import profiles_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +79,32 @@ def scenarios() -> str:
     return _SCENARIOS + "\n".join(lines) + "\n"
 
 
+_MANAGEMENT_TABLE = "| id | name | of | served | dataField |\n|---|---|---|---|---|\n"
+
+
+def management() -> str:
+    """docs/management.md: the table at its end; what stands before is written by hand."""
+    before, head, _ = (ROOT / "docs" / "management.md").read_text(encoding="utf-8").partition(_MANAGEMENT_TABLE)
+    options = InstanceOptions("", bytes(8), (PortOptions(""),))
+    served = Instance(options, random.Random(0)).management.served
+    lines = []
+    for row in MANAGEMENT_IDS.values():
+        by = served.get(row.number)
+        actions = (
+            "-"
+            if by is None
+            else " ".join(
+                letter for letter, does in (("G", by.get), ("S", by.set), ("X", by.command)) if does is not None
+            )
+        )
+        fields = ", ".join(row.fields)
+        fields = fields if len(fields) < 120 else f"{fields[:110].rpartition(',')[0]}, ..."
+        lines.append(
+            f"| 0x{row.number:04X} | {row.name} | {'port' if row.port else 'clock'} | {actions} | {fields} |\n"
+        )
+    return before + head + "".join(lines)
+
+
 def _limit(expect: Expectation) -> str:
     if expect.near is not None:
         return f"{show(expect.figure, expect.near)} ± {show(expect.figure, expect.must)}"
@@ -86,6 +116,7 @@ DOCUMENTS = {
     "docs/state-machines.md": state_machines,
     "docs/scenarios.md": scenarios,
     "docs/profiles.md": profiles_page,
+    "docs/management.md": management,
 }
 
 

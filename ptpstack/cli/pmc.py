@@ -94,7 +94,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_number(0, 255),
         default=1,
         metavar="N",
-        help="boundary hops (default 1: also its neighbours)",
+        help="boundary hops (default 1: and its neighbours)",
     )
     parser.add_argument("-d", "--domain", type=_number(0, 255), default=0, metavar="N", help="domain (default 0)")
     parser.add_argument("-t", "--major-sdo-id", type=_number(0, 15, 16), default=0, metavar="HEX", help="default 0")
@@ -127,7 +127,7 @@ class _Session:
             return
         try:
             command = parse(line, self._options.empty_get)
-        except (CommandError, ValueError) as error:
+        except CommandError as error:
             print(f"ptpstack pmc: {error}", file=sys.stderr)
             self.status = _UNAVAILABLE
             return

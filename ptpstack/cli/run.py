@@ -116,7 +116,7 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
     parser.add_argument("--announce", type=int, metavar="LOG2", dest="log_announce_interval", help="log2 s")
     parser.add_argument("--sync", type=int, metavar="LOG2", dest="log_sync_interval", help="log2 s")
     parser.add_argument(
-        "-P", "--delay-mechanism", choices=("E2E", "P2P"), metavar="E2E|P2P", help="default: the profile's"
+        "-P", "--delay-mechanism", choices=("E2E", "P2P", "AUTO"), metavar="E2E|P2P|AUTO", help="default: the profile's"
     )
     parser.add_argument("--pdelay-req", type=int, metavar="LOG2", dest="log_min_pdelay_req_interval", help="log2 s")
     parser.add_argument("--delay-req", type=int, metavar="LOG2", dest="log_min_delay_req_interval", help="log2 s")

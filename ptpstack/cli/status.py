@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ptpstack.cli.graph import graph_lines, offset_text
 from ptpstack.cli.node_access import NodeRefused, add_control_option, ask, understood
+from ptpstack.cli.unicast import unicast_lines
 from ptpstack.timebase.units import format_ns
 
 _EPILOG = """\
@@ -215,6 +216,8 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
             key = security["signing_key"]
             line.append(" no key to sign with" if key is None else f" signs with key {key}", style="dim")
         yield line
+        for text in unicast_lines(port):
+            yield Text(f"     {text}")
 
 
 def _transparent(transparent: dict[str, Any]) -> Iterator[Text]:
@@ -264,6 +267,9 @@ def _remarks(status: dict[str, Any]) -> Iterator[str]:
         missing = channel["counters"].get("tx_stamp_missing", 0)
         if missing:
             yield f"{channel['name']}: {missing} transmit time stamps never came"
+        if channel["member_changes"]:
+            changes, member = channel["member_changes"], channel["stack"][-1]
+            yield f"{channel['name']}: another member became active {changes}x, now {member}"
         if channel["problem"]:
             yield f"{channel['name']}: not open, tried again every second: {channel['problem']}"
         elif channel["link_up"] is False:

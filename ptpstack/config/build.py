@@ -37,8 +37,10 @@ from ptpstack.config.schema import (
     SIMULATED_CLOCK_KEYS,
     SITE,
     TRANSPORT_KEYS,
+    UNICAST,
     Table,
 )
+from ptpstack.config.unicast import unicast_options
 from ptpstack.config.validate import Section, validate
 from ptpstack.protocol.management.access import writer_rule
 from ptpstack.protocol.options import (
@@ -242,14 +244,15 @@ def _port(section: Section, profile: Profile, role: str | None, report: Report) 
         local_priority=values["local_priority"],
         **port_options(section, profile, transport),
         spp=values["spp"],
-        active_key_id=values["active_key_id"],
-        allow_unauthenticated=values["allow_unauthenticated"],
+        active_key_id=values["active_key_id"] if values["spp"] is not None else None,
+        allow_unauthenticated=values["allow_unauthenticated"] if values["spp"] is not None else "no",
         allow_sources=values["allow_sources"] or (),
         deny_sources=values["deny_sources"] or (),
         limit_delay_req=values["limit_delay_req"],
         limit_announce=values["limit_announce"],
         limit_signaling=values["limit_signaling"],
         limit_management=values["limit_management"],
+        unicast=unicast_options(section.one("unicast"), transport, profile, report),
     )
     return port, channel
 
@@ -301,6 +304,7 @@ def _instance(
         if port_section["acceptable_masters_only"] is None:
             port_section.values["acceptable_masters_only"] = bool(masters)
         _apply_profile(port_section, PORT, profile, report)
+        _apply_profile(port_section.one("unicast"), UNICAST, profile, report)
         ports.append(_port(port_section, profile, section["role"], report))
         if port_section["clock"] is not None:
             _must_exist(port_section["clock"], [clock.name for clock in clocks], port_section, "clock", report)

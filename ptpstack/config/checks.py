@@ -10,6 +10,7 @@ from ptpstack.config.graph_checks import GRAPH_CHECKS
 from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
 from ptpstack.config.option_checks import OPTION_CHECKS
 from ptpstack.config.security_checks import authentication
+from ptpstack.config.unicast import unicast_checks
 from ptpstack.config.validate import Section
 
 #: clockClass values with a meaning (7.6.2.5, table 4): fixed ones, and the ranges left to alternate profiles.
@@ -311,6 +312,7 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _steering,
     authentication,
     *OPTION_CHECKS,
+    unicast_checks,
     *GRAPH_CHECKS,
 )
 

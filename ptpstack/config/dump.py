@@ -21,8 +21,15 @@ from ptpstack.config.model import (
     TransparentSettings,
 )
 from ptpstack.config.quantities import format_accuracy, format_time_source
-from ptpstack.config.schema import MECHANISM_KEYS, PPS_KEYS, SIMULATED_CLOCK_KEYS, TRANSPORT_KEYS
-from ptpstack.protocol.options import ManagementOptions, PortOptions, SyncMetadataOptions
+from ptpstack.config.schema import (
+    MECHANISM_KEYS,
+    PPS_KEYS,
+    SIMULATED_CLOCK_KEYS,
+    TRANSPORT_KEYS,
+    UNICAST_ASKING_KEYS,
+    UNICAST_SERVING_KEYS,
+)
+from ptpstack.protocol.options import ManagementOptions, PortOptions, SyncMetadataOptions, UnicastOptions
 from ptpstack.wire.types import format_clock_identity
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -123,6 +130,7 @@ def _management(management: ManagementOptions) -> dict[str, Any]:
 
 #: Members of PortOptions that are no keys of the schema: made from others, or the profile's.
 _NOT_KEYS = (
+    "unicast",
     "channel",
     "foreign_master_capacity",
     "announce",
@@ -152,7 +160,13 @@ def _port(port: PortOptions) -> dict[str, Any]:
             del values[name]
     for name in ("allow_sources", "deny_sources"):
         values[name] = list(values[name])
-    return values
+    return values | ({"unicast": _unicast(port.unicast)} if port.unicast.active else {})
+
+
+def _unicast(unicast: UnicastOptions) -> dict[str, Any]:
+    ineffective = () if unicast.serve else UNICAST_SERVING_KEYS
+    values = _members(unicast, ("servers", *ineffective, *(() if unicast.servers else UNICAST_ASKING_KEYS)))
+    return values | ({"server": [_members(server) for server in unicast.servers]} if unicast.servers else {})
 
 
 def _edge(edge: EdgeOptions) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A profile file holds::
 
     name, title, identifier (profileIdentifier, IEEE 1588-2019 20.3.3, not checked against the text), client_priority
-    [instance] and [port]   parameter = { default, min, max } for every profiled key of the schema
+    [instance], [port], [unicast]   parameter = { default, min, max } for every profiled key of the schema
     [transport]             default, allowed
     [quality]               clockClass by state of the reference; boundary_... of boundary clocks without a master
     [behaviours]            named variants; BEHAVIOURS lists what there is
@@ -26,6 +26,7 @@ from ptpstack.config.schema import (
     PORT,
     REFERENCE_STATES,
     TEXT,
+    UNICAST,
     Field,
     Table,
 )
@@ -37,7 +38,7 @@ SUFFIX = ".toml"
 #: Named behaviours a profile can ask for, with the variants that exist; the first is what a silent profile gets.
 BEHAVIOURS: dict[str, tuple[str, ...]] = {
     "bmca": ("default", "itu-alternate", "g8265.1", "external"),
-    "delay_mechanism": ("E2E", "P2P"),
+    "delay_mechanism": ("E2E", "P2P", "AUTO"),
     "other_delay_mechanisms": ("allowed", "refused"),
     # server-only: a grandmaster never follows, unless its port says server_only = false (G.8275.1 masterOnly)
     "grandmaster_ports": ("elected", "server-only"),
@@ -53,11 +54,15 @@ BEHAVIOURS: dict[str, tuple[str, ...]] = {
     "sync_metadata": ("optional", "expected"),
     # 16.2
     "path_trace": ("off", "on"),
+    # 16.1
+    "unicast_negotiation": ("optional", "required", "prohibited"),
 }
 
+#: The tables with parameters that a profile may set.
+_TABLES = (INSTANCE, PORT, UNICAST)
 #: (table, field) of every parameter that a profile may set.
 PROFILED: tuple[tuple[Table, Field], ...] = tuple(
-    (table, spec) for table in (INSTANCE, PORT) for spec in table.fields if spec.profiled and spec.kind == INTEGER
+    (table, spec) for table in _TABLES for spec in table.fields if spec.profiled and spec.kind == INTEGER
 )
 
 _TRANSPORTS = PORT.field("transport").choices
@@ -190,7 +195,7 @@ def _parameter(content: Any, spec: Field, path: Path, report: Report) -> Paramet
 
 def _parameters(document: Mapping[str, Any], report: Report) -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
-    for table in (INSTANCE, PORT):
+    for table in _TABLES:
         content = document.get(table.name, {})
         specs = {spec.name: spec for owner, spec in PROFILED if owner is table}
         if not isinstance(content, dict):
@@ -230,7 +235,7 @@ def _sub(document: Mapping[str, Any], table: Table, report: Report) -> Section:
 
 def build_profile(document: Mapping[str, Any], source: str, report: Report) -> Profile:
     """A Profile from a parsed document; findings go to ``report``, and what was wrong has its fallback."""
-    tables = ("instance", "port", "transport", "quality", "behaviours")
+    tables = (*(table.name for table in _TABLES), "transport", "quality", "behaviours")
     check_unknown(document, _HEAD.names + tables, (), report, "the profile")
     head = validate({k: v for k, v in document.items() if k in _HEAD.names}, _HEAD, (), report)
     name = head["name"] or "unnamed"

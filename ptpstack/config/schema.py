@@ -104,6 +104,39 @@ CLOCK = Table(
     array=True,
 )  # fmt: skip
 
+UNICAST_SERVER = Table(
+    "server",
+    "A server that this port asks for unicast service (17.4). The best of those that grant it is followed.",
+    (
+        Field("address", TEXT, "IP address, or MAC address with transport l2, of its port.", required=True),
+        Field("local_priority", INTEGER, "localPriority of its master, where the profile's BMCA has such a thing (itu-alternate, g8265.1): lower wins.", 128, 1, 255),
+    ),
+    array=True,
+)  # fmt: skip
+
+UNICAST = Table(
+    "unicast",
+    "Unicast discovery (17.4) and negotiation (16.1): off unless `serve` or a server is given. See docs/unicast.md.",
+    (
+        Field("serve", BOOLEAN, "Grant Announce, Sync and Delay_Resp to those who ask.", False),
+        Field("multicast", BOOLEAN, "Send to the multicast group and listen to it, too.", absent="false with servers, else true"),
+        Field("negotiation_required", BOOLEAN, "Answer unicast Delay_Req only to holders of a grant.", absent="true when serving without multicast, else false"),
+        Field("unicast_delay_req", BOOLEAN, "Send Delay_Req to the address of a multicast master instead of the group (hybrid mode).", False),
+        Field("max_clients", INTEGER, "Serving: clients at once.", 512, 1, 10_000),
+        Field("max_clients_per_address", INTEGER, "Serving: port identities at one address.", 8, 1, 10_000),
+        Field("max_rate", INTEGER, "Serving: messages of all grants together; a Sync and its Follow_Up are one.", 20_000, 1, 1_000_000, "1/s"),
+        Field("log_min_announce_interval", INTEGER, "Serving: the shortest interval of Announce granted; who asks for a shorter one gets this.", -3, -7, 10, "log2 s", profiled=True),
+        Field("log_min_sync_interval", INTEGER, "Serving: the same for Sync.", -7, -10, 10, "log2 s", profiled=True),
+        Field("log_min_delay_resp_interval", INTEGER, "Serving: the same for Delay_Resp.", -7, -10, 10, "log2 s", profiled=True),
+        Field("min_duration_s", INTEGER, "Serving: requests for less are refused.", 10, 1, 86_400, "s", profiled=True),
+        Field("max_duration_s", INTEGER, "Serving: who asks for more gets this.", 1000, 1, 86_400, "s", profiled=True),
+        Field("duration_s", INTEGER, "Asking: for how long service is asked; renewed at about three quarters.", 300, 1, 86_400, "s", profiled=True),
+        Field("log_query_interval", INTEGER, "Asking: time between requests that are not answered, the first three times.", 0, -3, 10, "log2 s", profiled=True),
+        Field("log_max_query_interval", INTEGER, "Asking: it is doubled from then on, up to this.", 4, -3, 10, "log2 s", profiled=True),
+    ),
+    (UNICAST_SERVER,),
+)  # fmt: skip
+
 PORT = Table(
     "port",
     "A PTP port: this instance on one interface.",
@@ -128,7 +161,7 @@ PORT = Table(
         Field("announce_receipt_timeout", INTEGER, "portDS.announceReceiptTimeout: Announce intervals of silence until a master is given up.", 3, 2, 255, "intervals", profiled=True),
         Field("log_sync_interval", INTEGER, "portDS.logSyncInterval: time between Sync messages.", 0, -10, 10, "log2 s", profiled=True),
         Field("log_min_delay_req_interval", INTEGER, "portDS.logMinDelayReqInterval: least mean time between Delay_Req messages of one client.", 0, -10, 10, "log2 s", profiled=True),
-        Field("delay_mechanism", CHOICE, "portDS.delayMechanism: `E2E` measures the path to the master, `P2P` (peer delay) the link to a neighbour that does so too.", "E2E", choices=("E2E", "P2P"), profiled=True),
+        Field("delay_mechanism", CHOICE, "portDS.delayMechanism: `E2E` measures the path to the master, `P2P` (peer delay) the link to a neighbour that does so too; `AUTO`: E2E until a neighbour asks for peer delay.", "E2E", choices=("E2E", "P2P", "AUTO"), profiled=True),
         Field("log_min_pdelay_req_interval", INTEGER, "P2P: portDS.logMinPdelayReqInterval: time between Pdelay_Req messages.", 0, -7, 10, "log2 s", profiled=True),
         Field("several_peers", CHOICE, "P2P: when several ports answer one Pdelay_Req (11.4.4): `discard` what was measured, or `fault`: the port is FAULTY for 16 s.", "discard", choices=("discard", "fault")),
         Field("delay_asymmetry_ns", NUMBER, "delayAsymmetry (7.4.2): positive when the path from the master is the longer one.", 0.0, -1e9, 1e9, "ns"),
@@ -150,6 +183,7 @@ PORT = Table(
         Field("socket_priority", INTEGER, "SO_PRIORITY of frames sent; above 6 needs CAP_NET_ADMIN.", 0, 0, 15, profiled=True),
         Field("pcp", INTEGER, "Priority code point of the 802.1Q tag. On a VLAN interface a socket_priority that its egress map turns into it is used; elsewhere l2 frames get a tag of VLAN 0.", low=0, high=7, absent="what socket_priority is mapped to"),
     ),
+    (UNICAST,),
     array=True,
 )  # fmt: skip
 
@@ -321,6 +355,19 @@ TRANSPARENT = Table(
 
 SITE = Table("", "A site file.", (), (NODE, CLOCK, INSTANCE, EDGE, TRANSPARENT))
 
+#: The keys of unicast that matter only to who serves, and only to who asks.
+UNICAST_SERVING_KEYS = (
+    "max_clients",
+    "max_clients_per_address",
+    "max_rate",
+    "log_min_announce_interval",
+    "log_min_sync_interval",
+    "log_min_delay_resp_interval",
+    "min_duration_s",
+    "max_duration_s",
+)
+UNICAST_ASKING_KEYS = ("duration_s", "log_query_interval", "log_max_query_interval")
+
 #: The keys that only a reference of type pps has.
 PPS_KEYS = ("channel", "pin", "edge", "delay_ns", "tod", "tod_error_s")
 
@@ -329,9 +376,9 @@ SIMULATED_CLOCK_KEYS = tuple(f.name for f in CLOCK.fields[CLOCK.fields.index(CLO
 
 #: keys of a port that only some delay mechanisms use
 MECHANISM_KEYS: dict[str, tuple[str, ...]] = {
-    "log_min_delay_req_interval": ("E2E",),
-    "log_min_pdelay_req_interval": ("P2P",),
-    "several_peers": ("P2P",),
+    "log_min_delay_req_interval": ("E2E", "AUTO"),
+    "log_min_pdelay_req_interval": ("P2P", "AUTO"),
+    "several_peers": ("P2P", "AUTO"),
 }
 
 #: Keys of a port that only some transports have, and which.

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.timers import NEVER
 from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.options import ServoOptions
 
@@ -47,10 +48,13 @@ class Edge:
     interval_ns: int = 1_000_000_000
     silent_intervals: int = SILENT_INTERVALS
     log_interval: int | None = None
-    again_at_ns: int | None = None
+    #: when its servo wants to be asked again
+    again_at_ns: int = NEVER
     measurements: int = 0
     #: since when the present parent is followed
     followed_ns: int = 0
+    #: what was added to the last stamp of the master to have PTP time, sns
+    shift_sns: int = 0
     #: bound of the source when it was lost, ns
     upstream_ns: float | None = None
     #: its instance was removed (membership.py)

@@ -10,6 +10,7 @@ from ptpstack.engine.effects import (
     DeclareClock,
     EngineEffect,
     Event,
+    KeepSettings,
     ReadClock,
     ReadPair,
     ReadReference,
@@ -39,6 +40,8 @@ class Hands(Protocol):
 
     def send_local(self, send: SendLocal) -> None:
         """To the peer of a local management socket."""
+
+    def keep_settings(self, settings: KeepSettings, now: int) -> None: ...
 
     def set_frequency(self, clock: str, ppb: float) -> float:
         """Returns what the clock took, ppb."""
@@ -78,6 +81,9 @@ class ClockHands:
 
     def send_local(self, send: SendLocal) -> None:
         """Only a node has local sockets."""
+
+    def keep_settings(self, settings: KeepSettings, now: int) -> None:
+        """Only a node has a disk."""
 
     def set_frequency(self, clock: str, ppb: float) -> float:
         return self.clocks[clock].set_frequency(ppb)
@@ -122,6 +128,8 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
             hands.event(effect, now)
         elif isinstance(effect, SendLocal):
             hands.send_local(effect)
+        elif isinstance(effect, KeepSettings):
+            hands.keep_settings(effect, now)
         else:
             try:
                 pending += _on_a_clock(engine, effect, hands, now)

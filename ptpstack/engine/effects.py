@@ -70,6 +70,15 @@ class DeclareClock(NamedTuple):
     leap: int
 
 
+class KeepSettings(NamedTuple):
+    """Keep what management has set on an instance over a restart, in place of what was kept before; ``entries``: for
+    ``Engine.restore``, JSON-ready.
+    """
+
+    instance: str
+    entries: list[list[Any]]
+
+
 class Event(NamedTuple):
     """Something that people and the operations plane want to know. ``kind`` and the keys of ``data`` are stable."""
 
@@ -90,5 +99,6 @@ EngineEffect = Union[
     ReadTemperature,
     ReadClock,
     DeclareClock,
+    KeepSettings,
     Event,
 ]

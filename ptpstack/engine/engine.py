@@ -9,7 +9,7 @@ from typing import Any
 
 from ptpstack.engine.changes import Changes
 from ptpstack.engine.discipline import Edge
-from ptpstack.engine.effects import EngineEffect, ReadClock, ReadTemperature
+from ptpstack.engine.effects import EngineEffect, KeepSettings, ReadClock, ReadTemperature
 from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.management import Desk
 from ptpstack.engine.plan import EnginePlan, edge_name
@@ -19,16 +19,21 @@ from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
 from ptpstack.protocol.effects import (
     DelayMeasured,
     Effect,
+    Keep,
     LinkDelayMeasured,
+    Managed,
     ParentChanged,
     Rebuilt,
     Send,
     SendLocal,
     StateChanged,
     SyncMeasured,
+    SyncOverheard,
 )
 from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.management.table import ChannelFacts
+from ptpstack.protocol.timers import NEVER
 from ptpstack.protocol.transparent import TransparentClock
 from ptpstack.servo.base import Request, ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
@@ -132,7 +137,7 @@ class Engine(Changes):
         for part in self._timed_parts:
             part.timer(now)
         self.steering.timer(now)
-        if self._housekeeping_due is not None and self._housekeeping_due <= now:
+        if self._housekeeping_due <= now:
             self._housekeep(now)
             quiet_ns = 0 if self._keeps_house else self.steering.quiet_until(now) - now
             self._housekeeping_due = now + max(1, -(-quiet_ns // HOUSEKEEPING_NS)) * HOUSEKEEPING_NS
@@ -140,21 +145,18 @@ class Engine(Changes):
 
     def next_deadline(self) -> int | None:
         due = self._housekeeping_due
+        if self.steering.due < due:
+            due = self.steering.due
         for instance in self.instances.values():
             when = instance.next_deadline()
-            if when is not None and (due is None or when < due):
+            if when is not None and when < due:
                 due = when
-        for clock in self.clocks.values():
-            for edge in clock.edges:
-                when = edge.again_at_ns
-                if when is not None and (due is None or when < due):
-                    due = when
         # most engines have neither, and this is asked after every frame
         for part in self._timed_parts:
             when = part.next_deadline()
-            if when is not None and (due is None or when < due):
+            if when is not None and when < due:
                 due = when
-        return due
+        return None if due == NEVER else due
 
     def commanded(
         self,
@@ -239,9 +241,12 @@ class Engine(Changes):
             self._was_read(clock)
         return self._drain()
 
-    def renewed(self, clock: str, frequency_ppb: float, now: int) -> list[EngineEffect]:
-        """A clock that was gone is there again, and runs with ``frequency_ppb``: time and frequency are lost."""
-        self.watch.renewed(clock, frequency_ppb, now)
+    def renewed(self, clock: str, frequency_ppb: float, now: int, another: bool = False) -> list[EngineEffect]:
+        """A clock that was gone is there again, and runs with ``frequency_ppb``: time and frequency are lost.
+
+        ``another``: it is another device, with an oscillator of which nothing is known.
+        """
+        self.watch.renewed(clock, frequency_ppb, now, another)
         return self._drain()
 
     def temperature(self, clock: str, celsius: float, now: int) -> list[EngineEffect]:
@@ -278,6 +283,17 @@ class Engine(Changes):
         self.management_desk.take(socket, octets, address, now)
         return self._drain()
 
+    def restore(self, instance: str, entries: Sequence[Sequence[Any]], now: int) -> list[EngineEffect]:
+        """What a ``KeepSettings`` of an earlier life said. After ``start``. KeyError, TypeError or ValueError for what
+        none can have said.
+        """
+        kept = [Entry(a, i, port, bytes.fromhex(data), *rest) for a, i, port, data, *rest in entries]
+        effects, problems = self.instances[instance].restore(kept, now)
+        self.take(instance, effects, now)
+        for problem in problems:
+            self.event("settings", instance, 0, {"reason": problem})
+        return self._drain()
+
     def channel_facts(
         self, channel: str, stamping: str, phc_index: int | None, mac: bytes, address: str, now: int
     ) -> list[EngineEffect]:
@@ -306,8 +322,13 @@ class Engine(Changes):
                 edge.servo.master_uncertain(self._uncertain_master(name, edge, now))
                 self.steering.saw_time(edge.clock, effect.t2_sns, now)
                 t1 = self._masters(instance, effect.t1_sns)
+                edge.shift_sns = t1 - effect.t1_sns
                 observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
                 self.steering.measured(edge, observe, now)
+            elif isinstance(effect, SyncOverheard):
+                edge = self._edge_of_port(name, effect.port)
+                t1 = effect.t1_sns + edge.shift_sns
+                self.steering.obey(edge, edge.servo.overheard(t1, effect.t2_sns, effect.correction_sns, now), now)
             elif isinstance(effect, DelayMeasured):
                 edge = self._edge_of_port(name, effect.port)
                 t4 = self._masters(self.instances[name], effect.t4_sns)
@@ -323,24 +344,21 @@ class Engine(Changes):
             elif isinstance(effect, ParentChanged):
                 self._parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
-                self.event(
-                    "port-state",
-                    name,
-                    effect.port,
-                    {
-                        "old": effect.old.name,
-                        "new": effect.new.name,
-                        "event": effect.event,
-                        "decision": None if effect.decision is None else effect.decision.as_dict(),
-                    },
-                )
+                self.event("port-state", name, effect.port, effect.as_data())
+            elif isinstance(effect, Managed):
+                data = {"id": effect.name, "values": effect.values, "way": effect.way, "address": effect.address}
+                self.event("management", name, effect.port, data)
+            elif isinstance(effect, Keep):
+                rows = [[a, i, port, data.hex(), *rest] for a, i, port, data, *rest in effect.entries]
+                self.emit(KeepSettings(name, rows))
             elif isinstance(effect, Rebuilt):
                 for channel in self._plain:
                     self.refresh_plain(channel)
         monitor = self.monitors.get(name)
         for effect in effects if monitor is not None else ():
             monitor.saw(effect, now)  # type: ignore[union-attr]
-        self.management_desk.happened(self.instances[name], effects, now)
+        if name in self.instances:
+            self.management_desk.happened(self.instances[name], effects, now)
 
     def move_to_domain(self, name: str, domain: int, now: int) -> str:
         """An instance goes on in another domain; why it does not, or ""."""

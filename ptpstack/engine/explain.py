@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ptpstack.engine.engine import Engine
+from ptpstack.engine.explain_unicast import unicast_remarks
 from ptpstack.engine.graph_status import explain_clocks
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.port import FOLLOWING, Port
@@ -71,6 +72,11 @@ _DROP_ADVICE = {
     "drop-limit-signaling": "Signaling above limit_signaling: somebody floods",
     "drop-limit-management": "Management above limit_management: somebody floods, or asks too often",
     "correction-overflow": "a correctionField too big to represent",
+    "drop-multicast": "multicast on a port that is for unicast only",
+    "drop-unicast-of-stranger": "unicast of a master that is none of the servers of this port",
+    "drop-delay-req-without-grant": "Delay_Req of who holds no grant for Delay_Resp",
+    "drop-signaling-rate": "requests of strangers beyond what is answered: a flood, or all clients starting at once",
+    "unicast-client-unreachable": "clients given up because no Sync could be sent to their address",
 }
 
 
@@ -209,6 +215,7 @@ def _port(port: Port, now: int) -> dict[str, Any]:
     if port.state in FOLLOWING and "announce-receipt" in port.timers:
         remaining = (port.timers["announce-receipt"] - now) / 1e9
         remarks.append(f"without another Announce the parent is given up in {remaining:.1f} s")
+    remarks += unicast_remarks(port, now)
     return {
         "number": port.number,
         "state": port.state.name,

@@ -65,12 +65,14 @@ class Watch:
         if found.seen is not None:
             found.seen = (found.seen[0] + step_sns, found.seen[1])
 
-    def renewed(self, name: str, frequency_ppb: float, now: int) -> None:
-        """The device is another, or was without power: nobody's doing, and all of it is to be set again."""
+    def renewed(self, name: str, frequency_ppb: float, now: int, another: bool = False) -> None:
+        """The device was without power, or is ``another``: nobody's doing, and all of it is to be set again."""
         clock = self._steering.clocks[name]
         self.of[name].seen = None
         wanted, clock.confirmed_ppb = clock.frequency_ppb, frequency_ppb
-        self._steering.begin_anew(name, now)
+        if another:
+            wanted = clock.frequency_ppb = frequency_ppb
+        self._steering.begin_anew(name, now, forget=another)
         if clock.steering is not None and wanted != frequency_ppb:
             self._emit(SetFrequency(name, wanted, "the clock is there again: the frequency it had"))
 

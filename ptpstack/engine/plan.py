@@ -16,6 +16,8 @@ from ptpstack.protocol.options import (
     QualityTable,
     SyncMetadataOptions,
     TimeProperties,
+    UnicastOptions,
+    UnicastServer,
 )
 from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.servo.options import ServoOptions
@@ -197,7 +199,9 @@ def _sync_metadata(data: Mapping[str, Any] | None) -> SyncMetadataOptions | None
 def _port(data: Mapping[str, Any]) -> PortOptions:
     lists = {name: tuple(data[name]) for name in ("requestable_sync", "requestable_announce", "monitor")}
     sources = {name: tuple(data.get(name, ())) for name in ("allow_sources", "deny_sources")}
-    return PortOptions(**{**data, **lists, **sources})
+    unicast = data.get("unicast", {})
+    servers = tuple(UnicastServer(**server) for server in unicast.get("servers", ()))
+    return PortOptions(**{**data, **lists, **sources, "unicast": UnicastOptions(**{**unicast, "servers": servers})})
 
 
 def _instance(data: Mapping[str, Any]) -> InstanceOptions:

@@ -74,8 +74,19 @@ def _instance(engine: Engine, instance: Instance, now: int) -> dict[str, Any]:
             "steers": steered.steering is edge and steered.steerable,
             "reason": edge.servo.reason,
         },
+        "management": _management(instance),
         "ports": [_port(port, options.clock_of(port.options), now) for port in instance.ports],
         "foreign_masters": instance.foreign_masters(now),
+    }
+
+
+def _management(instance: Instance) -> dict[str, Any]:
+    """What was set by management over what the reference says, and what was refused."""
+    said = instance.settings
+    return {
+        "settings": {name: getattr(said, name) for name in type(said).__dataclass_fields__} if said else {},
+        "subscribers": len(instance.management.subscriptions),
+        "counters": dict(sorted(instance.management.counters.items())),
     }
 
 
@@ -99,6 +110,7 @@ def _port(port: Port, clock: str, now: int) -> dict[str, Any]:
         "server_only": port.ds.server_only,
         "security": None if port.security is None else port.security.as_dict(),
         "admission": port.admission.as_dict(),
+        "unicast": unicast(port, now),
         "counters": _counters(port),
         "decision": None if port.decision is None else port.decision.as_dict(),
     }
@@ -111,6 +123,18 @@ def _link(port: Port) -> dict[str, Any]:
         "neighbor": None if neighbor is None else str(neighbor),
         "mean_link_delay_ns": None if neighbor is None else sns_to_float_ns(ds.mean_link_delay_sns),
         "neighbor_rate_ratio": ds.neighbor_rate_ratio,
+    }
+
+
+def unicast(port: Port, now: int) -> dict[str, Any] | None:
+    """Grants on both sides: what we have granted, and what we are granted. None: no unicast negotiation here."""
+    service, discovery = port.unicast_service, port.unicast_discovery
+    if service is None and discovery is None:
+        return None
+    return {
+        "multicast": port.options.unicast.multicast,
+        "service": None if service is None else service.view(now),
+        "servers": [] if discovery is None else discovery.view(now),
     }
 
 

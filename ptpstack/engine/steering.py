@@ -8,6 +8,7 @@ from typing import Any
 
 from ptpstack.engine.discipline import PROOF_SAMPLES, SILENT_AT_LEAST_NS, Edge, SteeredClock
 from ptpstack.engine.effects import EngineEffect, Event, SetFrequency, StepClock
+from ptpstack.protocol.timers import NEVER
 from ptpstack.servo.base import Command, Servo, ServoState
 from ptpstack.timebase.estimate import Estimate
 from ptpstack.timebase.units import SNS_PER_S
@@ -46,6 +47,8 @@ class Steering:
         self._on_state = on_state
         self._new_servo = new_servo
         self._states: dict[str, ServoState] = {}
+        #: when the first servo wants to be asked again, ns
+        self.due = NEVER
         #: clock -> (its time, when)
         self._times: dict[str, tuple[int, int]] = {}
 
@@ -148,11 +151,21 @@ class Steering:
         self.arbitrate(edge.clock, now)
 
     def timer(self, now: int) -> None:
+        if self.due > now:
+            return
+        for edge in self.edges():
+            if edge.again_at_ns <= now:
+                edge.again_at_ns = NEVER
+                self.obey(edge, edge.servo.timer(now), now)
+        self._find_due()
+
+    def _find_due(self) -> None:
+        due = NEVER
         for clock in self.clocks.values():
             for edge in clock.edges:
-                if edge.again_at_ns is not None and edge.again_at_ns <= now:
-                    edge.again_at_ns = None
-                    self.obey(edge, edge.servo.timer(now), now)
+                if edge.again_at_ns < due:
+                    due = edge.again_at_ns
+        self.due = due
 
     def temperature(self, name: str, celsius: float, now: int) -> None:
         for edge in self.clocks[name].edges:
@@ -190,6 +203,7 @@ class Steering:
                 self._event("verdict", edge, {"edge": edge.name, "decision": command.verdict.as_dict()})
             if command.again_at_ns is not None:
                 edge.again_at_ns = command.again_at_ns
+                self._find_due()
             if clock.steering is edge:
                 # the frequency first: a step must not be undone by a clock that still runs away
                 if command.frequency_ppb is not None:
@@ -232,15 +246,15 @@ class Steering:
                     edge.servo.step_refused()
         self._on_step(name, step_sns)
 
-    def begin_anew(self, name: str, now: int) -> None:
+    def begin_anew(self, name: str, now: int, *, forget: bool = False) -> None:
         """The clock was set by somebody else: it is to be set right as at the start, by servos that keep what they have
-        learnt of its oscillator. A restart without the restart.
+        learnt of its oscillator, unless they are to ``forget`` that, too. A restart without the restart.
         """
         clock = self.clocks[name]
         self.was_stepped(name, None, now)
         clock.served = False
         for edge in clock.edges:
-            kept = edge.servo.keep(now)
+            kept = None if forget else edge.servo.keep(now)
             edge.servo = self._new_servo(edge)
             if kept is not None:
                 edge.servo.resume(kept, 0.0, clock.frequency_ppb)
@@ -255,7 +269,7 @@ class Steering:
         clock.refusals = 0
         # what follows a clock that nobody vouches for is not in service: the first good time may still step it
         clock.served = clock.served or (clock.steering is not None and not clock.steering.fallback)
-        self.saw_time(name, clock_sns, now)
+        self._times[name] = (clock_sns, now)
         for edge in clock.edges:
             edge.servo.commanded(clock_sns, frequency_ppb, step_sns, now)
 

@@ -62,11 +62,12 @@ METHODS = (
     "configure",
     "add_instance",
     "remove_instance",
+    "restore",
 )
 #: the position of ``now`` among each method's arguments
 _NOW = {"start": 0, "receive": 4, "transmitted": 2, "link": 2, "timer": 0, "commanded": 4, "reading": 4}
 _NOW |= {"pulse": 3, "time_of_day": 4, "resume": 1, "renewed": 2, "temperature": 2}
-_NOW |= {"management": 3, "channel_facts": 5}
+_NOW |= {"management": 3, "channel_facts": 5, "restore": 2}
 _NOW |= {"secure": 1, "configure": 2, "add_instance": 2, "remove_instance": 1}
 _NOW |= {"command_failed": 2, "reading_failed": 2, "clock_time": 2, "declare_reference": 3, "set_priorities": 1}
 

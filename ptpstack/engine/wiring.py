@@ -26,6 +26,7 @@ from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.security import Security
+from ptpstack.protocol.timers import NEVER
 from ptpstack.protocol.transparent import TransparentClock, TransparentOptions
 from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.classic import ClassicServo
@@ -83,7 +84,7 @@ class Wiring(ABC):
         self.unrouted: dict[str, Counter[str]] = {}
         #: (clock, source) -> readings that failed in a row
         self._failures: Counter[tuple[str, str]] = Counter()
-        self._housekeeping_due: int | None = None
+        self._housekeeping_due = NEVER
         #: there is more to look at every second than whether a source has fallen silent
         self._keeps_house = bool(
             self._looked_at

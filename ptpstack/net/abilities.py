@@ -185,6 +185,11 @@ def prepare(
     """
     check_stamping(stamping)
     layers = layers_of(interface)
+    if layers[-1].kind == "bond":
+        raise ChannelError(
+            errno.ENETDOWN,
+            f"{interface}: {describe(layers)} for now, so nothing tells who would stamp; give it a member with a link",
+        )
     choice = _prepare(layers[-1].name, interface, transport, stamping, ioctl)
     below = describe(layers)
     reason = f"{choice.reason} ({below})" if below else choice.reason

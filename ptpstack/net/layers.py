@@ -22,7 +22,8 @@ _INFO = struct.Struct("=BxHiII")
 _IFNAME, _LINK, _LINKINFO, _LINK_NETNSID = 3, 5, 18, 37
 _INFO_KIND, _INFO_DATA = 1, 2
 _VLAN_ID, _VLAN_EGRESS = 1, 3
-_BOND_ACTIVE = 2
+_BOND_MODE, _BOND_ACTIVE = 1, 2
+_ACTIVE_BACKUP = 1
 _TYPE = 0x3FFF
 #: More than anybody stacks; ends a loop that cannot be.
 _DEPTH = 8
@@ -31,9 +32,12 @@ _ON_PARENT = frozenset({"vlan", "macvlan"})
 
 
 class Layer(NamedTuple):
-    """One interface. ``lower``: index of what it stands on (parent, active member), 0 when it is a device of its own.
+    """One interface.
 
-    ``vlan_id`` and ``egress`` (SO_PRIORITY -> PCP, where it is not 0) are those of a VLAN.
+    ``kind``: the kernel's word, "" for a plain device; ``bond`` in active-backup mode only, else ``spreading bond``:
+    frames leave by any member, so none of them is the one that stamps. ``lower``: index of what it stands on (parent,
+    active member), 0 when it is a device of its own. ``vlan_id`` and ``egress`` (SO_PRIORITY -> PCP, where that is not
+    0) are those of a VLAN.
     """
 
     name: str
@@ -64,8 +68,10 @@ def parse(message: bytes) -> Layer:
     kind = info.get(_INFO_KIND, b"").rstrip(b"\0").decode(errors="replace")
     data = dict(_attributes(info.get(_INFO_DATA, b"")))
     lower, vlan_id, egress = 0, None, {}
-    if kind == "bond":
+    if kind == "bond" and _number(data.get(_BOND_MODE)) == _ACTIVE_BACKUP:
         lower = _number(data.get(_BOND_ACTIVE))
+    elif kind == "bond":
+        kind = "spreading bond"
     elif kind in _ON_PARENT and _LINK_NETNSID not in top:
         lower = _number(top.get(_LINK))
     if kind == "vlan":
@@ -110,4 +116,6 @@ def describe(layers: tuple[Layer, ...]) -> str:
     last = layers[-1]
     if last.kind == "bond":
         words.append(f"{last.name} has no active member")
+    elif last.kind == "spreading bond":
+        words.append(f"{last.name} spreads frames over its members")
     return ", ".join(words)

@@ -26,6 +26,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ptpstack.net.device import IFF_RUNNING, IFF_UP, is_up
+from ptpstack.net.layers import parse
 
 _NETLINK_ROUTE = 0
 _RTMGRP_LINK = 1
@@ -45,12 +46,15 @@ _READ_LIMIT = 64
 
 
 class LinkEvent(NamedTuple):
-    """``ifindex`` 0: there is no such interface. ``detail`` is a sentence for people."""
+    """``ifindex`` 0: there is no such interface. ``detail`` is a sentence for people. ``member``: index of the active
+    member of a bond, 0 when there is none.
+    """
 
     name: str
     up: bool
     ifindex: int
     detail: str
+    member: int = 0
 
 
 def _load_decoder() -> Any:
@@ -84,8 +88,8 @@ class LinkWatch:
         self._sock = sock
         self._decoder = decoder
         self._names = list(dict.fromkeys(names))
-        #: name -> (up, index); names not yet reported are absent
-        self._known: dict[str, tuple[bool, int]] = {}
+        #: name -> (up, index, active member); names not yet reported are absent
+        self._known: dict[str, tuple[bool, int, int]] = {}
         self._listed: set[str] = set()
         self._listing = self._again = False
         self._sequence = 0
@@ -187,27 +191,29 @@ class LinkWatch:
         if family != socket.AF_UNSPEC:
             return
         if kind == _RTM_DELLINK:
-            for name in [name for name, (_, known) in self._known.items() if known == index]:
+            for name in [name for name, (_, known, _) in self._known.items() if known == index]:
                 self._tell(events, name, False, 0, "the interface was removed")
             return
         message = self._decoder(octets)
         message.decode()
         name = message.get_attr("IFLA_IFNAME")
-        for other in [other for other, (_, known) in self._known.items() if known == index and other != name]:
+        for other in [other for other, (_, known, _) in self._known.items() if known == index and other != name]:
             self._tell(events, other, False, 0, f"the interface was renamed to {name}")
         if name not in self._names:
             return
         if self._listing:
             self._listed.add(name)
-        up, before = self._known.get(name, (False, 0))
+        up, before, _ = self._known.get(name, (False, 0, 0))
         if up and before != index:
             self._tell(events, name, False, 0, "the interface was removed and made again")
-        self._tell(events, name, is_up(flags), index, _state(flags, message.get_attr("IFLA_OPERSTATE")))
+        layer = parse(octets)
+        member = layer.lower if layer.kind == "bond" else 0
+        self._tell(events, name, is_up(flags), index, _state(flags, message.get_attr("IFLA_OPERSTATE")), member)
 
-    def _tell(self, events: list[LinkEvent], name: str, up: bool, index: int, detail: str) -> None:
-        if self._known.get(name) != (up, index):
-            self._known[name] = (up, index)
-            events.append(LinkEvent(name, up, index, detail))
+    def _tell(self, events: list[LinkEvent], name: str, up: bool, index: int, detail: str, member: int = 0) -> None:
+        if self._known.get(name) != (up, index, member):
+            self._known[name] = (up, index, member)
+            events.append(LinkEvent(name, up, index, detail, member))
 
 
 def _state(flags: int, operational: str | None) -> str:

@@ -21,6 +21,7 @@ from ptpstack.net.channel import ChannelError, TransmitStamp
 from ptpstack.net.pending import PendingStamps
 
 SO_ATTACH_FILTER = 26
+SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
 SO_SELECT_ERR_QUEUE = 45
 SO_MEMINFO = 55
@@ -31,6 +32,8 @@ _MEMINFO_DROPS = 8
 HARDWARE_STAMP_TIMEOUT_NS = 100_000_000
 SOFTWARE_STAMP_TIMEOUT_NS = 50_000_000
 RECEIVE_BUFFER = 4 << 20
+#: of sockets that send to single addresses: what goes to some hundred that nobody is at, for the seconds that it waits
+SEND_BUFFER = 16 << 20
 #: Error queue entries handled in one call, so that a call is bounded.
 _STAMP_LIMIT = 4096
 
@@ -54,6 +57,14 @@ def grow_receive_buffer(sock: socket.socket, octets: int) -> int:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
     # The kernel doubles the number for its own bookkeeping.
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+
+
+def grow_send_buffer(sock: socket.socket, octets: int) -> None:
+    """Ask for a send buffer of ``octets``, past net.core.wmem_max where we may."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, octets)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, octets)
 
 
 def kernel_drops(sock: socket.socket) -> int:

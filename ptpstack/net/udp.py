@@ -5,7 +5,8 @@ groups), reply (320, sends to single addresses, receives nothing).
 
 Replies have a socket of their own because a datagram to a neighbour that does not answer ARP or neighbour discovery is
 kept by the kernel for seconds, at the expense of its socket's send buffer: whoever asks under invented addresses would
-stop Announce and Follow_Up.
+stop Announce and Follow_Up. Event-TX sends to single addresses, too (unicast_service.py says how little to those that
+nobody answers for); both have a large send buffer, so that single addresses do not take each other's room.
 
 The transmit sockets are *not* bound to the device: the kernel then prefers the receive socket, which is, for unicast to
 their port. Their unicast and multicast interface options keep what they send on the interface all the same.
@@ -24,12 +25,14 @@ from ptpstack.net.channel import Received
 from ptpstack.net.sockets import (
     DROP_ALL,
     RECEIVE_BUFFER,
+    SEND_BUFFER,
     SO_SELECT_ERR_QUEUE,
     SocketChannel,
     attach_filter,
     bind_to_device,
     explain,
     grow_receive_buffer,
+    grow_send_buffer,
 )
 from ptpstack.protocol.effects import PEER_DELAY
 
@@ -120,6 +123,7 @@ class UdpChannel(SocketChannel):
             self._event_tx = self._socket(dscp_event, hops, priority)
             for sock in (self._reply, self._event_tx):
                 attach_filter(sock, DROP_ALL)
+                grow_send_buffer(sock, SEND_BUFFER)
                 self._keep_unicast_on_interface(sock)
             self._reply.bind(("", GENERAL_PORT))
             grow_receive_buffer(self._event_tx, receive_buffer)

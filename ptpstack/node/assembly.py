@@ -12,7 +12,7 @@ from ptpstack.clocks.base import Clock, ClockError
 from ptpstack.clocks.pulses import Pulse
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
-from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
+from ptpstack.config.model import ChannelOptions, InstanceSettings, NodeOptions, Site
 from ptpstack.engine.plan import EnginePlan, InstancePlan, ReferencePlan
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.net.bridge import Bridge
@@ -184,7 +184,7 @@ def _assemble(
                     f"{channel.name} is used with clock {other} and with clock {name}: a channel's time "
                     "stamps are on one clock; give both instances the same clock"
                 )
-        instances.append(instance_plan(settings, own, names, used, clocks[own], site.node.name, warnings))
+        instances.append(instance_plan(settings, own, names, used, clocks[own], site.node, warnings))
         if settings.reference.type != "none" and own not in references:
             references[own] = reference = reference_plan(settings, own, clocks[own])
             if reference.type == "measured":
@@ -213,7 +213,7 @@ def _assemble(
         seed=seed,
         name=site.node.name,
     )
-    owners = {name: _owner(clock, stamped.channels.get(name, [])) for name, clock in clocks.items()}
+    owners = {name: owner_of(clock, stamped.channels.get(name, [])) for name, clock in clocks.items()}
     return Parts(
         site, plan, channels, clocks, clock_of_channel, readings, notes, warnings, times_of_day, owners, bridges
     )
@@ -225,7 +225,7 @@ def instance_plan(
     names: list[str],
     used: list[Channel],
     clock: Clock,
-    node: str,
+    node: NodeOptions,
     warnings: list[str],
 ) -> InstancePlan:
     """``own`` is the name of the instance's ``clock``, ``names`` are those of its ports' clocks."""
@@ -236,9 +236,12 @@ def instance_plan(
         replace(port, clock="" if name == own else name)
         for port, name in zip(settings.options.ports, names, strict=True)
     )
-    identity = settings.options.clock_identity or _identity(node, used, warnings)
+    identity = settings.options.clock_identity or _identity(node.name, used, warnings)
     management = replace(
-        settings.options.management, product=f"ptpstack;ptpstack;{node[:40]}", revision=f";;{__version__}"
+        settings.options.management,
+        product=f"ptpstack;ptpstack;{node.name[:40]}",
+        revision=f";;{__version__}",
+        storage=node.state_dir != "off",
     )
     options = replace(settings.options, clock=own, ports=ports, clock_identity=identity, management=management)
     return InstancePlan(options, servo_options(settings.servo, noise), settings.arb_is)
@@ -261,10 +264,16 @@ def _pulse_input(plan: ReferencePlan, clocks: dict[str, Clock], leap: LeapTable)
     return clocks[plan.tod] if plan.tod in clocks else SystemClock(leap)
 
 
-def _owner(clock: Clock, stamped: list[Channel]) -> str:
-    """What hardware a drift belongs to: /dev/ptpN may be another card after the next boot, a MAC is not."""
-    mac = next((channel.mac.hex(":") for channel in stamped if channel.mac), "")
-    return f"{clock.kind} {mac or clock.name}" if clock.kind == "phc" else f"{clock.kind} {clock.name}"
+def owner_of(clock: Clock, stamped: list[Channel]) -> str:
+    """What hardware a drift belongs to: /dev/ptpN may be another card after the next boot, a MAC is not.
+
+    The members of a bond have one MAC, so there the member is named, too.
+    """
+    channel = next((channel for channel in stamped if channel.mac), None)
+    if clock.kind != "phc" or channel is None:
+        return f"{clock.kind} {clock.name}"
+    below = f" of {channel.stack[-1]}" if channel.stack[1:] else ""
+    return f"{clock.kind} {channel.mac.hex(':')}{below}"
 
 
 def _identity(node: str, used: list[Channel], warnings: list[str]) -> bytes:

@@ -11,7 +11,7 @@ import contextlib
 import time
 from typing import cast
 
-from ptpstack.clocks.base import Clock, ClockError, PinClock
+from ptpstack.clocks.base import Clock, ClockError, CrossReading, PinClock
 from ptpstack.clocks.open import describe_clocks
 from ptpstack.clocks.phc import LinuxPhc
 from ptpstack.clocks.simulated import SimulatedClock
@@ -19,6 +19,7 @@ from ptpstack.clocks.system import SystemClock
 from ptpstack.config.model import ChannelOptions
 from ptpstack.engine.driver import ClockHands, ClockLook
 from ptpstack.engine.effects import DeclareClock, Event
+from ptpstack.net.layers import layers_of
 from ptpstack.node.assembly import Parts
 from ptpstack.node.loop import Loop
 from ptpstack.timebase.units import NS_PER_S
@@ -215,7 +216,7 @@ class Clockwork(ClockHands):
     def _reopen_clock(self, name: str, now: int) -> None:
         clock = self.clocks[name]
         assert isinstance(clock, LinuxPhc)
-        interfaces = {c.interface for c in self._channels_of(name)}
+        interfaces = {layer.name for c in self._channels_of(name) for layer in layers_of(c.interface)}
         # the number may be another one: the interface knows which clock is its own
         paths = [d.path for d in describe_clocks() if interfaces & set(d.interfaces)] or [clock.path]
         for path in paths:
@@ -231,12 +232,43 @@ class Clockwork(ClockHands):
                 self.renewed(name, clock.frequency_ppb(), now)
             return
 
+    def move_clock(self, name: str, path: str, now: int) -> str:
+        """Let another PHC be the clock of this name from now on; what became of its time. ClockError: not to be had.
+
+        Set to the time of the old one, if that can still be read and we steer: better by far than whatever it shows.
+        """
+        clock = self.clocks[name]
+        assert isinstance(clock, LinuxPhc)
+        old: CrossReading | None = None
+        with contextlib.suppress(ClockError):
+            old = clock.cross_reading()
+        self._unwatch_clock(name)
+        try:
+            clock.reopen(path)
+        except ClockError as error:
+            self.gone[name] = str(error)
+            self._clock_retry_ns = now + RETRY_NS
+            raise
+        self.gone.pop(name, None)
+        said = "whose time is its own"
+        if old is not None and self._plan_steers(name):
+            with contextlib.suppress(ClockError):
+                new = clock.cross_reading()
+                clock.step(old.clock_sns - new.clock_sns + ((new.realtime_ns - old.realtime_ns) << 16))
+                said = "set to the time of that"
+        if name in self._pulse_clocks:
+            problem = self._ask_for_pulses(name)
+            said += f"; its pulses: {problem}" if problem else ""
+        with contextlib.suppress(ClockError):
+            self.renewed(name, clock.frequency_ppb(), now, another=True)
+        return said
+
     def _channels_of(self, clock: str) -> list[ChannelOptions]:
         wanted = {name for name, stamped_by in self.parts.clock_of_channel.items() if stamped_by == clock}
         return [channel for channel in self.parts.site.channels if channel.name in wanted]
 
-    def renewed(self, clock: str, frequency_ppb: float, now: int) -> None:
-        """A clock was opened anew: neither its time nor its frequency is what we left."""
+    def renewed(self, clock: str, frequency_ppb: float, now: int, another: bool = False) -> None:
+        """A clock was opened anew: neither its time nor its frequency is what we left. ``another``: another device."""
         raise NotImplementedError
 
     def event(self, event: Event, now: int) -> None:

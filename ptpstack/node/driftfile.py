@@ -62,7 +62,8 @@ class DriftFile:
         """``owners``: what hardware each clock is."""
         self.path = path
         self._node = node
-        self._owners = dict(owners)
+        #: looked up anew each time: a clock may become another piece of hardware
+        self._owners = owners
         self._moment = moment
         #: why it could not be written last, or ""
         self.problem = ""

@@ -50,6 +50,11 @@ def sentence(event: Event) -> tuple[int, str]:
         return 3, f"{data['reason']} ({data['channel']} is tried again every second)"
     if kind == "channel-open":
         return 6, f"{data['channel']}: open, {data['stamping']} time stamps"
+    if kind == "management":
+        by = f"by management ({data['way']}, {data['address'] or 'no address'})"
+        return 5, f"{where}: {' '.join(filter(None, (data['id'], data['values'])))} {by}"
+    if kind == "settings":
+        return 4, f"{where}: {data['reason']}"
     if kind == "record-failed":
         return 3, data["reason"]
     if kind == "foreign-change":
@@ -65,6 +70,8 @@ def sentence(event: Event) -> tuple[int, str]:
         return (6 if data["used"] else 4), f"pulses of {data['clock']}: {data['reason'] or 'in use'}"
     if kind == "drift-file":
         return 6, (f"clock {data['clock']}: " if data["clock"] else "") + data["reason"]
+    if kind == "active-member":
+        return 5, f"{data['channel']}: {data['to']} is active instead of {data['from']}: {data['reason']}"
     if kind == "clock-back":
         return 5, f"{_clock(data)}: there again, as {data['device']}" + (f"; {data['note']}" if data["note"] else "")
     if kind == "reading-resumed":

@@ -6,7 +6,8 @@ from ptpstack.config.model import InstanceSettings
 from ptpstack.engine.plan import instance_as_dict
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.node.assembly import instance_plan
-from ptpstack.node.node import RETRY_NS, Node
+from ptpstack.node.channelwork import RETRY_NS
+from ptpstack.node.node import Node
 
 
 class LiveNode(Node):
@@ -25,15 +26,15 @@ class LiveNode(Node):
                 self.channels[options.name] = absent
                 if self.links is not None:
                     self.links.watch(options.interface)
-                self._reopen(absent, now)
+                self.reopen(absent, now)
         warnings: list[str] = []
         used = [self.channels[options.name] for options in settings.channels]
         names = [clock] * len(used)
-        plan = instance_plan(settings, clock, names, used, self.clocks[clock], self.parts.site.node.name, warnings)
+        plan = instance_plan(settings, clock, names, used, self.clocks[clock], self.parts.site.node, warnings)
         self.perform(self.engine.add_instance(instance_as_dict(plan), after, now), now)
         for channel in used:
             self._told.pop(channel.name, None)
-            self._tell_link(channel.name, now)
+            self.tell_link(channel.name, now)
         self._retry_ns = now + RETRY_NS
         return warnings
 
@@ -44,7 +45,7 @@ class LiveNode(Node):
         self.perform(self.engine.remove_instance(name, now), now)
         for channel_name in {port.channel for port in ports} - kept:
             channel = self.channels.pop(channel_name)
-            self._unwatch(channel)
+            self.unwatch(channel)
             channel.close()
             del self._channel_options[channel_name], self.parts.clock_of_channel[channel_name]
 

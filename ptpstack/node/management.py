@@ -27,6 +27,8 @@ MAX_WAITING = 1024
 #: How soon they are tried again, and when a peer is given up.
 RETRY_NS = 2_000_000
 GIVE_UP_NS = 2_000_000_000
+#: pmc removes its socket when it ends; a socket that another user made may not be ours to write to
+_TROUBLES = {errno.ENOENT: "peer-gone", errno.ECONNREFUSED: "peer-gone", errno.EACCES: "peer-not-writable"}
 _MODES = {READ_WRITE: 0o660, READ_ONLY: 0o666}
 
 #: socket (read-write, read-only), octets, the peer's path
@@ -91,8 +93,7 @@ class ManagementSockets:
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ENOBUFS):
                 return False
-            # gone (pmc removes its socket when it ends), or not ours to write to
-            self.counters["peer-gone" if error.errno in (errno.ENOENT, errno.ECONNREFUSED) else "send-failed"] += 1
+            self.counters[_TROUBLES.get(error.errno or 0, "send-failed")] += 1
         else:
             self.counters["sent"] += 1
         return True

@@ -57,11 +57,14 @@ class LocalTransport:
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self.path = ""
         try:
+            owner = os.stat(server)
             self.path = self._bind(own, f"pmc.{pid}")
             if os.geteuid() == 0:
                 # an unprivileged daemon may answer only who lets it
-                owner = os.stat(server)
                 os.chown(self.path, owner.st_uid, owner.st_gid)
+            elif owner.st_uid != os.geteuid():
+                # also one that runs as root has given up its right to write everywhere
+                os.chmod(self.path, 0o666)
         except OSError as error:
             self.close()
             raise _unavailable(server, error) from error
@@ -184,8 +187,8 @@ class ManagementClient:
         return sequence_id
 
     def answers(self, within_s: float, quiet_s: float = QUIET_S) -> Iterator[Management]:
-        """What comes for us: the first within ``within_s``, each further one within ``quiet_s`` of the one before."""
-        deadline = time.monotonic() + within_s
+        """What comes for us within ``within_s``; after the first, until ``quiet_s`` pass without another."""
+        latest = deadline = time.monotonic() + within_s
         while (left := deadline - time.monotonic()) > 0:
             select.select(self._transport.filenos(), [], [], left)
             for octets in self._transport.receive():
@@ -196,7 +199,7 @@ class ManagementClient:
                 if self._is_for_us(message):
                     assert isinstance(message, Management)
                     yield message
-                    deadline = time.monotonic() + quiet_s
+                    deadline = min(latest, time.monotonic() + quiet_s)
 
     def _is_for_us(self, message: object) -> bool:
         return (

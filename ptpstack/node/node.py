@@ -11,39 +11,36 @@ from ptpstack.clocks.base import ClockError
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
 from ptpstack.engine.driver import carry_out
-from ptpstack.engine.effects import EngineEffect, Event
+from ptpstack.engine.effects import EngineEffect, Event, KeepSettings
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.trace import RecordedEngine
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.net.channel import Channel
-from ptpstack.net.links import LinkEvent, LinkWatch
-from ptpstack.node.assembly import Parts, open_again
-from ptpstack.node.clockwork import Clockwork
+from ptpstack.net.links import LinkWatch
+from ptpstack.node.assembly import Parts
+from ptpstack.node.channelwork import Channelwork
 from ptpstack.node.driftfile import INTERVAL_NS as DRIFT_INTERVAL_NS
 from ptpstack.node.driftfile import DriftFile
 from ptpstack.node.keyring import Keyring
 from ptpstack.node.loop import Loop
 from ptpstack.node.management import ManagementSockets
 from ptpstack.node.plans import system_quality
+from ptpstack.node.settingsfile import SettingsFile
 from ptpstack.protocol.effects import Send, SendLocal
 from ptpstack.timebase.units import NS_PER_S
 
 #: Frames taken from one socket in one turn of the loop: bounds how long timers and transmit stamps wait for input.
 BATCH = 64
-#: How often a channel that is not open is tried again.
-RETRY_NS = 1_000_000_000
 #: Full batches thrown away per socket after a step: a flood must not hold the loop there.
 _STALE_BATCHES = 64
 #: A system clock's accuracy that gets better is announced after this time; one that gets worse at once. The kernel's
 #: maximum error rises between two corrections and falls with each.
 _BETTER_AFTER_NS = 64 * NS_PER_S
-#: Longer than any transmit stamp may take.
-_NEVER_NS = 1_000 * NS_PER_S
 
 Listener = Callable[[Event, int], None]
 
 
-class Node(Clockwork):
+class Node(Channelwork):
     """Owns the parts. ``start`` once, then the loop drives it; ``close`` releases everything."""
 
     def __init__(
@@ -56,44 +53,34 @@ class Node(Clockwork):
         links_missing: str = "",
         drift_file: DriftFile | None = None,
         keyring: Keyring | None = None,
+        settings_file: SettingsFile | None = None,
     ) -> None:
-        super().__init__(parts, loop)
+        super().__init__(parts, loop, links)
         self.keyring = keyring
         self.drift_file = drift_file
+        self.settings_file = settings_file
         self._drift_due_ns: int | None = None
         self.engine = engine if engine is not None else Engine(parts.plan)
-        self.channels = parts.channels
-        self.links = links
         self.links_missing = links_missing
-        self.link_state: dict[str, bool] = {}
         self.listeners: list[Listener] = []
         self.started_ns = 0
-        self._channel_options = {
-            options.name: options
-            for several in (
-                *(i.channels for i in parts.site.instances),
-                *(t.channels for t in parts.site.transparent),
-            )
-            for options in several
-        }
         #: called each time round with the present time; returns its next deadline
         self.periodic: list[Callable[[int], int | None]] = [
-            self._retry_absent,
+            self.retry_absent,
             self.retry_clocks,
             self.poll_pulses,
             self._keep_drift,
         ]
-        #: channel -> what the engine was told of it last
-        self._told: dict[str, bool] = {}
         #: clock -> steps so far
         self._steps: Counter[str] = Counter()
         self._accuracy_ns = 0
-        self._retry_ns = 0
         self.management: ManagementSockets | None = None
 
     def open_management(self, paths: Mapping[str, str]) -> None:
         """The local management sockets, by name. AssemblyError when one cannot be had."""
         if paths:
+            for instance in self.engine.instances.values():
+                instance.management.prepare()
             self.management = ManagementSockets(self.loop, dict(paths), self._managed)
             self.periodic.append(self.management.retry)
 
@@ -103,7 +90,7 @@ class Node(Clockwork):
         now = self.loop.now_ns()
         self.started_ns = now
         for channel in self.channels.values():
-            self._watch(channel)
+            self.watch(channel)
         if self.links is not None:
             self.loop.add_reader(self.links.fileno(), self._links_ready)
         self.loop.on_timer(self._timer)
@@ -114,15 +101,12 @@ class Node(Clockwork):
         self.use_keys(now)
         self.perform(self.engine.start(now, frequencies), now)
         for channel in self.channels.values():
-            self._tell_facts(channel, now)
+            self.tell_facts(channel, now)
         self._take_up_drift(now)
+        self._take_up_settings(now)
         for name, sentence in self.start_pulses(list(self.engine.on_references.pulses)):
             self.event(Event("pulses", "", 0, {"clock": name, "used": False, "reason": sentence}), now)
-        self._retry_ns = now + RETRY_NS
-        for channel in list(self.channels.values()):
-            if isinstance(channel, AbsentChannel):
-                self._say_absent(channel, now)
-                self._tell_link(channel.name, now)
+        self.start_channels(now)
         self._set_deadline()
 
     def close(self) -> None:
@@ -130,7 +114,7 @@ class Node(Clockwork):
         if self._drift_due_ns is not None:
             self._write_drift(now, sync=True)
         for channel in self.channels.values():
-            self._unwatch(channel)
+            self.unwatch(channel)
             channel.close()
         if self.management is not None:
             self.management.close()
@@ -142,7 +126,7 @@ class Node(Clockwork):
         if isinstance(self.engine, RecordedEngine):
             self.engine.close_trace(now)
 
-    def _watch(self, channel: Channel) -> None:
+    def watch(self, channel: Channel) -> None:
         if isinstance(channel, AbsentChannel):
             return
         for fd in channel.receive_filenos():
@@ -193,7 +177,7 @@ class Node(Clockwork):
 
         return readable
 
-    def _unwatch(self, channel: Channel) -> None:
+    def unwatch(self, channel: Channel) -> None:
         with contextlib.suppress(OSError):  # closed already
             for fd in [*channel.receive_filenos(), channel.stamp_fileno()]:
                 self.loop.remove_reader(fd)
@@ -201,10 +185,10 @@ class Node(Clockwork):
     # ---- what the loop calls ----------------------------------------------------------------------------------
 
     def _stamps_ready(self, channel: Channel) -> None:
-        self._collect_stamps(channel, self.loop.now_ns())
+        self.collect_stamps(channel, self.loop.now_ns())
         self._set_deadline()
 
-    def _collect_stamps(self, channel: Channel, now: int, *, until: int | None = None) -> None:
+    def collect_stamps(self, channel: Channel, now: int, *, until: int | None = None) -> None:
         clock = self.clocks[self.parts.clock_of_channel[channel.name]]
         for token, stamp, _missing in channel.transmit_stamps(now if until is None else until):
             egress = None if stamp is None else clock.stamp_sns(stamp)
@@ -215,7 +199,7 @@ class Node(Clockwork):
         for channel in list(self.channels.values()):
             due = channel.next_stamp_deadline_ns()
             if due is not None and due <= now:
-                self._collect_stamps(channel, now)
+                self.collect_stamps(channel, now)
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now:
             self.perform(self.engine.timer(now), now)
@@ -242,80 +226,14 @@ class Node(Clockwork):
         assert self.links is not None
         now = self.loop.now_ns()
         for event in self.links.read():
-            self._link_changed(event, now)
+            self.link_changed(event, now)
         self._set_deadline()
-
-    def _link_changed(self, event: LinkEvent, now: int) -> None:
-        self.link_state[event.name] = event.up
-        for channel in list(self.channels.values()):
-            if channel.interface == event.name:
-                if event.up and channel.interface_index != event.ifindex:
-                    # the interface went away and came back as another one: its sockets are bound to a ghost
-                    self._reopen(channel, now)
-                self._tell_link(channel.name, now)
-
-    def _tell_link(self, name: str, now: int) -> None:
-        """Tell the engine when a channel becomes usable, or ceases to be. It takes all to be usable at the start."""
-        channel = self.channels[name]
-        up = not isinstance(channel, AbsentChannel) and self.link_state.get(channel.interface, True)
-        if up is not self._told.get(name, True):
-            self._told[name] = up
-            self.perform(self.engine.link(name, up, now), now)
-
-    def _reopen(self, channel: Channel, now: int) -> None:
-        """Replace a channel by one on the present interface, or, while that cannot be had, by an absent one."""
-        name = channel.name
-        clock = self.clocks[self.parts.clock_of_channel[name]]
-        # what still waits for a stamp of the old sockets waits in vain
-        self._collect_stamps(channel, now, until=now + _NEVER_NS)
-        self._unwatch(channel)
-        channel.close()
-        try:
-            self.channels[name] = open_again(self._channel_options[name], clock, self.parts.bridges.get(name))
-        except OSError as error:
-            problem = str(error)
-            stamping = "hardware" if clock.kind == "phc" else "software"
-            absent = AbsentChannel(channel.interface, name.rpartition("/")[2], stamping, problem)
-            self.channels[name] = absent
-            if not isinstance(channel, AbsentChannel) or channel.problem != problem:
-                self._say_absent(absent, now)
-            return
-        self._watch(self.channels[name])
-        self._tell_facts(self.channels[name], now)
-        self.event(Event("channel-open", "", 0, {"channel": name, "stamping": self.channels[name].stamping}), now)
-
-    def _tell_facts(self, channel: Channel, now: int) -> None:
-        """What management messages say of a channel."""
-        if not isinstance(channel, AbsentChannel):
-            address = next(iter(getattr(channel, "addresses", ())), "")
-            facts = (channel.name, channel.stamping, channel.phc_index, channel.mac, str(address))
-            self.perform(self.engine.channel_facts(*facts, now), now)
 
     def _managed(self, socket: str, octets: bytes, address: str) -> None:
         """A datagram has come by a local management socket."""
         now = self.loop.now_ns()
         self.perform(self.engine.management(socket, octets, address, now), now)
         self._set_deadline()
-
-    def _say_absent(self, channel: AbsentChannel, now: int) -> None:
-        self.event(Event("channel-failed", "", 0, {"channel": channel.name, "reason": channel.problem}), now)
-
-    def _retry_absent(self, now: int) -> int | None:
-        """Nobody tells when an interface gets an address, or netlink is missing: look once a second."""
-        absent = [c for c in self.channels.values() if isinstance(c, AbsentChannel)]
-        if not absent:
-            return None
-        if now >= self._retry_ns:
-            self._retry_ns = now + RETRY_NS
-            for channel in absent:
-                self._reopen(channel, now)
-                self._tell_link(channel.name, now)
-        return self._retry_ns
-
-    def problem(self, name: str) -> str:
-        """Why a channel is not open, or ""."""
-        channel = self.channels[name]
-        return channel.problem if isinstance(channel, AbsentChannel) else ""
 
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
 
@@ -354,8 +272,26 @@ class Node(Clockwork):
         for listener in self.listeners:
             listener(event, now)
 
-    def renewed(self, clock: str, frequency_ppb: float, now: int) -> None:
-        self.perform(self.engine.renewed(clock, frequency_ppb, now), now)
+    def renewed(self, clock: str, frequency_ppb: float, now: int, another: bool = False) -> None:
+        self.perform(self.engine.renewed(clock, frequency_ppb, now, another), now)
+
+    def keep_settings(self, settings: KeepSettings, now: int) -> None:
+        problem = "no state_dir" if self.settings_file is None else self.settings_file.keep(*settings)
+        if problem:
+            self.event(Event("settings", settings.instance, 0, {"reason": problem}), now)
+
+    def _take_up_settings(self, now: int) -> None:
+        """What management has set in an earlier life."""
+        if self.settings_file is None:
+            return
+        kept, problem = self.settings_file.read()
+        for name, entries in kept.items():
+            try:
+                self.perform(self.engine.restore(name, entries, now), now)
+            except (KeyError, TypeError, ValueError) as error:
+                problem = f"{self.settings_file.path}: settings of instance {name!s:.40} are not used: {error!r}"
+        if problem:
+            self.event(Event("settings", "", 0, {"reason": problem}), now)
 
     # ---- the drift file ---------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from ptpstack.node.live import LiveConfiguration
 from ptpstack.node.live_node import LiveNode
 from ptpstack.node.loop import Loop, settle_memory
 from ptpstack.node.service import Notifier, PrivilegeError, check_user, drop_privileges, real_time_scheduling
+from ptpstack.node.settingsfile import SettingsFile, settings_path
 from ptpstack.protocol.management.table import READ_ONLY, READ_WRITE
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapFileError
@@ -98,7 +99,7 @@ class Runner:
         return self.live.site
 
     def _node(self, parts: Parts) -> LiveNode:
-        links, missing = LinkWatch.open({c.interface for c in parts.channels.values()})
+        links, missing = LinkWatch.open(dict.fromkeys(name for c in parts.channels.values() for name in c.stack))
         engine: Engine | None = None
         try:
             if self.site.node.record:
@@ -106,6 +107,7 @@ class Runner:
             options = self.site.node
             path = path_for(options.state_dir, options.control)
             drift = None if path is None else DriftFile(path, options.name, parts.owners)
+            settings = None if path is None else SettingsFile(settings_path(path), options.name)
             node = LiveNode(
                 parts,
                 self.loop,
@@ -114,6 +116,7 @@ class Runner:
                 links_missing=missing,
                 drift_file=drift,
                 keyring=self.keyring,
+                settings_file=settings,
             )
         except BaseException:
             if links is not None:
@@ -285,6 +288,7 @@ class Runner:
             "record": self.site.node.record,
             "record_problem": node.engine.trace_problem if isinstance(node.engine, RecordedEngine) else "",
             "apply": self.live.as_dict(now),
+            "management": self._management(),
             "identity_conflicts": self.claims.problems(),
             "leap": self._leap(),
             **result,
@@ -295,10 +299,21 @@ class Runner:
                     "stamping_reason": channel.stamping_reason,
                     "problem": node.problem(channel.name),
                     "link_up": node.link_state.get(channel.interface),
+                    "stack": list(channel.stack),
+                    "member_changes": node.members.changes[channel.name],
                     "counters": channel.counters(),
                 }
                 for channel in node.channels.values()
             ],
+        }
+
+    def _management(self) -> dict[str, Any]:
+        """The local management sockets, and what came that no instance took."""
+        sockets = self.node.management
+        return {
+            "sockets": {} if sockets is None else sockets.paths,
+            "counters": {} if sockets is None else dict(sockets.counters),
+            "unrouted": dict(self.node.engine.management_desk.counters),
         }
 
     def _leap(self) -> dict[str, Any]:

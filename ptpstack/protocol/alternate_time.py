@@ -23,7 +23,7 @@ class AlternateTimes(AnnounceOption):
     """alternateTimescaleOffsetsDS (8.2.9)."""
 
     def __init__(self, timescales: tuple[AlternateTimescale, ...]) -> None:
-        self._timescales = timescales
+        self._timescales = tuple(timescale for timescale in timescales if timescale.enabled)
         self._followed = False
         #: what is said of our own local times now; () while UTC is not known
         self.own: tuple[AlternateTimeOffsetIndicator, ...] = ()

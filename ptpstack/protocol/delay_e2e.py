@@ -129,7 +129,10 @@ class E2EDelay(DelayMechanism):
             port.instance.options, port.ds, port.ingress_latency_sns, port.counters, port.group
         )
         self.plain_requests = self.responder.plain_requests
-        self._template = b""
+        if port.options.unicast.active:
+            self.responder.refuses = port.unicast_rules.refuses_delay_req
+        #: by whether it goes to one address
+        self._templates: dict[bool, bytes] = {}
 
     def answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> tuple[bytes, str | None] | None:
         return self.responder.answer_plain(octets, ingress_sns, address)
@@ -150,12 +153,30 @@ class E2EDelay(DelayMechanism):
 
     def _delay_req_due(self, now: int, due: int) -> None:
         port = self.port
-        port.timers[TIMER_DELAY_REQ] = now + self.requester.next_interval_ns(port.ds.log_min_delay_req_interval)
-        if not self._template:
+        terms = self._terms(now)
+        if terms is None:
+            # nobody answers as yet: the next Sync asks again
+            return
+        destination, log_interval = terms
+        port.timers[TIMER_DELAY_REQ] = now + self.requester.next_interval_ns(log_interval)
+        unicast = destination is not None
+        template = self._templates.get(unicast)
+        if template is None:
             message = port.new(DelayReq, 0, 0x7F)
+            message.flags = Flag.UNICAST if unicast else 0
             message.correction_sns = -port.ds.delay_asymmetry_sns
-            self._template = encode(message)
-        port.send_event(self._template, self.requester.begin(now), MessageType.DELAY_REQ)
+            template = self._templates[unicast] = encode(message)
+        port.send_event(template, self.requester.begin(now), MessageType.DELAY_REQ, destination)
+
+    def _terms(self, now: int) -> tuple[str | None, int] | None:
+        """Where Delay_Req go (None: to the group), and how often, log2 s. None: nowhere for now."""
+        port = self.port
+        discovery = port.unicast_discovery
+        if discovery is not None and discovery.selected is not None:
+            return discovery.delay_resp(now)
+        unicast = port.options.unicast.unicast_delay_req
+        address = port.instance.data.parent.protocol_address if unicast else ""
+        return address or None, port.ds.log_min_delay_req_interval
 
     def _delay_req_sent(self, sequence_id: int, egress_sns: int | None) -> None:
         self._complete(self.requester.transmitted(sequence_id, egress_sns))

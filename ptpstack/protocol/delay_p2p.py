@@ -23,7 +23,7 @@ from ptpstack.protocol.states import PortEvent
 from ptpstack.timebase.units import log_interval_ns
 from ptpstack.wire.codec import encode
 from ptpstack.wire.messages import DelayReq, DelayResp, Message, PdelayReq, PdelayResp, PdelayRespFollowUp
-from ptpstack.wire.types import Flag, MessageType, PortState
+from ptpstack.wire.types import Flag, MessageType, PortIdentity, PortState
 
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
@@ -46,7 +46,8 @@ EARLY_AGE_NS = 20_000_000_000
 #: majorSdoId of IEEE 802.1AS, which adds the fraction of t2 where IEEE 1588 takes it off
 _GPTP = 1
 
-_SILENT = (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED)
+#: States in which a port takes no part.
+SILENT = (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED)
 
 
 class P2PDelay(DelayMechanism):
@@ -76,6 +77,7 @@ class P2PDelay(DelayMechanism):
         self._due_ns = 0
         self._asked_ns = 0
         self._sync_ns: int | None = None
+        self._neighbor: PortIdentity | None = None
         #: requests with a single answer that are still owed
         self._owed = 0
         self._isolated = False
@@ -83,13 +85,17 @@ class P2PDelay(DelayMechanism):
         #: with the time at which each was asked for
         self._early: deque[tuple[LinkDelayMeasured, int]] = deque(maxlen=EARLY)
 
+    @property
+    def neighbor(self) -> PortIdentity | None:
+        return self._neighbor
+
     # ---- state ------------------------------------------------------------------------------------------------
 
     def entered(self, state: PortState, now: int) -> None:
-        if state in _SILENT:
+        if state in SILENT:
             self.flush()
             self._recent.clear()
-            self.neighbor = None
+            self._neighbor = None
             self._owed = 0
             self._due_ns = now
             self.requester.several = 0
@@ -200,10 +206,10 @@ class P2PDelay(DelayMechanism):
         if self._owed:
             port.counters["pdelay-not-used"] += 1
             return
-        if complete.responder != self.neighbor:
-            if self.neighbor is not None:
+        if complete.responder != self._neighbor:
+            if self._neighbor is not None:
                 port.counters["pdelay-new-neighbor"] += 1
-            self.neighbor = complete.responder
+            self._neighbor = complete.responder
             self._recent.clear()
         self._recent.append(complete.delay_sns)
         port.ds.mean_link_delay_sns = sorted(self._recent)[len(self._recent) // 2]

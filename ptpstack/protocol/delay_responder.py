@@ -8,6 +8,7 @@ that both ways give the same octets.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from struct import Struct
 
 from ptpstack.protocol.datasets import PortDS
@@ -41,6 +42,8 @@ class DelayResponder:
         self._ds = ds
         self._ingress_latency_sns = ingress_latency_sns
         self._counters = counters
+        #: (unicast, address, sourcePortIdentity) of a request: the name of a counter when it is not answered, else ""
+        self.refuses: Callable[[bool, str, tuple[bytes, int]], str] | None = None
         identity = ds.port_identity
         self._clock_identity = identity.clock_identity
         self._number = identity.port_number
@@ -67,6 +70,9 @@ class DelayResponder:
             return None
         if clock == self._clock_identity and port_number == self._number:
             return None
+        unicast = flags & _UNICAST
+        if self.refuses is not None and self.refuses(unicast != 0, address, (clock, port_number)):
+            return None
         t4 = ingress_sns - self._ingress_latency_sns
         if not 0 <= t4 < TIMESTAMP_END_SNS:
             return None
@@ -78,7 +84,6 @@ class DelayResponder:
         counters = self._counters
         counters["rx-delay_req"] += 1
         counters["tx-delay_resp"] += 1
-        unicast = flags & _UNICAST
         answer = _RESPONSE.pack(
             self._head,
             unicast,

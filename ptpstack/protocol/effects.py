@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple, Union
 
 from ptpstack.protocol.decision import Decision
 from ptpstack.wire.types import PortIdentity, PortState
@@ -43,6 +43,15 @@ class SyncMeasured(NamedTuple):
     received_ns: int
 
 
+class SyncOverheard(NamedTuple):
+    """A complete Sync of the parent that was lost for want of Announces: no port follows it any longer."""
+
+    port: int
+    t1_sns: int
+    t2_sns: int
+    correction_sns: int
+
+
 class DelayMeasured(NamedTuple):
     """A complete Delay_Req/Delay_Resp: reverse observation t3 -> t4; reverse delay - offset = t4 - t3 - correction."""
 
@@ -80,6 +89,15 @@ class StateChanged(NamedTuple):
     event: str
     decision: Decision | None
 
+    def as_data(self) -> dict[str, Any]:
+        """For an event."""
+        return {
+            "old": self.old.name,
+            "new": self.new.name,
+            "event": self.event,
+            "decision": None if self.decision is None else self.decision.as_dict(),
+        }
+
 
 class ParentChanged(NamedTuple):
     """The instance follows another parent, or the same one anew by another path or after an interruption.
@@ -101,8 +119,36 @@ class SendLocal(NamedTuple):
     address: str
 
 
+class Managed(NamedTuple):
+    """A SET or COMMAND was carried out: on which port (0: the clock), what, by which way, for whom."""
+
+    port: int
+    name: str
+    values: str
+    way: str
+    address: str
+
+
+class Keep(NamedTuple):
+    """Keep these settings over a restart, in place of what was kept before: ``management.storage.Entry`` each."""
+
+    entries: tuple[tuple[Any, ...], ...]
+
+
 class Rebuilt(NamedTuple):
     """The instance goes on with other options: ports, or what was known of them, are not the same objects any more."""
 
 
-Effect = Union[Send, SendLocal, SyncMeasured, DelayMeasured, LinkDelayMeasured, StateChanged, ParentChanged, Rebuilt]
+Effect = Union[
+    Send,
+    SendLocal,
+    SyncMeasured,
+    SyncOverheard,
+    DelayMeasured,
+    LinkDelayMeasured,
+    StateChanged,
+    ParentChanged,
+    Rebuilt,
+    Managed,
+    Keep,
+]

@@ -115,7 +115,8 @@ class Election:
         record = port.foreign.get(self._ebest.sender)
         assert record is not None
         new_parent = port.parent != self._ebest.sender or not port.following
-        instance.follow(record.announce, record.address, now, slave.decision, anew=new_parent)
+        address = record.address if new_parent else port.parent_address(record.address)
+        instance.follow(record.announce, address, now, slave.decision, anew=new_parent)
         return new_parent
 
 

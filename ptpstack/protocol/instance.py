@@ -21,9 +21,10 @@ from ptpstack.protocol.election import Election
 from ptpstack.protocol.live import configure
 from ptpstack.protocol.management.responder import Responder
 from ptpstack.protocol.management.settings import Settings
+from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
 from ptpstack.protocol.port import FOLLOWING, Port
-from ptpstack.protocol.rebuilding import class_255, rebuild, ruled
+from ptpstack.protocol.rebuilding import change_options, class_255, rebuild, ruled
 from ptpstack.protocol.security import Security
 from ptpstack.protocol.state_decision import describe
 from ptpstack.protocol.states import PortEvent
@@ -42,7 +43,7 @@ WITHHOLD_NS = 30_000_000_000
 class _Awaited(NamedTuple):
     port: Port
     kind: MessageType
-    key: int
+    key: Any
     epoch: int
 
 
@@ -188,6 +189,7 @@ class Instance:
         """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
         self.become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
         for port in self.ports:
+            port.initialize(now)
             if port.state is PortState.DISABLED:
                 continue
             port.event(PortEvent.INITIALIZE, now)
@@ -217,14 +219,14 @@ class Instance:
             if data.parent.parent_port_identity.port_number == 0:
                 data.become_grandmaster()
                 for port in self.ports:
-                    port.serving.announce_soon(now)
+                    port.announce_changed(now)
             self.elect(now)
 
     def tell_time(self, ptp_s: int, now: int) -> list[Effect]:
         """What the clock of this instance shows (PTP seconds), about once a second."""
         told = [option.time_is(ptp_s, self.data.own_time_properties) for option in self.announce_options]
         for port in self.ports if any(told) else ():
-            port.serving.announce_soon(now)
+            port.announce_changed(now)
         return self._drain()
 
     def set_priorities(self, now: int, priority1: int | None = None, priority2: int | None = None) -> list[Effect]:
@@ -247,6 +249,11 @@ class Instance:
         rebuild(self, options, now, only)
         return self._drain()
 
+    def change_options(self, options: InstanceOptions, now: int) -> list[Effect]:
+        """Go on with other options of what is said and heard by Announce; ports go on as they are."""
+        change_options(self, options, now)
+        return self._drain()
+
     def _new_port(self, index: int) -> Port:
         return Port(self, index + 1, self.options.ports[index], self._rng, self._transmit_offsets_ns[index])
 
@@ -264,6 +271,11 @@ class Instance:
         """A datagram of a local management socket, of this domain and sdoId."""
         self.management.from_local(socket, octets, address, now)
         return self._drain()
+
+    def restore(self, entries: Iterable[Entry], now: int) -> tuple[list[Effect], list[str]]:
+        """What management had set in an earlier life; (effects, why some of it does not hold)."""
+        problems = self.management.restore(entries, now)
+        return self._drain(), problems
 
     def happened(self, effects: Sequence[Effect], now: int) -> list[Effect]:
         """What an input has caused, once the servo has had its part of it: subscribers are told, faults noted."""
@@ -299,7 +311,7 @@ class Instance:
         port.event(PortEvent.FAULT_DETECTED, now, decision)
         self.elect(now)
 
-    def expect_stamp(self, port: Port, kind: MessageType, key: int) -> int:
+    def expect_stamp(self, port: Port, kind: MessageType, key: Any) -> int:
         if len(self._awaited) >= MAX_AWAITED_STAMPS:
             lost = self._awaited.pop(next(iter(self._awaited)))
             lost.port.counters["stamp-never-reported"] += 1
@@ -325,11 +337,11 @@ class Instance:
             return
         if is_parent:
             port.arm_announce_receipt(now)
-            self.follow(announce, address, now)
+            self.follow(announce, port.parent_address(address), now)
             if news == "changed":
                 # 9.4: a change upstream is told downstream at once, not at the next turn
                 for other in self.ports:
-                    other.serving.announce_soon(now)
+                    other.announce_changed(now)
         elif port.state is PortState.PASSIVE:
             best = self.election.best_of_port(port, now)
             if best is not None and best.sender == source:
@@ -341,8 +353,8 @@ class Instance:
     def management_received(self, port: Port, message: Management, address: str, now: int) -> None:
         self.management.from_network(port, message, address, now)
 
-    def announce_receipt_timeout(self, port: Port, now: int) -> None:
-        """9.2.6.12: the master that kept this port where it is has fallen silent."""
+    def announce_receipt_timeout(self, port: Port, now: int, decision: Decision | None = None) -> None:
+        """9.2.6.12: the master that kept this port where it is has fallen silent, or is lost: ``decision`` says how."""
         if port.state is PortState.LISTENING and self.election.candidates(port, now):
             # not silent at all: somebody is heard who has not won
             port.arm_announce_receipt(now)
@@ -355,7 +367,7 @@ class Instance:
             silent = port.keeper
         if silent is not None:
             port.foreign.forget(silent)
-        decision = _silence(port, silent)
+        decision = decision or _silence(port, silent)
         heard_elsewhere = port.state in FOLLOWING and any(self.election.candidates(p, now) for p in self.ports)
         heard_here = port.state is PortState.PASSIVE and self.election.candidates(port, now)
         if heard_elsewhere or heard_here:
@@ -369,6 +381,8 @@ class Instance:
         port.event(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT, now, decision)
         if port.state is PortState.LISTENING:
             port.arm_announce_receipt(now)
+            if silent is not None:
+                port.receiving.went_mute(silent, now)
         self.elect(now)
 
     def fill_announce(self, message: Announce) -> None:

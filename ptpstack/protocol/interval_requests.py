@@ -52,6 +52,10 @@ class IntervalRequests(Part):
     def _do(self, request: MessageIntervalRequest, now: int) -> None:
         port, options = self.port, self.port.options
         serving, ds = port.serving, port.ds
+        if serving is None:
+            # nothing is sent to the group: there is no interval to change
+            port.counters["interval-request-refused"] += 1
+            return
         before = (ds.log_sync_interval, ds.log_announce_interval, serving.sync_stopped, serving.announce_stopped)
         sync = self._wanted(request.time_sync_interval, options.log_sync_interval, options.requestable_sync)
         if sync is not None:
@@ -79,7 +83,7 @@ class IntervalRequests(Part):
 
     # ---- client -----------------------------------------------------------------------------------------------
 
-    def sync_complete(self, sync: CompleteSync, now: int) -> None:
+    def sync_heard(self, sync: CompleteSync, now: int) -> None:
         wanted = self.port.options.operational_log_sync_interval
         if wanted is None:
             return

@@ -37,6 +37,54 @@ class AlternateTimescale:
     offsets: tuple[tuple[int, int], ...]
     #: the IANA zone they are of, "" for a fixed offset
     zone: str = ""
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UnicastServer:
+    """An entry of the table of servers that a port asks for service (17.4)."""
+
+    #: transport address, as a received frame's sender is written
+    address: str
+    #: localPriority of its master, where the BMCA variant has such a thing; lower wins
+    local_priority: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class UnicastOptions:
+    """Unicast discovery (17.4) and negotiation (16.1) of one port, as server, as client, or both."""
+
+    #: grant service to those who ask
+    serve: bool = False
+    #: whom to ask for service
+    servers: tuple[UnicastServer, ...] = ()
+    #: take part in multicast, too
+    multicast: bool = True
+    #: Delay_Req goes to the address of a multicast parent, not to the group
+    unicast_delay_req: bool = False
+    #: a unicast Delay_Req is answered only when its sender holds a grant
+    negotiation_required: bool = False
+    max_clients: int = 512
+    max_clients_per_address: int = 8
+    #: messages/s of all grants together; a Sync and its Follow_Up are one
+    max_rate: int = 20_000
+    #: the fastest that is granted
+    log_min_announce_interval: int = -3
+    log_min_sync_interval: int = -7
+    log_min_delay_resp_interval: int = -7
+    #: shorter requests are refused, longer ones cut
+    min_duration_s: int = 10
+    max_duration_s: int = 1000
+    #: what a client asks for
+    duration_s: int = 300
+    #: between requests that are not answered; doubled after the third, up to the other
+    log_query_interval: int = 0
+    log_max_query_interval: int = 4
+
+    @property
+    def active(self) -> bool:
+        """Whether anything of it is asked for."""
+        return self.serve or bool(self.servers) or self.unicast_delay_req or not self.multicast
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +176,7 @@ class PortOptions:
     limit_announce: int = 1000
     limit_signaling: int = 1000
     limit_management: int = 1000
+    unicast: UnicastOptions = field(default_factory=UnicastOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +224,8 @@ class ManagementOptions:
     user_description: str = ""
     #: ProfileIdentifier
     profile_identity: bytes = bytes.fromhex("001b19000100")
+    #: the driver keeps settings over a restart when it is asked to
+    storage: bool = False
     #: (parameter, lowest, highest) that the profile allows in a SET; what is not listed has the range of its data type
     ranges: tuple[tuple[str, int, int], ...] = ()
 

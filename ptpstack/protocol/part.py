@@ -3,12 +3,13 @@
 1. A part names the message classes, timers and transmit stamps that it takes; no two parts of a port take the same.
 2. When the port's state changes all its timers are gone; a part sets its own anew in ``entered``.
 3. A part knows its port, and other parts only through what the port offers.
+4. A part may refuse messages on behalf of the port, before any part is given them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.wire.messages import Announce, Message, Signaling
@@ -23,7 +24,7 @@ Handler = Callable[[Message, "int | None", str, int], None]
 #: now, and when the timer was due (ns)
 TimerHandler = Callable[[int, int], None]
 #: sequenceId (or the key that the part gave), and the egress stamp at the wire (2**-16 ns); None: it will not come
-StampHandler = Callable[[int, "int | None"], None]
+StampHandler = Callable[[Any, "int | None"], None]
 
 
 class Part:
@@ -42,26 +43,39 @@ class Part:
     def flush(self) -> None:
         """The clock was stepped: stamps from before mean nothing after."""
 
+    def refuses(self, message: Message, address: str, now: int) -> str:
+        """The name of a counter when this message is not to be used, else ""."""
+        return ""
+
     def signaling(self, message: Signaling, tlvs: Sequence[Tlv], address: str, now: int) -> None:
         """A Signaling message for this port; ``tlvs``: those of it that are this part's, in their order."""
+
+    def announce_changed(self, now: int) -> None:
+        """What Announce says has changed."""
+
+    def initialize(self, now: int) -> None:
+        """INITIALIZE (9.2.6.3) comes next: what was agreed with others ends."""
 
     def announce_heard(self, announce: Announce, now: int) -> None:
         """Any Announce of this domain, whether or not it takes part in the election."""
 
-    def sync_complete(self, sync: CompleteSync, now: int) -> None:
+    def sync_heard(self, sync: CompleteSync, now: int) -> None:
         """A Sync of the parent, with its Follow_Up if it has one."""
 
-    def event_sent(self, kind: MessageType, sequence_id: int, egress_sns: int) -> None:
-        """An event message has left the port, at the wire."""
+    def event_sent(self, kind: MessageType, key: Any, egress_sns: int) -> None:
+        """An event message has left the port, at the wire; ``key``: as it was sent, for most its sequenceId."""
 
 
 class DelayMechanism(Part):
     """The part that measures the path to the parent (E2E), or to the neighbour (P2P)."""
 
-    #: whose answers measure the link; None: nobody's, or this is not measured here
-    neighbor: PortIdentity | None = None
     #: the first six octets of the frames that ``answer_plain`` is for
     plain_requests: frozenset[bytes] = frozenset()
+
+    @property
+    def neighbor(self) -> PortIdentity | None:
+        """Whose answers measure the link; None: nobody's, or this is not measured here."""
+        return None
 
     def answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> tuple[bytes, str | None] | None:
         """(octets of the answer, destination), without a change of state; None: take the general way."""

@@ -9,40 +9,40 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ptpstack.protocol.acceptable_masters import AcceptableMasters
 from ptpstack.protocol.admission import Admission
-from ptpstack.protocol.alternate_master import AlternateMaster
 from ptpstack.protocol.announce import candidate
 from ptpstack.protocol.bmca import Bmca
 from ptpstack.protocol.comparison import Candidate, Standing
 from ptpstack.protocol.datasets import DataSets, PortDS
 from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.delay_auto import AutoDelay
 from ptpstack.protocol.delay_e2e import E2EDelay
 from ptpstack.protocol.delay_p2p import P2PDelay
 from ptpstack.protocol.effects import PEER_DELAY, Effect, Send, StateChanged
 from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
-from ptpstack.protocol.interval_requests import IntervalRequests
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.part import DelayMechanism, Handler, NoDelay, Part, StampHandler, TimerHandler
+from ptpstack.protocol.port_parts import parts_of
 from ptpstack.protocol.security import PortSecurity, Security
+from ptpstack.protocol.sending import Sending
 from ptpstack.protocol.serving import Serving
-from ptpstack.protocol.slave_monitoring import SlaveMonitoring
 from ptpstack.protocol.states import SERVER_ONLY, PortEvent, next_state
-from ptpstack.protocol.sync_metadata import SyncMetadata
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.protocol.timers import Timers
 from ptpstack.protocol.unannounced import Unannounced
+from ptpstack.protocol.unicast_discovery import UnicastDiscovery
+from ptpstack.protocol.unicast_rules import UnicastRules
+from ptpstack.protocol.unicast_service import UnicastService
 from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.messages import CONTROL_FIELD, Announce, Management, Message, Signaling
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import (
-    ALL_CLOCKS,
-    ALL_PORTS,
     ClockIdentity,
     Flag,
     MessageType,
@@ -82,6 +82,7 @@ TIMER_QUALIFICATION = "qualification"
 DELAY_MECHANISMS: dict[str, Callable[[Port], DelayMechanism]] = {
     "E2E": E2EDelay,
     "P2P": P2PDelay,
+    "AUTO": AutoDelay,
     "NONE": NoDelay,
 }
 
@@ -96,11 +97,13 @@ class PortOwner(Protocol):
     emit: Callable[[Effect], None]
     security: Security
 
-    def expect_stamp(self, port: Port, kind: MessageType, key: int) -> int: ...
+    def expect_stamp(self, port: Port, kind: MessageType, key: Any) -> int: ...
 
     def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None: ...
 
-    def announce_receipt_timeout(self, port: Port, now: int) -> None: ...
+    def announce_receipt_timeout(self, port: Port, now: int, decision: Decision | None = None) -> None: ...
+
+    def elect(self, now: int) -> None: ...
 
     def fill_announce(self, message: Announce) -> None: ...
 
@@ -151,7 +154,7 @@ class Port:
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
         #: whose Announce the receipt timeout waits for
         self.keeper: PortIdentity | None = None
-        self._masters = AcceptableMasters(instance.options.acceptable_masters)
+        self.masters = AcceptableMasters(instance.options.acceptable_masters)
         self._wait_to_restore_ns = int(instance.options.wait_to_restore_s * 1e9)
         self.link_up = True
         #: how often the clock behind its time stamps was stepped
@@ -160,33 +163,28 @@ class Port:
         self.security = None if options.spp is None else PortSecurity(instance.security, options, self.counters)
         #: where multicast goes: None is the channel's group
         self.group = PEER_DELAY if options.link_local else None
+        self.unicast_rules = UnicastRules(self)
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
         self.admission = Admission(options, self.foreign, self.counters)
         self._plain_requests = self.delay.plain_requests
         self.choose_short_cut()
-        self.serving = Serving(self, transmit_offset_ns)
-        #: in the order in which they hear of a new state: a Sync that was kept may be followed by a request at once
-        parts: list[Part] = [self.delay, self.serving, Following(self) if options.announce else Unannounced(self)]
-        if options.honour_interval_requests or options.operational_log_sync_interval is not None:
-            parts.append(IntervalRequests(self))
-        if options.monitor:
-            parts.append(SlaveMonitoring(self))
-        if instance.options.sync_metadata is not None:
-            parts.append(SyncMetadata(self, instance.options.sync_metadata))
-        if options.alternate_masters:
-            parts.append(AlternateMaster(self))
-        self._parts = tuple(parts)
-        self._signaling_parts = [part for part in parts if part.signaling_tlvs]
+        self.sending = Sending(self)
+        self.unicast_service = UnicastService(self) if options.unicast.serve else None
+        self.unicast_discovery = UnicastDiscovery(self) if options.unicast.servers else None
+        self.receiving = Following(self) if options.announce else Unannounced(self)
+        self.serving = Serving(self, transmit_offset_ns) if options.unicast.multicast else None
+        self._parts = parts_of(self)
+        self._gates = [part.refuses for part in self._parts if type(part).refuses is not Part.refuses]
         self._signaling_sequence = 0
-        self._sync_watchers = [p.sync_complete for p in parts if type(p).sync_complete is not Part.sync_complete]
-        self._announce_watchers = [p.announce_heard for p in parts if type(p).announce_heard is not Part.announce_heard]
-        self._event_watchers = [p.event_sent for p in parts if type(p).event_sent is not Part.event_sent]
+        self._sync_watchers = [p.sync_heard for p in self._parts if type(p).sync_heard is not Part.sync_heard]
+        self._announce_watchers = [
+            part.announce_heard for part in self._parts if type(part).announce_heard is not Part.announce_heard
+        ]
+        self._event_watchers = [p.event_sent for p in self._parts if type(p).event_sent is not Part.event_sent]
         self._handlers: dict[type[Message], Handler] = {
             Announce: self._on_announce,
             Management: self._on_management,
         }
-        if self._signaling_parts:
-            self._handlers[Signaling] = self._on_signaling
         self._on_timer: dict[str, TimerHandler] = {
             TIMER_RECEIPT: self._announce_receipt_expired,
             TIMER_QUALIFICATION: self._qualification_expired,
@@ -219,11 +217,23 @@ class Port:
     @property
     def _memory_ns(self) -> int:
         """For how long a silent sender is remembered: as long as a silent master is."""
-        return (self.ds.announce_receipt_timeout + 1) * self.announce_interval_ns
+        return (self.ds.announce_receipt_timeout + 1) * self._heard_interval_ns
+
+    @property
+    def _heard_interval_ns(self) -> int:
+        """Between the Announces of a master: our own interval, or a longer one that a server has granted."""
+        discovery = self.unicast_discovery
+        granted = -128 if discovery is None else discovery.log_announce_interval
+        return log_interval_ns(max(self.ds.log_announce_interval, granted))
 
     @property
     def foreign_window_ns(self) -> int:
-        return FOREIGN_MASTER_WINDOW_INTERVALS * self.announce_interval_ns
+        return FOREIGN_MASTER_WINDOW_INTERVALS * self._heard_interval_ns
+
+    def parent_address(self, heard: str) -> str:
+        """Where the parent is: by unicast where it was asked, whatever address one of its Announces comes from."""
+        discovery = self.unicast_discovery
+        return heard if discovery is None or discovery.selected is None else discovery.selected.address
 
     def candidate(self, record: ForeignMaster, now: int) -> Candidate:
         """A foreign master of this port as one side of a comparison."""
@@ -232,8 +242,9 @@ class Port:
             standing = Standing.FOLLOWED
         elif record.restored_ns is not None and now < record.restored_ns + self._wait_to_restore_ns:
             standing = Standing.RESTORING
-        heard = candidate(record, self.identity, self.options.local_priority, standing)
-        return self._masters.judged(heard)
+        local = None if self.unicast_discovery is None else self.unicast_discovery.local_priority(record.address)
+        heard = candidate(record, self.identity, local or self.options.local_priority, standing)
+        return self.masters.judged(heard)
 
     def event(self, event: PortEvent, now: int, decision: Decision | None = None) -> bool:
         """Run the state machine; True when the state changed or was entered anew."""
@@ -283,9 +294,19 @@ class Port:
         for part in self._parts:
             part.flush()
 
+    def initialize(self, now: int) -> None:
+        """INITIALIZE comes next: what was agreed with others ends."""
+        for part in self._parts:
+            part.initialize(now)
+
+    def announce_changed(self, now: int) -> None:
+        """What Announce says has changed: say it soon."""
+        for part in self._parts:
+            part.announce_changed(now)
+
     def arm_announce_receipt(self, now: int) -> None:
         spread = self.rng.random() * TIMEOUT_SPREAD
-        self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self.announce_interval_ns)
+        self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self._heard_interval_ns)
 
     def rearm_announce_receipt(self, now: int) -> None:
         """The interval or the timeout is another from now on."""
@@ -334,7 +355,7 @@ class Port:
         octets = template[:_SEQUENCE_AT] + sequence_id.to_bytes(2, "big") + template[_SEQUENCE_AT + 2 :]
         self.send_stamped(octets, sequence_id, kind, destination)
 
-    def send_stamped(self, octets: bytes, key: int, kind: MessageType, destination: str | None = None) -> None:
+    def send_stamped(self, octets: bytes, key: Any, kind: MessageType, destination: str | None = None) -> None:
         """An event message; ``key`` comes back with its stamp."""
         if self.security is not None:
             signed = self.security.sign(octets)
@@ -366,7 +387,7 @@ class Port:
         message.tlvs = tuple(tlvs)
         self.send_general(message, destination)
 
-    def transmitted(self, kind: MessageType, key: int, egress_sns: int | None) -> None:
+    def transmitted(self, kind: MessageType, key: Any, egress_sns: int | None) -> None:
         """The transmit time stamp of an event message, or None when it never came."""
         if egress_sns is not None:
             egress_sns += self._egress_latency_sns
@@ -410,6 +431,11 @@ class Port:
         if handler is None:
             self.counters["drop-not-used"] += 1
             return
+        for gate in self._gates:
+            refusal = gate(message, address, now)
+            if refusal:
+                self.counters[refusal] += 1
+                return
         handler(message, ingress_sns, address, now)
 
     def _on_announce(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
@@ -423,7 +449,7 @@ class Port:
         if self.ds.server_only:
             self.counters["drop-announce-server-only"] += 1
             return
-        if self.options.acceptable_masters_only and self._masters.get(message.source) is None:
+        if self.options.acceptable_masters_only and self.masters.get(message.source) is None:
             self.counters["drop-announce-not-acceptable"] += 1
             return
         self.instance.announce_received(self, message, address, now)
@@ -431,22 +457,6 @@ class Port:
     def _on_management(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, Management)
         self.instance.management_received(self, message, address, now)
-
-    def _on_signaling(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
-        """13.12: for the target, or for everybody; each TLV goes to the part that takes it."""
-        assert isinstance(message, Signaling)
-        clock, number = message.target
-        if clock not in (self.identity.clock_identity, ALL_CLOCKS) or number not in (self.number, ALL_PORTS):
-            self.counters["drop-signaling-target"] += 1
-            return
-        taken = 0
-        for part in self._signaling_parts:
-            tlvs = [tlv for tlv in message.tlvs if type(tlv) in part.signaling_tlvs]
-            if tlvs:
-                taken += len(tlvs)
-                part.signaling(message, tlvs, address, now)
-        if taken < len(message.tlvs):
-            self.counters["drop-signaling-tlv"] += len(message.tlvs) - taken
 
     def sync_completed(self, sync: CompleteSync, now: int) -> None:
         """A Sync of the parent, with its Follow_Up if it has one."""

@@ -41,6 +41,9 @@ def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | 
     Number and channels of the ports stay. ValueError when the options contradict each other.
     """
     valid = ruled(options)
+    for port in instance.ports:
+        if only in (None, port.number):
+            port.initialize(now)
     before, instance.configured, instance.options = instance.options, options, valid
     if (before.path_trace, before.alternate_timescales) != (valid.path_trace, valid.alternate_timescales):
         instance.announce_options = announce_options(valid)
@@ -61,12 +64,34 @@ def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | 
     instance.elect(now)
 
 
+def change_options(instance: Instance, options: InstanceOptions, now: int) -> None:
+    """Go on with other options of what is said and heard by Announce; ports go on as they are."""
+    instance.configured, instance.options = options, ruled(options)
+    instance.announce_options = announce_options(instance.options)
+    following = instance.following_port
+    record = None if following is None else following.foreign.get(following.parent)
+    if record is not None:
+        for option in instance.announce_options:
+            option.followed(record.announce)
+    for port in instance.ports:
+        port.announce_changed(now)
+    instance.elect(now)
+
+
 def _renew(instance: Instance, index: int, decision: Decision, now: int) -> None:
     old, port = instance.replace_port(index)
     old.timers.clear()
     # what it has sent and not yet heard of was of another life
     old.epoch += 1
     port.counters.update(old.counters)
+    # what was set meanwhile
+    for name in (
+        "log_announce_interval",
+        "announce_receipt_timeout",
+        "log_sync_interval",
+        "log_min_pdelay_req_interval",
+    ):
+        setattr(port.ds, name, getattr(old.ds, name))
     port.link_up, port.ds.port_enable, port.since_ns = old.link_up, old.ds.port_enable, now
     instance.emit(StateChanged(old.number, old.state, port.state, PortEvent.INITIALIZE.value, decision))
     if not port.ds.port_enable:

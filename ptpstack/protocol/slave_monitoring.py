@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.interval_requests import EVERYBODY
 from ptpstack.protocol.part import Part
@@ -44,7 +44,7 @@ class SlaveMonitoring(Part):
         for records in self._sent.values():
             records.clear()
 
-    def sync_complete(self, sync: CompleteSync, now: int) -> None:
+    def sync_heard(self, sync: CompleteSync, now: int) -> None:
         port, options = self.port, self.port.options
         if RX_SYNC_TIMING not in options.monitor:
             return
@@ -59,7 +59,7 @@ class SlaveMonitoring(Part):
             port.send_signaling([SlaveRxSyncTimingData(port.parent, tuple(self._syncs))], EVERYBODY)
             self._syncs.clear()
 
-    def event_sent(self, kind: MessageType, sequence_id: int, egress_sns: int) -> None:
+    def event_sent(self, kind: MessageType, key: Any, egress_sns: int) -> None:
         port, options = self.port, self.port.options
         if TX_EVENT_TIMESTAMPS not in options.monitor or kind not in _EVENTS:
             return
@@ -67,7 +67,7 @@ class SlaveMonitoring(Part):
         if self._sent_count[kind] % options.monitor_every:
             return
         records = self._sent[kind]
-        records.append(TxEventTimestamp(sequence_id, egress_sns >> 16))
+        records.append(TxEventTimestamp(key, egress_sns >> 16))
         if len(records) >= options.monitor_events:
             port.send_signaling([SlaveTxEventTimestamps(port.identity, kind, tuple(records))], EVERYBODY)
             records.clear()

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.alternate_time import indicator
 from ptpstack.protocol.interval_requests import EVERYBODY
@@ -52,7 +52,7 @@ class SyncMetadata(Part):
         if state is PortState.MASTER:
             self.port.timers[TIMER_METADATA] = now
 
-    def event_sent(self, kind: MessageType, sequence_id: int, egress_sns: int) -> None:
+    def event_sent(self, kind: MessageType, key: Any, egress_sns: int) -> None:
         if kind is not MessageType.SYNC:
             return
         self._ptp_s = (egress_sns >> 16) // NS_PER_S

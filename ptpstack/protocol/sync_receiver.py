@@ -112,9 +112,8 @@ class EarlySyncs:
         self.receiver = SyncReceiver(counters)
         self._complete: deque[tuple[CompleteSync, int]] = deque(maxlen=EARLY_SYNCS)
 
-    def keep(self, complete: CompleteSync | None, now: int) -> None:
-        if complete is not None:
-            self._complete.append((complete, now))
+    def keep(self, complete: CompleteSync, now: int) -> None:
+        self._complete.append((complete, now))
 
     def take(self, now: int) -> list[tuple[CompleteSync, int]]:
         """The complete ones, oldest first, with when they were received (ns); what is too old is left out."""

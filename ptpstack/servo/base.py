@@ -104,6 +104,11 @@ class Servo(Protocol):
     def lost(self, now_ns: int) -> Command | None:
         """The master is gone: hold over."""
 
+    def overheard(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        """A Sync of the master that was lost, which nobody follows any longer: it may help to hold over, and changes no
+        state. It may come again as ``sync`` when that master is followed anew.
+        """
+
     @property
     def steering(self) -> bool:
         """False: this servo only watches, its answers carry no command."""

@@ -145,6 +145,10 @@ class ClassicServo:
             return None
         return self._offset(t2_sns - t1_sns - correction_sns - self._delay_sns, t2_sns, now_ns)
 
+    def overheard(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        """A classic servo holds the frequency that it has."""
+        return None
+
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None:
         if self._sync is None:
             return None

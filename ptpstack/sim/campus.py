@@ -3,8 +3,11 @@
 Three grandmasters and the core switches share one segment; every core switch has its edge switches, every edge switch
 its clients, each on a wire of its own. Core and edge switches are boundary clocks, clients ordinary clocks with TCXOs.
 
-**Parts.** What is below a switch never changes what is above it: a boundary clock answers Delay_Req and remembers
-nothing of it. So the edge switches with their clients can be shared out among processes, each of which has the
+What is below a switch never changes what is above it: a boundary clock answers Delay_Req and remembers nothing of it.
+
+**Worlds.** So every edge switch and every client has a world of its own, below that of what it follows (``world``).
+
+**Parts.** And so the edge switches with their clients can be shared out among processes, each of which has the
 grandmasters and the core to itself; every node does exactly what it does in the whole.
 """
 
@@ -64,10 +67,10 @@ def build_campus(
         node.start(rank * _SPREAD_S + _SPREAD_S * index / of)
         return node
 
-    def switch(layer: list[SimNode], name: str, ports: int, rank: int, index: int, of: int) -> SimNode:
+    def switch(home: World, layer: list[SimNode], name: str, ports: int, rank: int, index: int, of: int) -> SimNode:
         oscillator = OscillatorModel.preset("ocxo")
         node = make_node(
-            world, name, next(numbers), ports, seed=seed_for(seed, name), oscillator=oscillator, servo=servo
+            home, name, next(numbers), ports, seed=seed_for(seed, name), oscillator=oscillator, servo=servo
         )
         return ready(layer, node, rank, index, of)
 
@@ -77,7 +80,7 @@ def build_campus(
         node = make_node(world, f"gm{n + 1}", next(numbers), priority2=n + 1, quality=quality, port_options=options)
         core.attach(ready(campus.grandmasters, node, 0, n, GRANDMASTERS), "p1/sim")
     for n in range(CORES):
-        node = switch(campus.cores, f"core{n + 1}", 1 + len(range(n, EDGES, CORES)), 1, n, CORES)
+        node = switch(world, campus.cores, f"core{n + 1}", 1 + len(range(n, EDGES, CORES)), 1, n, CORES)
         core.attach(node, "p1/sim")
     for sender, receiver in itertools.permutations((*campus.grandmasters, *campus.cores), 2):
         pair = (sender.name, receiver.name)
@@ -88,12 +91,12 @@ def build_campus(
         # the numbers of nodes do not depend on who is here
         numbers = itertools.count(1 + GRANDMASTERS + CORES + n + first)
         if n % parts == part:
-            edge = switch(campus.edges, f"edge{n + 1}", 1 + below, 2, n, EDGES)
+            edge = switch(World(above=world), campus.edges, f"edge{n + 1}", 1 + below, 2, n, EDGES)
             _wire(seed, campus.cores[n % CORES], 2 + n // CORES, edge)
             for k in range(below):
                 name = f"client{first + k + 1}"
                 client = make_node(
-                    world,
+                    World(above=edge.world),
                     name,
                     next(numbers),
                     seed=seed_for(seed, name),
@@ -110,7 +113,7 @@ def build_campus(
 def _wire(seed: int, upper: SimNode, port: int, lower: SimNode) -> None:
     """A wire from a port of ``upper`` to the first of ``lower``."""
     name = f"{upper.name}-{lower.name}"
-    wire = Segment(upper.world, name)
+    wire = Segment(lower.world, name)
     for sender, receiver in ((upper, lower), (lower, upper)):
         path = PathDelay(1_000, jitter_ns=20, seed=f"{seed}/{sender.name}/{receiver.name}")
         wire.paths[(sender.name, receiver.name)] = path

@@ -82,7 +82,11 @@ class SimNode(ClockHands):
                     if more:
                         carry_out(self.engine, more, self, now)
                 self.late_ns = 0
-        self._schedule()
+        deadline = self.engine.next_deadline()
+        if deadline is not None and (self._scheduled is None or deadline < self._scheduled):
+            self._scheduled = deadline
+            self._generation += 1
+            self.world.at(self.world.start_ns + deadline, self._wake, self._generation)
 
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
 
@@ -110,15 +114,7 @@ class SimNode(ClockHands):
             self._stamps.append((token, None if lost else self._stamping[channel].stamp_sns(self.world.now_ns)))
         segment = self.segments.get(channel)
         if segment is not None:
-            segment.carry(self, octets, destination)
-
-    def _schedule(self) -> None:
-        deadline = self.engine.next_deadline()
-        if deadline is None or (self._scheduled is not None and self._scheduled <= deadline):
-            return
-        self._scheduled = deadline
-        self._generation += 1
-        self.world.at(self.world.start_ns + deadline, self._wake, self._generation)
+            segment.carry(self, octets, destination, self.world.now_ns)
 
     def _wake(self, generation: int) -> None:
         if generation != self._generation or not self.running:
@@ -130,16 +126,19 @@ class SimNode(ClockHands):
         if not self.running:
             return
         stamp = None
+        segment = self.segments[channel]
         if octets[0] & 0x0F < 8:
-            stamp = self._stamping[channel].stamp_sns(self.world.now_ns)
+            now_ns = segment.world.now_ns
+            stamp = self._stamping[channel].stamp_sns(now_ns)
             answer_plain = self._answers.get(channel, {}).get(octets[:6])
             if answer_plain is not None:
                 answer = answer_plain(octets, stamp, source)
                 if answer is not None:
                     # as the node does it: nothing else changes by an answer, so no deadline does
-                    self.segments[channel].carry(self, *answer)
+                    segment.carry(self, *answer, now_ns)
                     return
-        self.perform(self.engine.receive(channel, octets, stamp, source, self.world.elapsed_ns))
+        if segment.world is self.world:
+            self.perform(self.engine.receive(channel, octets, stamp, source, self.world.elapsed_ns))
 
     def set_link(self, channel: str, up: bool) -> None:
         self.perform(self.engine.link(channel, up, self.world.elapsed_ns))
@@ -157,7 +156,11 @@ class SimNode(ClockHands):
 
 @dataclass(slots=True)
 class Segment:
-    """A broadcast domain: what one member sends reaches all others, each by its own path."""
+    """A broadcast domain: what one member sends reaches all others, each by its own path.
+
+    ``world`` is where frames arrive: that of the members, the lowest when they are not all in one. What arrives from
+    there at a member above is answered as of that moment or dropped: nothing from below changes what is above.
+    """
 
     world: World
     name: str = "segment"
@@ -171,15 +174,17 @@ class Segment:
         self.members.append((node, channel))
         node.segments[channel] = self
 
-    def carry(self, sender: SimNode, octets: bytes, destination: str | None) -> None:
+    def carry(self, sender: SimNode, octets: bytes, destination: str | None, now_ns: int) -> None:
+        """``sender`` sends at ``now_ns``."""
         world = self.world
         name = sender.name
+        elapsed_ns = now_ns - world.start_ns
         if self.tap is not None:
-            self.tap(world.elapsed_ns, name, octets)
-        now_s = world.elapsed_ns / 1e9
+            self.tap(elapsed_ns, name, octets)
+        leaves_ns = now_ns + sender.late_ns
         for node, channel in self.members:
             if node is sender or destination not in (None, PEER_DELAY, node.name):
                 continue
-            delay = self.paths.get((name, node.name), self.default).draw_ns(now_s)
+            delay = self.paths.get((name, node.name), self.default).draw_ns(elapsed_ns / 1e9)
             if delay is not None:
-                world.after(delay + sender.late_ns, node.deliver, channel, octets, name)
+                world.at(leaves_ns + delay, node.deliver, channel, octets, name)

@@ -177,6 +177,8 @@ class Scenario:
     log_announce_interval: int = 1
     announce_receipt_timeout: int = 3
     delay_mechanism: str = "E2E"
+    #: service is negotiated by unicast, nothing is multicast
+    unicast: bool = False
     domain: int = 0
     sdo_id: int = 0
     servo: ServoOptions = field(default_factory=ServoOptions)

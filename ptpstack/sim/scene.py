@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ptpstack.engine.plan import ReferencePlan
+from ptpstack.protocol.options import UnicastOptions, UnicastServer
 from ptpstack.servo.options import ServoOptions
 from ptpstack.sim.build import make_node
 from ptpstack.sim.delays import PathDelay
@@ -51,7 +52,8 @@ def build(scenario: Scenario, seed: int, servo: str | None = None) -> Scene:
     scene = Scene(scenario, seed, world, {}, {}, [])
     links_of = {node.name: [link for link in scenario.links if node.name in link.nodes] for node in scenario.nodes}
     for number, spec in enumerate(scenario.nodes, 1):
-        scene.nodes[spec.name] = _node(scene, spec, number, len(links_of[spec.name]), servo)
+        unicast = _unicast(scenario, spec, links_of[spec.name])
+        scene.nodes[spec.name] = _node(scene, spec, number, len(links_of[spec.name]), servo, unicast)
     for link in scenario.links:
         segment = scene.segments[link.name] = Segment(world, link.name)
         for name in link.nodes:
@@ -69,17 +71,32 @@ def build(scenario: Scenario, seed: int, servo: str | None = None) -> Scene:
     return scene
 
 
-def _node(scene: Scene, spec: NodeSpec, number: int, ports: int, servo: str | None) -> SimNode:
+#: who asks whom for unicast service
+_SERVED_BY = {"ordinary": ("grandmaster", "boundary"), "boundary": ("grandmaster",)}
+
+
+def _unicast(scenario: Scenario, spec: NodeSpec, links: list[LinkSpec]) -> UnicastOptions:
+    """A node is known to others by its name: that is its address, too."""
+    if not scenario.unicast:
+        return UnicastOptions()
+    near = {name for link in links for name in link.nodes} - {spec.name}
+    roles = _SERVED_BY.get(spec.role, ())
+    servers = tuple(UnicastServer(n.name) for n in scenario.nodes if n.name in near and n.role in roles)
+    return UnicastOptions(spec.role != "ordinary", servers, multicast=False, negotiation_required=True)
+
+
+def _node(scene: Scene, spec: NodeSpec, number: int, ports: int, servo: str | None, unicast: UnicastOptions) -> SimNode:
     scenario = scene.scenario
     options = replace(scenario.servo, **spec.servo)
     if servo is not None:
         options = replace(options, type=servo)
-    port = {
+    port: dict[str, object] = {
         "log_sync_interval": scenario.log_sync_interval,
         "log_min_delay_req_interval": scenario.log_delay_req_interval,
         "log_announce_interval": scenario.log_announce_interval,
         "announce_receipt_timeout": scenario.announce_receipt_timeout,
         "delay_mechanism": scenario.delay_mechanism,
+        "unicast": unicast,
         **spec.port,
     }
     instance: dict[str, object] = {"domain": scenario.domain, "sdo_id": scenario.sdo_id}

@@ -9,12 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ptpstack.wire.codec import TIME_FIELD, encode
-from ptpstack.wire.management import (
-    ACTION_NAMES,
-    describe_data,
-    management_error_name,
-    management_id_name,
-)
+from ptpstack.wire.management import ACTION_NAMES, management_error_name, management_id_name
+from ptpstack.wire.management.rows import describe_data
 from ptpstack.wire.messages import (
     Announce,
     DelayResp,

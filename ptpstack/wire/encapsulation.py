@@ -10,10 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ptpstack.wire.capture import CapturedFrame
-
-ETHERTYPE_PTP = 0x88F7
-EVENT_PORT = 319
-GENERAL_PORT = 320
+from ptpstack.wire.envelope import ETHERTYPE_PTP, EVENT_PORT, GENERAL_PORT
 
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _TAGS = frozenset((0x8100, 0x88A8, 0x9100))

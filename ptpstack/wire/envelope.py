@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from struct import Struct
 
-from ptpstack.wire.encapsulation import ETHERTYPE_PTP, EVENT_PORT, GENERAL_PORT
+ETHERTYPE_PTP = 0x88F7
+EVENT_PORT = 319
+GENERAL_PORT = 320
 
 _IPV4, _IPV6, _UDP = 0x0800, 0x86DD, 17
 _TAGS = frozenset((0x8100, 0x88A8, 0x9100))

@@ -13,6 +13,7 @@ UNNEEDED = (
     *("importlib.resources", "tempfile", "shutil", "statistics", "decimal", "fractions", "difflib", "platform"),
     *("subprocess", "concurrent", "http", "email", "xml"),
     *("ptpstack.lab", "ptpstack.sim", "ptpstack.cli.status", "ptpstack.cli.lab", "ptpstack.wire.capture"),
+    "ptpstack.wire.management.rows",
 )
 
 

@@ -233,6 +233,9 @@ CASES = {
         HEAD + "[instance.reference]\ntype = 'system'\nnoise_ns = 1\n",
         "instance[0].reference.noise_ns", WARNING, 6, "not simulated",
     ),
+    "management path": Case(f"[node]\nmanagement = '/{'x' * 107}'\n" + HEAD, "node.management", ERROR, 2, "107"),
+    "read-only twin without management": Case("[node]\nmanagement_read_only = '/x'\n" + HEAD, "node.management_read_only", WARNING, 2, "no effect"),
+    "writers": Case(HEAD + "[instance.management]\nwriters = ['10.0.0.0/33']\n", "instance[0].management.writers", ERROR, 5, "10.0.0.0/33", "10.0.0.0/24"),
     "control path": Case(f"[node]\ncontrol = '/{'x' * 107}'\n" + HEAD, "node.control", ERROR, 2, "107"),
     # syntax
     "syntax": Case("[[instance]]\nname = \n", "", ERROR, 2, "column 8", "toml.io"),

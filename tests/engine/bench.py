@@ -6,11 +6,11 @@ from typing import Any
 
 from ptpstack.clocks.base import ClockError
 from ptpstack.engine.driver import ClockLook, carry_out
-from ptpstack.engine.effects import DeclareClock, EngineEffect, Event
+from ptpstack.engine.effects import DeclareClock, EngineEffect, Event, KeepSettings
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import ClockPlan, EnginePlan, InstancePlan, ReferencePlan
 from ptpstack.engine.trace import METHODS
-from ptpstack.protocol.effects import Send
+from ptpstack.protocol.effects import Send, SendLocal
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.wire.codec import decode
 from ptpstack.wire.messages import Announce, DelayReq, FollowUp
@@ -71,6 +71,12 @@ class Table:
             port = next(p for p in owner.ports if p.channel == send.channel)
             clock = owner.options.clock_of(port.options)
             self.carry(self.engine.transmitted(send.token, self.clock_sns(clock), self.now))
+
+    def send_local(self, send: SendLocal) -> None:
+        pass
+
+    def keep_settings(self, settings: KeepSettings, now: int) -> None:
+        pass
 
     def set_frequency(self, clock: str, ppb: float) -> float:
         self._check(clock)

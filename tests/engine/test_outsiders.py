@@ -117,3 +117,20 @@ def test_a_card_that_was_pulled_out_and_comes_back_is_set_anew() -> None:
     assert len(table.commands(StepClock)) == 1
     assert abs(table.error_ns["clock"]) < 1_000
     assert table.events("foreign-change") == []
+
+
+def test_another_card_behind_the_same_name_is_learnt_from_scratch() -> None:
+    table = watched()
+    table.serve(ONE, 30)
+    table.clear()
+    # a bond's other member: nearly the right time, another oscillator
+    table.frequency["clock"] = 0.0
+    table.oscillator["clock"] = -14_000.0
+    table.error_ns["clock"] = 3e3
+    table.carry(table.engine.renewed("clock", 0.0, table.now, another=True))
+    assert table.commands(SetFrequency) == [], "what the old one ran with says nothing of the new"
+    assert table.engine.edges["a"].servo.state is not ServoState.LOCKED
+    table.serve(ONE, 20)
+    assert table.frequency["clock"] == pytest.approx(14_000, abs=5)
+    assert abs(table.error_ns["clock"]) < 1_000
+    assert table.events("foreign-change") == []

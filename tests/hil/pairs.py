@@ -120,8 +120,8 @@ class Pair:
 
 
 @contextmanager
-def running_pair(folder: Path, transport: str) -> Iterator[Pair]:
-    """Loads the module anew."""
+def running_pair(folder: Path, transport: str, *, management: bool = False) -> Iterator[Pair]:
+    """Loads the module anew. ``management``: with the sockets ``gm.uds`` and ``oc.uds`` in ``folder``."""
     hil.load()
     for path, value in WORLD.items():
         hil.knob(path, value)
@@ -137,7 +137,9 @@ def running_pair(folder: Path, transport: str) -> Iterator[Pair]:
             for name, text, where in (("gm", GRANDMASTER, Here()), ("oc", CLIENT, far)):
                 site = folder / f"{name}.toml"
                 site.write_text(text.format(transport=transport))
-                nodes.append(RunningNode(where, folder, name, "run", str(site)).ready())  # type: ignore[arg-type]
+                more = ["--management", str(folder / f"{name}.uds")] if management else []
+                node = RunningNode(where, folder, name, "run", str(site), *more)  # type: ignore[arg-type]
+                nodes.append(node.ready())
             yield Pair(*nodes)
         finally:
             for node in nodes:

@@ -27,7 +27,7 @@ def settled(pair: Pair) -> None:
     pair.settle()
 
 
-def test_latencies_and_asymmetry_cancel_exactly(pair: Pair) -> None:
+def test_TRN_19_latencies_and_asymmetry_cancel_exactly(pair: Pair) -> None:
     """Stamps 120 to 450 ns off and a wire 2 us longer one way: what is configured makes up for all of it."""
     time.sleep(8)
     states, errors = pair.watch(8)

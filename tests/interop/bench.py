@@ -140,6 +140,7 @@ class Ptp4l(Process):
         folder: Path,
         name: str,
         options: dict[str, Any],
+        sections: str = "",
     ) -> None:
         self.namespace = namespace
         self.uds = str(folder / f"{name}.uds")
@@ -162,6 +163,7 @@ class Ptp4l(Process):
             "[global]\n"
             + "".join(f"{key} {value}\n" for key, value in settings.items())
             + "".join(f"[{interface}]\n" for interface in interfaces)
+            + sections
         )
         super().__init__(["ptp4l", "-f", str(config), "-m", "-l", "6"], namespace, folder / f"{name}.log")
 
@@ -289,10 +291,17 @@ class Bench:
         self._stack.callback(process.stop)
 
     def ptp4l(
-        self, namespace: Namespace, *interfaces: str, transport: str = "udp4", name: str = "", **options: Any
+        self,
+        namespace: Namespace,
+        *interfaces: str,
+        transport: str = "udp4",
+        name: str = "",
+        sections: str = "",
+        **options: Any,
     ) -> Ptp4l:
+        """``sections``: what follows the settings of ``[global]`` and the interfaces in its configuration."""
         name = name or f"ptp4l-{namespace.name}"
-        daemon = Ptp4l(namespace, list(interfaces), transport, self.folder, name, options)
+        daemon = Ptp4l(namespace, list(interfaces), transport, self.folder, name, options, sections)
         self._running(daemon)
         return daemon
 

@@ -1,7 +1,8 @@
-"""What a transport writes round a message, as tshark reads it: groups, hop limits, DSCP, PCP."""
+"""What a transport writes round a message, as tshark reads it: groups, hop limits, DSCP, PCP; hybrid mode."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,3 +69,55 @@ def test_TRN_08_and_09_a_priority_tag(bench: Bench) -> None:
     assert dissected(bench, "eth.dst", "eth.type", "vlan.priority", "vlan.id", "vlan.etype") == {
         ("01:1b:19:00:00:00", "0x8100", "5", "0", "0x88f7")
     }
+
+
+#: transport -> field of the destination, the group, the client's own address
+ADDRESSED = {
+    "udp4": ("ip.dst", "224.0.1.129", "10.77.1.2"),
+    "udp6": ("ipv6.dst", "ff0e::181", "fd00:77:1::2"),
+    "l2": ("eth.dst", "01:1b:19:00:00:00", ""),
+}
+
+
+@pytest.mark.parametrize("transport", ADDRESSED)
+def test_TRN_05_a_ptp4l_client_in_hybrid_mode_is_answered_by_unicast(bench: Bench, transport: str) -> None:
+    a, b = bench.namespace("gm"), bench.namespace("oc")
+    bench.wire(a, "v0", b, "v1")
+    bench.capture(a, "v0")
+    bench.node(a, *SERVE, "--transport", transport).ready()
+    client = bench.ptp4l(b, "v1", transport=transport, slaveOnly=1, hybrid_e2e=1)
+    until("a client with time", lambda: len(client.offsets()) >= 5, 40, 0.2)
+    field, group, address = ADDRESSED[transport]
+    address = address or json.loads(b.ip("-j link show v1"))[0]["address"]
+    rows = dissected(bench, "ptp.v2.messagetype", "ptp.v2.flags.unicast", field)
+    assert rows == {
+        ("0x00", "0", group),
+        ("0x08", "0", group),
+        ("0x0b", "0", group),
+        ("0x09", "1", address),
+    }
+    offsets = [abs(offset) for offset, _ in client.offsets()[-3:]]
+    assert min(offsets) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("transport", "flag", "told"),
+    [("udp4", "-4", "1 10.77.1.1"), ("udp6", "-6", "2 fd00:77:1::1"), ("l2", "-2", "3 ")],
+)
+def test_TRN_17_pmc_hears_the_protocol_and_address(bench: Bench, transport: str, flag: str, told: str) -> None:
+    a, b = bench.namespace("gm"), bench.namespace("asker")
+    bench.wire(a, "v0", b, "v1")
+    node = bench.node(a, *SERVE, "--transport", transport).ready()
+    if transport == "l2":
+        told += json.loads(a.ip("-j link show v0"))[0]["address"]
+    answers: list[str] = []
+
+    def asked() -> bool:
+        done = b.run("pmc", flag, "-i", "v1", "-b", "0", "GET CLOCK_DESCRIPTION", check=False)
+        answers.append(done.stdout)
+        return "protocolAddress" in done.stdout
+
+    until("an answer", asked, 20, 0.3)
+    (line,) = [line.split(maxsplit=1)[1] for line in answers[-1].splitlines() if "protocolAddress" in line]
+    assert line.strip().lower() == told
+    assert node.alive()

@@ -12,6 +12,9 @@ import pytest
 
 from ptpstack.net.channel import Channel, TransmitStamp
 from ptpstack.protocol.effects import PEER_DELAY
+from ptpstack.wire.codec import decode, encode
+from ptpstack.wire.messages import Sync
+from ptpstack.wire.types import PortIdentity
 from tests.net.beds import FOLLOW_UP, SYNC, Bed, bed, now, silence, stamps, take
 
 pytestmark = pytest.mark.namespaces
@@ -148,7 +151,7 @@ def test_a_flood_does_not_cost_transmit_stamps(cable: Bed) -> None:
     assert 0 < len(a.receive(a.receive_filenos()[0])) <= 64
 
 
-def test_junk_is_survived(cable: Bed) -> None:
+def test_TRN_15_junk_is_survived(cable: Bed) -> None:
     a, b = cable.open("a"), cable.open("b")
     junk = [b"\x00", b"\xff" * 1000, bytes(1400), b"\x0b"]
     for octets in junk:
@@ -166,12 +169,17 @@ def test_junk_is_survived(cable: Bed) -> None:
         assert b.counters()["unusable"] == 2
 
 
-def test_octets_behind_the_message_are_kept(cable: Bed) -> None:
-    """Padding, or what a PRP link appends: the codec decides by messageLength, the channel cuts nothing."""
+def test_TRN_13_octets_behind_the_message_are_kept_and_ignored(cable: Bed) -> None:
+    """Padding, or the six octets of a PRP link: the codec decides by messageLength, the channel cuts nothing."""
     a, b = cable.open("a"), cable.open("b")
-    padded = SYNC + b"\xaa" * 7
-    a.send_event(padded, None, 1, now())
-    assert take(b, 1)[0].octets == padded + cable.trailer
+    message = Sync(PortIdentity(bytes(range(8)), 1), 7, origin_ns=5)
+    trailer = bytes.fromhex("0001a02c88fb")
+    a.send_event(encode(message) + trailer, None, 1, now())
+    (received,) = take(b, 1)
+    assert received.octets == encode(message) + trailer + cable.trailer
+    heard = decode(received.octets)
+    assert isinstance(heard, Sync)
+    assert (heard.sequence_id, heard.origin_ns, heard.trailing) == (7, 5, trailer + cable.trailer)
 
 
 def test_a_link_that_is_down_is_counted_and_answered(cable: Bed) -> None:

@@ -61,6 +61,22 @@ def test_TRN_10_padding_is_kept(cable: Bed) -> None:
     assert received.source == "02:00:00:00:00:99"
 
 
+def test_TRN_12_any_message_is_taken_from_either_group(cable: Bed) -> None:
+    b = cable.open("b")
+    announce, request = bytes.fromhex("0b120040") + bytes(60), bytes.fromhex("02120036") + bytes(50)
+    send_raw(
+        cable,
+        *(
+            bytes.fromhex(g) + FOREIGN + ETHERTYPE + m
+            for m, g in (
+                (announce, "0180c200000e"),
+                (request, "011b19000000"),
+            )
+        ),
+    )
+    assert [r.octets for r in take(b, 2)] == [announce, request]
+
+
 def test_frames_for_others_are_not_ours_even_in_promiscuous_mode(cable: Bed) -> None:
     b = cable.open("b")
     cable.b.ip("link set vb promisc on")

@@ -105,8 +105,17 @@ def test_link_messages_of_vlans_and_bonds() -> None:
     assert parse(message) == Layer("eth0.5", "vlan", 7, 5, {6: 4})
     elsewhere = link(IFLA_IFNAME="eth0.5", IFLA_LINK=7, IFLA_LINK_NETNSID=0, IFLA_LINKINFO=info)
     assert parse(elsewhere).lower == 0
-    bond = {"attrs": [("IFLA_INFO_KIND", "bond"), ("IFLA_INFO_DATA", {"attrs": [("IFLA_BOND_ACTIVE_SLAVE", 9)]})]}
+    bond = {
+        "attrs": [
+            ("IFLA_INFO_KIND", "bond"),
+            ("IFLA_INFO_DATA", {"attrs": [("IFLA_BOND_MODE", 1), ("IFLA_BOND_ACTIVE_SLAVE", 9)]}),
+        ]
+    }
     assert parse(link(IFLA_IFNAME="bond0", IFLA_LINKINFO=bond)) == Layer("bond0", "bond", 9, None, {})
+    lacp = {"attrs": [("IFLA_INFO_KIND", "bond"), ("IFLA_INFO_DATA", {"attrs": [("IFLA_BOND_MODE", 4)]})]}
+    spreading = parse(link(IFLA_IFNAME="bond0", IFLA_LINKINFO=lacp))
+    assert (spreading.kind, spreading.lower) == ("spreading bond", 0)
+    assert describe((spreading,)) == "bond0 spreads frames over its members"
     plain = parse(link(IFLA_IFNAME="eth0"))
     assert plain == Layer("eth0", "", 0, None, {})
     assert describe((parse(message), Layer("bond0", "bond", 9, None, {}), plain)) == (

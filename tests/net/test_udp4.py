@@ -33,7 +33,7 @@ def capture(namespace: Namespace, interface: str) -> socket.socket:
     return sock
 
 
-def test_the_wrong_class_on_a_port_is_dropped_and_counted(cable: Bed) -> None:
+def test_TRN_14_the_wrong_class_on_a_port_is_dropped_and_counted(cable: Bed) -> None:
     b = cable.open("b")
     with cable.a.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(FOLLOW_UP, ("10.9.0.2", 319))
@@ -81,6 +81,16 @@ def test_TRN_04_both_groups_are_joined(cable: Bed) -> None:
     groups = cable.b.ip("-4 maddress show dev vb")
     assert "224.0.1.129" in groups
     assert "224.0.0.107" in groups
+
+
+def test_TRN_16_a_checksum_of_zero_is_none(cable: Bed) -> None:
+    b = cable.open("b")
+    with capture(cable.b, "vb") as sock, cable.a.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK
+        sender.sendto(SYNC, ("10.9.0.2", 319))
+        packet = sock.recv(2048)
+    assert (packet[9], packet[26:28]) == (socket.IPPROTO_UDP, bytes(2))
+    assert [r.octets for r in take(b, 1)] == [SYNC]
 
 
 def test_a_group_that_was_not_joined_is_not_heard(cable: Bed) -> None:

@@ -80,7 +80,7 @@ def test_an_interface_that_comes_back_without_its_address_is_taken_when_it_has_o
     assert gm.stop() == 0
 
 
-@pytest.mark.parametrize("transport", ["udp4", "l2"])
+@pytest.mark.parametrize("transport", ["udp4", "udp6", "l2"])
 def test_a_site_starts_before_its_interface(pair: tuple[Namespace, Namespace], tmp_path: Path, transport: str) -> None:
     a, b = pair
     node = RunningNode(a, tmp_path, "gm", "run", site(tmp_path, SITE.replace("TRANSPORT", transport))).ready()
@@ -92,6 +92,10 @@ def test_a_site_starts_before_its_interface(pair: tuple[Namespace, Namespace], t
     if transport == "udp4":
         wait_for(lambda: "no IPv4 address" in port(node)[1], 5, node.words)
         a.ip("addr add 10.7.0.1/24 dev va")
+    if transport == "udp6":
+        # the kernel looks for duplicates first
+        a.ip("addr add fe80::1/64 dev va")
+        wait_for(lambda: "no IPv6 address that is ready" in port(node)[1], 5, node.words)
     wait_for(lambda: port(node) == ("MASTER", ""), 10, node.words)
     wait_for(lambda: node.status()["channels"][0]["counters"]["sent"] > 5, 10, node.words)
     assert node.stop() == 0

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ptpstack.protocol.delay_auto import AutoDelay
 from ptpstack.protocol.delay_e2e import MAX_OUTSTANDING, E2EDelay
 from ptpstack.protocol.delay_p2p import P2PDelay
 from ptpstack.protocol.effects import (
@@ -24,6 +25,7 @@ from ptpstack.protocol.effects import (
     Send,
     StateChanged,
     SyncMeasured,
+    SyncOverheard,
 )
 from ptpstack.protocol.instance import MAX_AWAITED_STAMPS, Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions, TimeProperties
@@ -114,7 +116,7 @@ class History:
                         # some ask often, some are patient: so that the caps are reached
                         log_min_delay_req_interval=-4 if seed % 2 else 0,
                         announce_receipt_timeout=10 if seed % 3 == 0 else 3,
-                        delay_mechanism="P2P" if (seed // 2 + n) % 2 else "E2E",
+                        delay_mechanism=("P2P", "E2E", "AUTO")[(seed // 2 + n) % 3],
                         log_min_pdelay_req_interval=-4 if seed % 2 else 0,
                         several_peers="fault" if seed % 5 < 2 else "discard",
                         **port_options(n),
@@ -269,6 +271,8 @@ class History:
                 told &= effect.new in FOLLOWING or effect.old not in FOLLOWING
             elif isinstance(effect, ParentChanged):
                 told = effect.new.port_number != 0 or told
+            elif isinstance(effect, SyncOverheard):
+                assert self.states[effect.port] is PortState.LISTENING
             else:
                 assert isinstance(effect, (SyncMeasured, DelayMeasured, LinkDelayMeasured))
                 assert self.states[effect.port] in FOLLOWING
@@ -297,16 +301,17 @@ class History:
             assert port.state in port._table
             assert len(port.foreign) <= CAPACITY
             timers = set(port.timers)
-            if isinstance(port.delay, P2PDelay):
-                assert len(port.delay.responder._pending) <= MAX_PENDING
-                exchange = port.delay.requester._exchange
+            delay = port.delay._used if isinstance(port.delay, AutoDelay) else port.delay
+            if isinstance(delay, P2PDelay):
+                assert len(delay.responder._pending) <= MAX_PENDING
+                exchange = delay.requester._exchange
                 assert exchange is None or len(exchange.answers) <= MAX_RESPONDERS
                 assert abs(port.ds.mean_link_delay_sns) < ABSURD_SNS
                 assert ("pdelay-req" in timers) == (port.state in ELECTING)
                 timers -= {"pdelay-req", "peer-recovery", "pdelay-early"}
             else:
-                assert isinstance(port.delay, E2EDelay)
-                assert len(port.delay.requester._requests) <= MAX_OUTSTANDING
+                assert isinstance(delay, E2EDelay)
+                assert len(delay.requester._requests) <= MAX_OUTSTANDING
             if port.state is PortState.MASTER:
                 self.look_at_master(timers)
             elif port.state is PortState.PRE_MASTER:
@@ -368,4 +373,11 @@ def test_histories_are_not_idle() -> None:
             visited.update(run.states.values())
         kinds.update(type(e) for e in run.log)
     assert visited == set(PortState) - {PortState.INITIALIZING}
-    assert kinds == {Send, SyncMeasured, DelayMeasured, LinkDelayMeasured, StateChanged, ParentChanged}
+    assert kinds - {SyncOverheard} == {
+        Send,
+        SyncMeasured,
+        DelayMeasured,
+        LinkDelayMeasured,
+        StateChanged,
+        ParentChanged,
+    }

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptpstack.protocol.effects import Effect, Send, SendLocal
+from ptpstack.protocol.effects import Effect, Keep, Managed, Send, SendLocal
 from ptpstack.protocol.management.access import BURST
 from ptpstack.protocol.management.responder import MAX_DATA_OCTETS
+from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.management.subscriptions import MAX_SUBSCRIBERS
 from ptpstack.protocol.management.table import READ_ONLY, READ_WRITE, Served
 from ptpstack.protocol.options import ManagementOptions
@@ -19,8 +20,6 @@ from ptpstack.wire.management import (
     ACKNOWLEDGE,
     COMMAND,
     GET,
-    IDS_BY_NAME,
-    MANAGEMENT_IDS,
     NO_SUCH_ID,
     NOT_SETABLE,
     NOT_SUPPORTED,
@@ -30,6 +29,7 @@ from ptpstack.wire.management import (
     WRONG_LENGTH,
     WRONG_VALUE,
 )
+from ptpstack.wire.management.rows import IDS_BY_NAME, MANAGEMENT_IDS
 from ptpstack.wire.messages import Announce, FollowUp, Management, Sync
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
@@ -106,7 +106,7 @@ def master(ports: int = 1, **options: Any) -> Bench:
     return bench
 
 
-SERVED = sorted(number for number, served in Bench().instance.management._served.items() if served.get is not None)
+SERVED = sorted(number for number, served in Bench().instance.management.served.items() if served.get is not None)
 
 
 # ---- what is answered, and with what ----------------------------------------------------------------------------
@@ -322,6 +322,67 @@ def test_MGT_21_the_fault_log_lists_and_is_cleared() -> None:
     assert values(local(bench, request("FAULT_LOG"))[0])["faultRecords"] == ()
 
 
+def test_MGT_22_what_was_set_is_kept_with_who_set_it_and_holds_again_after_a_restart() -> None:
+    bench = master(2, management=ManagementOptions(storage=True, writers=("10.0.0.7",)))
+    local(bench, request("PRIORITY1", SET, b"\x64\0"))
+    local(bench, request("PRIORITY1", SET, b"\x65\0"))
+    network(bench, request("LOG_SYNC_INTERVAL", SET, b"\xff\0", target=PortIdentity(identity(0x50), 2)))
+    local(bench, request("CLOCK_ACCURACY", SET, b"\x21\0"))
+    local(bench, request("DISABLE_PORT", COMMAND, target=PortIdentity(identity(0x50), 1)))
+    local(bench, subscribe())
+    assert bench.all(Keep) == []
+    (answer,) = local(bench, request("SAVE_IN_NON_VOLATILE_STORAGE", COMMAND))
+    assert answer.action == ACKNOWLEDGE
+    (keep,) = bench.all(Keep)
+    entries = [Entry(*entry) for entry in keep.entries]
+    assert [(MANAGEMENT_IDS[e.management_id].name, e.port, e.way, e.address) for e in entries] == [
+        ("PRIORITY1", 0, READ_WRITE, PATH),
+        ("LOG_SYNC_INTERVAL", 2, "network", "10.0.0.7"),
+        ("CLOCK_ACCURACY", 0, READ_WRITE, PATH),
+        ("DISABLE_PORT", 1, READ_WRITE, PATH),
+    ]
+    again = Bench(2, management=ManagementOptions(storage=True))
+    effects, problems = again.instance.restore(entries, again.now)
+    assert problems == []
+    said = [effect.way for effect in effects if isinstance(effect, Managed)]
+    assert said == ["kept, read-write", "kept, network", "kept, read-write", "kept, read-write"]
+    assert again.states()[0] == "DISABLED"
+    default = values(local(again, request("DEFAULT_DATA_SET"))[0])
+    assert (default["priority1"], default["clockAccuracy"]) == (101, 0x21)
+    intervals = [values(a)["logSyncInterval"] for a in local(again, request("LOG_SYNC_INTERVAL"))]
+    assert intervals == [0, -1]
+    # and it can be saved again, with its first owner
+    local(again, request("SAVE_IN_NON_VOLATILE_STORAGE", COMMAND))
+    again._take(effects)
+    assert list(again.all(Keep)[-1].entries) == list(keep.entries)
+    local(again, request("RESET_NON_VOLATILE_STORAGE", COMMAND))
+    assert again.all(Keep)[-1].entries == ()
+
+
+def test_MGT_22_without_a_place_nothing_is_kept() -> None:
+    for name in ("SAVE_IN_NON_VOLATILE_STORAGE", "RESET_NON_VOLATILE_STORAGE"):
+        assert error(local(master(), request(name, COMMAND))) == NOT_SUPPORTED
+
+
+def test_what_was_kept_and_does_not_fit_any_longer_is_said() -> None:
+    bench = master(management=ManagementOptions(ranges=(("log_sync_interval", -1, 1),)))
+    kept = [
+        Entry(SET, 0x200B, 1, b"\x04\0", READ_WRITE, PATH, None),
+        Entry(SET, 0x200B, 2, b"\x01\0", READ_WRITE, PATH, None),
+        Entry(SET, 0x1234, 0, b"", READ_WRITE, PATH, None),
+        Entry(SET, 0x2005, 0, b"\x09", READ_WRITE, PATH, None),
+        Entry(SET, 0x2006, 0, b"\x09\0", READ_WRITE, PATH, None),
+    ]
+    _, problems = bench.instance.restore(kept, bench.now)
+    assert problems == [
+        "LOG_SYNC_INTERVAL: 4 is not in -1..1",
+        "LOG_SYNC_INTERVAL: there is no port 2",
+        "reserved 0x1234: 0x1234",
+        "PRIORITY1: 1 octets, not 2",
+    ]
+    assert bench.instance.data.default.priority2 == 9
+
+
 def test_MGT_23_utc_properties_are_announced() -> None:
     bench = master()
     octets = request(
@@ -340,7 +401,7 @@ def test_MGT_23_utc_properties_are_announced() -> None:
 def test_MGT_24_an_answer_that_is_too_big_is_not_sent() -> None:
     bench = master()
     long = tuple({"clockIdentity": identity(n)} for n in range(MAX_DATA_OCTETS // 8 + 1))
-    bench.instance.management.serve(0x2015, Served(lambda r, v: {"pathTrace": long}))
+    bench.instance.management.served[0x2015] = Served(lambda r, v: {"pathTrace": long})
     assert error(local(bench, request("PATH_TRACE_LIST"))) == RESPONSE_TOO_BIG
 
 

@@ -533,6 +533,52 @@ def test_BC_13_ports_of_both_mechanisms_in_one_clock() -> None:
     assert delays([e for _, e in made.effects]) == []
 
 
+# ------------------------------------------------------------------------------------------------------ automatic
+
+
+def test_an_automatic_port_measures_end_to_end_until_a_neighbour_asks() -> None:
+    made, peer = client(port={"delay_mechanism": "AUTO"})
+    for _ in range(3):
+        made.measure(peer)
+        made.run(1)
+    assert {type(m) for m in made.sent()} == {DelayReq}
+    assert made.port().ds.delay_mechanism == "E2E"
+    made.clear()
+    made.receive(peer.pdelay_req())
+    assert made.port().ds.delay_mechanism == "P2P"
+    assert [type(m) for m in made.sent()] == [PdelayResp, PdelayRespFollowUp]
+    made.clear()
+    for _ in range(3):
+        made.measure(peer)
+        made.run(1)
+    assert {type(m) for m in made.sent()} == {PdelayReq}
+    (m,) = links(answer(made, peer, request(made), there_ns=500, turnaround_ns=1000, back_ns=500))
+    assert m.delay_sns == 500 << 16
+    assert made.port().delay.neighbor == peer.identity
+
+
+def test_an_automatic_master_answers_what_it_is_asked() -> None:
+    made = Bench(port={"delay_mechanism": "AUTO"})
+    made.run(10)
+    made.clear()
+    made.receive(Peer(9).delay_req())
+    made.receive(Peer(9).pdelay_req())
+    made.receive(Peer(9).delay_req())
+    assert [type(m) for m in made.sent()] == [DelayResp, PdelayResp, PdelayRespFollowUp]
+    assert made.port().counters["drop-e2e-on-p2p-port"] == 1
+
+
+def test_an_automatic_port_begins_anew_with_its_link() -> None:
+    made, peer = client(port={"delay_mechanism": "AUTO"})
+    made.receive(peer.pdelay_req())
+    made.call("link", 1, False)
+    assert made.port().ds.delay_mechanism == "E2E"
+    made.call("link", 1, True)
+    made.clear()
+    made.run(10)
+    assert made.sent(PdelayReq) == []
+
+
 # ------------------------------------------------------------------------------------------------------- management
 
 

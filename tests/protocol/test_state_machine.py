@@ -359,6 +359,21 @@ def test_FSM_29_the_mean_interval_holds_when_timers_run_late() -> None:
     assert abs((times[-1] - times[0]) / (len(times) - 1) - S / 8) < S / 8 * 0.001
 
 
+def test_TRN_20_announce_and_sync_keep_within_30_percent() -> None:
+    """Over 600 intervals, with a loop that wakes up as late as a fifth of an interval now and then."""
+    bench = Bench(port={"log_sync_interval": 0, "log_announce_interval": 0, "listen_first": False})
+    for n in range(1500):
+        deadline = bench.instance.next_deadline()
+        assert deadline is not None
+        bench.now = max(bench.now, deadline) + n * 7919 % 200 * 1_000_000
+        bench._take(bench.instance.timer(bench.now))
+    for kind in (Sync, Announce):
+        times = [when for when, _ in bench.sent_at(kind)]
+        near = [abs(b - a - S) <= 0.3 * S for a, b in pairwise(times)]
+        assert len(near) >= 600
+        assert sum(near) >= 0.9 * len(near)
+
+
 def test_FSM_31_data_sets_have_changed_when_the_state_change_is_told() -> None:
     """What an effect tells is already true: no effect of an election is seen before its data sets are."""
     bench = Bench(2)

@@ -97,6 +97,16 @@ class Course:
                 self.fastest = max(self.fastest, abs(self.frequency + self.command))
             self.until(begin + 1.0)
 
+    def overhear(self, seconds: int) -> None:
+        """Only Syncs of a master that nobody follows any longer."""
+        for _ in range(seconds):
+            begin = round(self.t)
+            self.frequency += self.rng.gauss(0.0, self.wander)
+            sent = ((START + begin * S) << 16) + round(self.master * 65536)
+            self.until(begin + (1_000.0 + self.wait(begin, 1)) / S)
+            self.obey(self.servo.overheard(sent, self.clock(), 0, self.now))
+            self.until(begin + 1.0)
+
     def since(self, t: float) -> list[tuple[float, float, float, float, float]]:
         return [s for s in self.samples if s[0] >= t]
 
@@ -338,3 +348,37 @@ def test_in_holdover_the_clock_follows_the_temperature_that_it_has_learnt() -> N
     assert course.frequency + course.command == pytest.approx(before, abs=1.0)
     course.run(120, silent=True)
     assert abs(course.error) < 200.0
+
+
+def test_syncs_that_are_overheard_help_to_hold_over_and_change_no_state() -> None:
+    errors = []
+    for overheard in (False, True):
+        course = Course(exponential(10.0), wander=3.0)
+        course.run(300)
+        course.obey(course.servo.lost(course.now))
+        if overheard:
+            course.overhear(60)
+        else:
+            course.until(course.t)
+            for _ in range(60):
+                course.frequency += course.rng.gauss(0.0, course.wander)
+                course.until(round(course.t) + 1.0)
+        assert course.servo.state is ServoState.HOLDOVER
+        estimate = course.servo.estimate(course.now)
+        assert estimate is not None
+        assert estimate.statistical_ns is not None
+        assert abs(course.error - estimate.value_ns) < estimate.statistical_ns
+        errors.append((abs(course.error), estimate.statistical_ns))
+    (alone, alone_bound), (helped, helped_bound) = errors
+    assert helped < 60.0 < alone
+    assert helped_bound < alone_bound / 10.0
+
+
+def test_what_was_overheard_is_not_heard_twice() -> None:
+    course = Course(exponential(10.0))
+    course.run(100)
+    course.obey(course.servo.lost(course.now))
+    sent, seen = (START + course.now) << 16, course.clock()
+    assert course.servo.overheard(sent, seen, 0, course.now) is not None
+    course.servo.new_master(course.now)
+    assert course.servo.sync(sent, seen, 0, course.now) is None

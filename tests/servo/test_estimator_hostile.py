@@ -11,7 +11,7 @@ import pytest
 
 from ptpstack.servo.base import Command, ServoState
 from ptpstack.servo.estimator.direction import Direction
-from ptpstack.servo.estimator.hypothesis import Hypothesis
+from ptpstack.servo.estimator.hypothesis import Hypothesis, observe
 from ptpstack.servo.estimator.servo import EstimatorServo
 from ptpstack.servo.options import ServoOptions
 from tests.servo.test_estimator import START, Course, S, exponential
@@ -185,10 +185,12 @@ def test_rounding_never_leaves_a_covariance_that_is_none() -> None:
     broken = Hypothesis()
     broken.q, broken.tt, broken.tf, broken.td = 1.0, 1e4, -1e9, -1e12
     broken.ff, broken.fd, broken.dd = 1e3, 1e6, 1e4
+    broken.share = 0.0
     _, variance = broken.expected(1)
     assert variance > 0.0
     for side in (1, -1, 1, -1):
-        v, s, *_ = broken.observe(0.0, 0.0, side, broken.expected(side)[0] + 50.0, 0.0, 1.0, 10.0, 100.0, 0.02, 1.0)
+        value = broken.expected(side)[0] + 50.0
+        _, v, s, *_ = observe(broken, [], 0.0, 0.0, side, value, 0.0, 100.0, 1.0, 1.0, 0.02)
         assert v > 0.0
         assert s > 0.0
     assert min(broken.tt, broken.ff, broken.dd) >= 0.0

@@ -14,7 +14,7 @@ from ptpstack.servo.estimator.bound import Bound
 from ptpstack.servo.estimator.control import drive
 from ptpstack.servo.estimator.direction import Direction, Observed
 from ptpstack.servo.estimator.grain import Grain
-from ptpstack.servo.estimator.hypothesis import Hypothesis
+from ptpstack.servo.estimator.hypothesis import Hypothesis, observe
 from ptpstack.servo.estimator.knowledge import Knowledge
 from ptpstack.servo.estimator.ledger import Ledger
 from ptpstack.servo.estimator.likelihood import mean_of_two, one_sided
@@ -130,16 +130,17 @@ def test_prediction_does_not_depend_on_how_it_is_cut() -> None:
 
 
 def test_a_packet_taken_later_is_a_prediction_and_a_packet() -> None:
+    """The neighbours are carried on with the packet, the chosen one before it."""
     rng = random.Random(1)
     once, twice = Hypothesis(), Hypothesis()
     for h in (once, twice):
+        h.share = 0.2
         h.q, h.x, h.tt, h.ff, h.dd = 1.5, 0.3, 100.0, 10.0, 50.0
     for n in range(50):
         dt, value = rng.uniform(0.1, 2.0), rng.gauss(0.0, 30.0)
-        given = (1 - 2 * (n % 2), value, 0.0, 4.0, 7.0, 60.0, 0.02, 0.9)
-        answer = once.observe(dt, 0.3, *given)
         twice.predict(dt, 0.3)
-        assert twice.observe(0.0, 0.0, *given) == answer
+        observe(twice, [once], dt, 0.3, 1 - 2 * (n % 2), value, 0.0, 60.0, 1.0, 4.0, 0.02)
+    assert twice.f != 0.0
     assert all(getattr(once, name) == getattr(twice, name) for name in Hypothesis.__slots__)
 
 
@@ -148,7 +149,7 @@ def test_both_directions_later_move_the_delay_and_not_the_phase() -> None:
     h.tt, h.dd, h.ff = 100.0, 100.0, 1.0
     for _ in range(200):
         for side in (1, -1):
-            h.observe(0.0, 0.0, side, 500.0, 0.0, 1.0, 0.0, 1.0, 0.02, 1.0)
+            observe(h, [], 0.0, 0.0, side, 500.0, 0.0, 1.0, 1.0, 0.0, 0.02)
     assert h.d == pytest.approx(500.0, abs=1.0)
     assert h.phase == pytest.approx(0.0, abs=1.0)
 

@@ -140,6 +140,7 @@ def test_a_neighbour_of_one_clock_shows_ours_from_both_sides(seed: int) -> None:
     course = Linked(exponential(10.0, seed), seed=seed, theirs=lambda t: 0.0)
     course.run(1500)
     assert set(course.servo._filter.directions) == {1, -1}
+    assert course.verdicts == ["neighbor"]
     assert course.rms(500) < 5.0
     assert course.held(500) >= 0.999
 
@@ -162,6 +163,7 @@ def test_stamps_of_another_clock_are_not_used(theirs: Callable[[float], float]) 
 def test_a_neighbour_that_begins_to_stamp_by_another_clock_is_found_out() -> None:
     course = Linked(exponential(10.0), theirs=lambda t: 0.0 if t < 700 else 400.0)
     course.run(1200)
+    assert course.verdicts.count("neighbor") == 2
     assert set(course.servo._filter.directions) == {1, 0}
     assert course.peak(500) < 500.0
     assert course.peak(760) < 100.0

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ptpstack.sim.build import make_node
 from ptpstack.sim.campus import CORES, EDGES, GRANDMASTERS, build_campus
-from ptpstack.sim.network import SimNode
+from ptpstack.sim.delays import PathDelay
+from ptpstack.sim.network import Segment, SimNode
+from ptpstack.sim.world import World
 
 NODES = 100
 
@@ -35,6 +38,41 @@ def test_a_part_does_what_it_does_in_the_whole() -> None:
     assert len(parts[0].clients) + len(parts[1].clients) == len(whole.clients)
     for part in parts:
         assert {node.name: node.error_ns() for node in part.nodes}.items() <= errors.items()
+
+
+def test_worlds_below_do_what_they_would_do_in_one_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    # constant delays: with jitter, which frame gets which draw depends on who is run first
+    monkeypatch.setattr("ptpstack.sim.campus.PathDelay", lambda base_ns, **_: PathDelay(base_ns))
+    apart = build_campus(NODES)
+    with monkeypatch.context() as patch:
+        patch.setattr("ptpstack.sim.campus.World", lambda above=None: above or World())
+        together = build_campus(NODES)
+    assert apart.clients[0].world is not apart.world
+    assert together.clients[0].world is together.world
+    apart.world.run(37)
+    apart.world.run(61)
+    together.world.run(61)
+    for one, other in zip(apart.nodes, together.nodes, strict=True):
+        assert one.error_ns() == other.error_ns(), one.name
+        assert states(one) == states(other)
+        assert [at for at, _ in one.events] == [at for at, _ in other.events]
+    assert apart.world.events == together.world.events
+
+
+def test_nothing_from_below_but_what_is_answered_at_once_reaches_a_node_above() -> None:
+    above = World()
+    below = World(above=above)
+    nodes = [make_node(above, "upper", 1), make_node(below, "lower", 2)]
+    wire = Segment(below)
+    for node in nodes:
+        wire.attach(node, "p1/sim")
+        node.start()
+    above.run(20)
+    assert states(nodes[0]) == ["MASTER"]
+    heard = dict(nodes[0].engine.instances["instance"].ports[0].counters)
+    assert "rx-announce" not in heard
+    assert heard["rx-delay_req"] == heard["tx-delay_resp"] > 10
+    assert states(nodes[1]) == ["SLAVE"]
 
 
 def test_too_small_a_campus_and_parts_that_are_none() -> None:

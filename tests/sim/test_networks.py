@@ -259,6 +259,6 @@ def test_a_segment_carries_to_groups_and_to_one(destination: str | None, reached
     for name, node in nodes.items():
         segment.attach(node, "p1/sim")
         node.deliver = lambda channel, octets, source, name=name: heard.add(name)  # type: ignore[method-assign,misc]
-    segment.carry(nodes["a"], bytes(44), destination)
+    segment.carry(nodes["a"], bytes(44), destination, world.now_ns)
     world.run(0.01)
     assert heard == reached

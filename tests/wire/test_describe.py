@@ -11,12 +11,8 @@ from hypothesis import strategies as st
 from ptpstack.wire import tlvs as t
 from ptpstack.wire.codec import decode
 from ptpstack.wire.describe import describe, describe_tlv, message_type_name, one_line
-from ptpstack.wire.management import (
-    MANAGEMENT_IDS,
-    describe_data,
-    management_error_name,
-    management_id_name,
-)
+from ptpstack.wire.management import management_error_name, management_id_name
+from ptpstack.wire.management.rows import MANAGEMENT_IDS, describe_data
 from ptpstack.wire.messages import Announce, Signaling, Sync
 from ptpstack.wire.types import PortIdentity
 from ptpstack.wire.values import accuracy_text, duration_text, instant_text, safe_text

@@ -10,20 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptpstack.wire.errors import MalformedFrame
-from ptpstack.wire.management import IDS_BY_NAME, MANAGEMENT_IDS, describe_data
 from ptpstack.wire.management.items import Bits, Field, Item, ManagementId, Reserved, Table
 from ptpstack.wire.management.kinds import (
     Address,
     Counted,
     Identity,
     Instant,
+    Interval,
     Kind,
     Number,
     Port,
+    Scaled,
     Text,
+    Version,
     address_text,
     parse_address,
 )
+from ptpstack.wire.management.rows import IDS_BY_NAME, MANAGEMENT_IDS, describe_data
 from ptpstack.wire.tlvs.port import PortAddress
 from tests.wire.strategies import identities, instants, octets, texts
 
@@ -92,7 +95,10 @@ def test_the_text_of_a_single_value_leads_back_to_it(row: ManagementId, data: st
         if isinstance(item, Field) and not isinstance(item.kind, Text | Address):
             value = data.draw(value_of(item.kind))
             again = item.parse(item.name, item.kind.text(value))
-            assert item.kind.text(again) == item.kind.text(value)
+            assert item.parse(item.name, item.kind.text(again)) == again
+            if not isinstance(item.kind, Interval | Scaled | Version):
+                # the text of these has fewer digits
+                assert again == value
 
 
 @pytest.mark.parametrize(

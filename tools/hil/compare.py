@@ -14,7 +14,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 EPILOG = """\
 scenarios:
-  clean-l2, clean-udp4   ideal stamps and wires: each of both as grandmaster and as client
+  clean-l2, clean-udp4, clean-udp6
+                         ideal stamps and wires: each of both as grandmaster and as client
   noisy-l2, noisy-udp4   stamps of 8 ns resolution and 20 ns noise, oscillators that wander 1e-9 a second
   clean-l2-p2p, noisy-l2-p2p, noisy-udp4-p2p
                          the same with peer delay
@@ -55,6 +56,7 @@ def software(client: str) -> dict[str, Any]:
 SCENARIOS: dict[str, list[dict[str, Any]]] = {
     "clean-l2": [hardware("clean-l2", "l2", {}, 10)],
     "clean-udp4": [hardware("clean-udp4", "udp4", {}, 10)],
+    "clean-udp6": [hardware("clean-udp6", "udp6", {}, 10)],
     "noisy-l2": [hardware("noisy-l2", "l2", NOISE, 200)],
     "noisy-udp4": [hardware("noisy-udp4", "udp4", NOISE, 200)],
     "clean-l2-p2p": [hardware("clean-l2-p2p", "l2", {}, 10, "P2P")],

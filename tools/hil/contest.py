@@ -43,7 +43,7 @@ uds_address {folder}/{name}
 uds_ro_address {folder}/{name}-ro
 {role}
 """
-PTP4L_TRANSPORT = {"l2": "L2", "udp4": "UDPv4"}
+PTP4L_TRANSPORT = {"l2": "L2", "udp4": "UDPv4", "udp6": "UDPv6"}
 #: what makes a ptp4l a grandmaster locked to GNSS
 SETTINGS = (
     "set GRANDMASTER_SETTINGS_NP clockClass 6 clockAccuracy 0x21 offsetScaledLogVariance 0x4e5d currentUtcOffset 37 "
@@ -187,6 +187,7 @@ def wired(pairs: int) -> Iterator[list[Namespace]]:
         for k, space in enumerate(made.values()):
             subprocess.run(["ip", "link", "set", f"hil{k}", "netns", space.path], check=True)
             space.ip(f"address add 10.9.{k // 2}.{k % 2 + 1}/24 dev hil{k}")
+            space.ip(f"address add fd00:9:{k // 2}::{k % 2 + 1}/64 dev hil{k} nodad")
             space.ip(f"link set hil{k} up")
         time.sleep(1)
         yield list(made.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ptpstack.protocol.effects import Keep
 from ptpstack.protocol.management.settings import Settings
 from ptpstack.protocol.management.table import Refusal, Request, Served, Values
 from ptpstack.protocol.options import TimeProperties
@@ -64,9 +65,26 @@ def _set_user_description(request: Request, values: Values) -> None:
     request.responder.user_description = text
 
 
+#: ids whose values ``Settings`` holds
+_SETTLED = (0x2010, 0x2011, 0x2012, 0x2013, 0xC001)
+
+
+def _save(request: Request, values: Values) -> None:
+    if not request.options.storage:
+        raise Refusal(NOT_SUPPORTED, "no state_dir")
+    request.instance.emit(Keep(request.responder.storage.entries()))
+
+
+def _forget(request: Request, values: Values) -> None:
+    if not request.options.storage:
+        raise Refusal(NOT_SUPPORTED, "no state_dir")
+    request.instance.emit(Keep(()))
+
+
 def _initialize(request: Request, values: Values) -> None:
     if values["initializationKey"] != 0:
         raise Refusal(WRONG_VALUE, "only key 0 is known")
+    request.responder.storage.forget(_SETTLED)
     request.act(request.instance.set_settings(Settings(), request.now))
     request.act(request.instance.initialize(request.now))
 
@@ -128,10 +146,10 @@ def _set_slave_only(request: Request, values: Values) -> None:
     instance, wanted = request.instance, values["slaveOnly"]
     if wanted and len(instance.ports) > 1:
         raise Refusal(WRONG_VALUE, "a boundary clock")
-    if wanted and any(port.ds.server_only for port in instance.ports):
+    if wanted and any(port.options.server_only for port in instance.ports):
         raise Refusal(WRONG_VALUE, "a port is masterOnly")
     if wanted != instance.options.client_only:
-        request.act(instance.rebuild(replace(instance.configured, client_only=wanted), request.now))
+        request.rebuild(client_only=wanted)
 
 
 def _accuracy(request: Request, values: Values) -> Values:
@@ -212,6 +230,8 @@ def _set_time(request: Request, values: Values) -> None:
 
 CLOCK_IDS: dict[int, Served] = {
     0x0002: Served(_user_description, _set_user_description),
+    0x0003: Served(command=_save),
+    0x0004: Served(command=_forget),
     0x0005: Served(command=_initialize),
     0x0006: Served(_fault_log),
     0x0007: Served(command=_reset_fault_log),

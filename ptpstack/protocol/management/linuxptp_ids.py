@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ptpstack.protocol.management.clock_ids import checked_leap, quality_values, settle, time_values
 from ptpstack.protocol.management.table import Request, Served, Values
-from ptpstack.wire.management import MANAGEMENT_IDS
+from ptpstack.wire.management.rows import MANAGEMENT_IDS
 from ptpstack.wire.types import ClockQuality, MessageType
 
 #: linuxptp's default of neighborPropDelayThresh, ns; nothing here is held against it
@@ -106,6 +106,22 @@ def _corrections(request: Request, values: Values) -> Values:
     }
 
 
+def _power_profile(request: Request, values: Values) -> Values:
+    """No IEEE C37.238 TLV is sent: version 0, nothing known."""
+    unknown = 0xFFFFFFFF
+    return {
+        "version": 0,
+        "grandmasterID": 0,
+        "grandmasterTimeInaccuracy": unknown,
+        "networkTimeInaccuracy": unknown,
+        "totalTimeInaccuracy": unknown,
+    }
+
+
+def _unicast_masters(request: Request, values: Values) -> Values:
+    return {"unicastMasters": ()}
+
+
 def _subscription(request: Request, values: Values) -> Values:
     return request.responder.subscriptions.get(request, values)
 
@@ -123,6 +139,8 @@ LINUXPTP_IDS: dict[int, Served] = {
     0xC005: Served(_statistics),
     0xC006: Served(_uncertain),
     0xC007: Served(_service),
+    0xC008: Served(_unicast_masters),
     0xC009: Served(_hardware_clock),
+    0xC00A: Served(_power_profile),
     0xC00C: Served(_corrections),
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ptpstack.protocol.delay_p2p import TIMER_PDELAY_REQ
 from ptpstack.protocol.management.table import Refusal, Request, Served, Values
 from ptpstack.protocol.port import DELAY_MECHANISMS
@@ -111,15 +109,15 @@ def _enable(enabled: bool) -> Served:
 
 
 def _master_only(request: Request, values: Values) -> Values:
-    return {"masterOnly": request.port.ds.server_only}
+    return {"masterOnly": request.port.options.server_only}
 
 
 def _set_master_only(request: Request, values: Values) -> None:
     wanted = values["masterOnly"]
     if wanted and request.instance.options.client_only:
         raise Refusal(WRONG_VALUE, "slaveOnly")
-    if wanted != request.port.ds.server_only:
-        _rebuilt(request, server_only=wanted)
+    if wanted != request.port.options.server_only:
+        request.rebuild_port(server_only=wanted)
 
 
 def _set_mechanism(request: Request, values: Values) -> None:
@@ -127,16 +125,7 @@ def _set_mechanism(request: Request, values: Values) -> None:
     if name not in DELAY_MECHANISMS:
         raise Refusal(WRONG_VALUE, "not built in")
     if name != request.port.ds.delay_mechanism:
-        _rebuilt(request, delay_mechanism=name)
-
-
-def _rebuilt(request: Request, **changes: object) -> None:
-    instance, number = request.instance, request.port.number
-    ports = list(instance.configured.ports)
-    ports[number - 1] = replace(ports[number - 1], **changes)  # type: ignore[arg-type]
-    request.act(instance.rebuild(replace(instance.configured, ports=tuple(ports)), request.now, only=number))
-    # what answers is the port that is there now
-    request.port = instance.ports[number - 1]
+        request.rebuild_port(delay_mechanism=name)
 
 
 PORT_IDS: dict[int, Served] = {

@@ -8,26 +8,33 @@ received the request (15.4.1).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ptpstack.protocol.effects import Effect, SendLocal
+from ptpstack.protocol.effects import Effect, Managed, SendLocal
 from ptpstack.protocol.management.access import Access, Bucket
-from ptpstack.protocol.management.clock_ids import CLOCK_IDS
 from ptpstack.protocol.management.faults import FaultLog
 from ptpstack.protocol.management.forwarding import Forwarding
-from ptpstack.protocol.management.linuxptp_ids import LINUXPTP_IDS
-from ptpstack.protocol.management.option_ids import option_ids
-from ptpstack.protocol.management.port_ids import PORT_IDS
+from ptpstack.protocol.management.storage import Entry, Storage
 from ptpstack.protocol.management.subscriptions import READING_SETS, Subscriptions
-from ptpstack.protocol.management.table import Alone, Origin, Refusal, Request, Served, Surroundings, Values
+from ptpstack.protocol.management.table import (
+    READ_WRITE,
+    Alone,
+    Origin,
+    Refusal,
+    Request,
+    Served,
+    Surroundings,
+    Values,
+)
+from ptpstack.timebase.units import NS_PER_S
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.management import (
     ACKNOWLEDGE,
     COMMAND,
     GET,
-    MANAGEMENT_IDS,
     NO_SUCH_ID,
     NOT_SETABLE,
     NOT_SUPPORTED,
@@ -36,7 +43,6 @@ from ptpstack.wire.management import (
     SET,
     WRONG_LENGTH,
     WRONG_VALUE,
-    ManagementId,
     management_id_name,
 )
 from ptpstack.wire.messages import Management, Message
@@ -47,6 +53,7 @@ from ptpstack.wire.types import ALL_CLOCKS, ALL_PORTS, Flag, PortIdentity
 if TYPE_CHECKING:
     from ptpstack.protocol.instance import Instance
     from ptpstack.protocol.port import Port
+    from ptpstack.wire.management.items import ManagementId
 
 #: Octets of dataField that an answer may have: with all headers it fits a frame of 1500 octets over IPv6.
 MAX_DATA_OCTETS = 1392
@@ -63,25 +70,32 @@ class Responder:
         self._access = Access(options.writers)
         self._bucket = Bucket()
         self._forwarding = Forwarding(instance)
-        self._served: dict[int, Served] = {
-            **CLOCK_IDS,
-            **PORT_IDS,
-            **LINUXPTP_IDS,
-            **option_ids(instance.options),
-        }
         self.around: Surroundings = Alone()
         self.faults = FaultLog()
+        self.storage = Storage()
         self.subscriptions = Subscriptions(self)
         self.user_description = options.user_description
         self.counters: Counter[str] = Counter()
         #: ingress of the last complete Sync, whole ns
         self.last_sync_ns = 0
 
-    def serve(self, management_id: int, served: Served) -> None:
-        """An option answers for an id. ValueError when another one does already."""
-        if management_id in self._served:
-            raise ValueError(f"{management_id_name(management_id)} is served already")
-        self._served[management_id] = served
+    @cached_property
+    def served(self) -> dict[int, Served]:
+        """What ids do; those of the standard that are not here are NOT_SUPPORTED."""
+        # loaded with the first message: most nodes never get one, and all have to start soon
+        from ptpstack.protocol.management.served import SERVED
+
+        return dict(SERVED)
+
+    @cached_property
+    def _rows(self) -> Mapping[int, ManagementId]:
+        from ptpstack.wire.management.rows import MANAGEMENT_IDS
+
+        return MANAGEMENT_IDS
+
+    def prepare(self) -> None:
+        """Load it now, where the first message is sure to come."""
+        from ptpstack.protocol.management import served  # noqa: F401
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
@@ -107,6 +121,22 @@ class Responder:
             self.counters["drop-not-used"] += 1
             return
         self._received(message, Origin(0, address, socket), now)
+
+    def restore(self, entries: Iterable[Entry], now: int) -> list[str]:
+        """Carry out what was kept at an earlier life; why some of it was not."""
+        problems = []
+        for entry in entries:
+            number = min(entry.port, len(self._instance.ports))
+            request = self.request(number, Origin(0, entry.address, READ_WRITE), now)
+            try:
+                if number != entry.port:
+                    raise Refusal(WRONG_VALUE, f"there is no port {entry.port}")
+                request.way = f"kept, {entry.way}"
+                self._carried_out(entry.action, entry.management_id, entry.data, request)
+                self.storage.note(entry)
+            except Refusal as refusal:
+                problems.append(f"{management_id_name(entry.management_id)}: {refusal.text}")
+        return problems
 
     def happened(self, effects: Iterable[Effect], now: int) -> None:
         """What the instance has done: faults are noted, subscribers are told."""
@@ -149,7 +179,7 @@ class Responder:
 
     def _addressed(self, target: PortIdentity, management_id: int) -> tuple[list[Port | None], bool]:
         """The ports that answer (None: the clock as a whole), and whether the one that is asked for does not exist."""
-        row = MANAGEMENT_IDS.get(management_id)
+        row = self._rows.get(management_id)
         number, ports = target.port_number, self._instance.ports
         if row is None or not row.port:
             return [None], number != ALL_PORTS and number > len(ports)
@@ -184,10 +214,10 @@ class Responder:
 
     def _carried_out(self, action: int, management_id: int, data: bytes, request: Request) -> bytes:
         """The dataField of the answer. Refusal when there is none."""
-        row = MANAGEMENT_IDS.get(management_id)
+        row = self._rows.get(management_id)
         if row is None:
             raise Refusal(NO_SUCH_ID, f"0x{management_id:04X}")
-        served = self._served.get(management_id)
+        served = self.served.get(management_id)
         if served is None:
             raise Refusal(NOT_SUPPORTED, "not built in")
         self._check_action(action, row, served, request.origin)
@@ -195,17 +225,31 @@ class Responder:
         if action == COMMAND:
             assert served.command is not None
             served.command(request, values)
+            self._tell(action, row, data, request)
             return data
         if action == SET:
             assert served.set is not None
             served.set(request, values)
-            self.counters["set"] += 1
+            self._tell(action, row, data, request)
         if served.get is None:
             return b""
         answer = row.encode(served.get(request, values))
         if len(answer) > MAX_DATA_OCTETS:
             raise Refusal(RESPONSE_TOO_BIG, f"{len(answer)} octets")
         return answer
+
+    def _tell(self, action: int, row: ManagementId, data: bytes, request: Request) -> None:
+        """Who has changed what is worth a line of everybody's log, and may have to be kept."""
+        if row.number in READING_SETS or not row.number:
+            return
+        self.counters["changes"] += 1
+        origin = request.origin
+        number = request.port.number if row.port else 0
+        time_ns = self.around.time_ns(request.now)
+        at_s = None if time_ns is None else time_ns // NS_PER_S
+        self.storage.note(Entry(action, row.number, number, data, request.way, origin.address, at_s))
+        what = " ".join(f"{label} {text}" for label, text in row.rows(row.decode(data))) if data else ""
+        self._instance.emit(Managed(number, row.name, what, request.way, origin.address))
 
     def _check_action(self, action: int, row: ManagementId, served: Served, origin: Origin) -> None:
         function = {GET: served.get, SET: served.set, COMMAND: served.command}[action]
@@ -262,9 +306,9 @@ class Responder:
 
     def response_to(self, management_id: int, request: Request) -> ManagementTlv:
         """What a GET of ``request`` would answer now."""
-        get = self._served[management_id].get
+        get = self.served[management_id].get
         assert get is not None
-        return ManagementTlv(management_id, MANAGEMENT_IDS[management_id].encode(get(request, {})))
+        return ManagementTlv(management_id, self._rows[management_id].encode(get(request, {})))
 
 
 def _values(action: int, row: ManagementId, data: bytes) -> Values:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ptpstack.protocol.effects import Effect
-from ptpstack.protocol.options import ManagementOptions
+from ptpstack.protocol.options import InstanceOptions, ManagementOptions
 from ptpstack.wire.management import WRONG_VALUE
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class Request:
         self.instance = instance
         self.port = port
         self.origin = origin
+        #: by which way it came, for people
+        self.way = origin.socket or "network"
         self.now = now
         #: sourcePortIdentity and sequenceId of who asks
         self.source = port.identity
@@ -123,6 +126,24 @@ class Request:
     def act(self, effects: Iterable[Effect]) -> None:
         """What an input method of the instance has caused."""
         self.instance.emit_all(effects)
+
+    def rebuild(self, **changes: Any) -> None:
+        """Go on with these options of the instance, as after a start. Refusal when they contradict the others."""
+        self._rebuilt(replace(self.instance.configured, **changes), None)
+
+    def rebuild_port(self, **changes: Any) -> None:
+        """The same for options of the port; the other ports go on as they are."""
+        ports = list(self.instance.configured.ports)
+        ports[self.port.number - 1] = replace(ports[self.port.number - 1], **changes)
+        self._rebuilt(replace(self.instance.configured, ports=tuple(ports)), self.port.number)
+
+    def _rebuilt(self, options: InstanceOptions, only: int | None) -> None:
+        try:
+            self.act(self.instance.rebuild(options, self.now, only))
+        except ValueError as error:
+            raise Refusal(WRONG_VALUE, str(error).rpartition(": ")[2]) from error
+        # what answers is the port that is there now
+        self.port = self.instance.ports[self.port.number - 1]
 
     def within(self, parameter: str, value: int, low: int, high: int) -> int:
         """``value``, when the profile allows it; Refusal otherwise."""

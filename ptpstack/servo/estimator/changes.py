@@ -7,6 +7,7 @@ forgotten, so that nothing is explained twice.
 from __future__ import annotations
 
 from array import array
+from math import inf
 
 from ptpstack.servo.estimator.direction import Direction, Observed
 from ptpstack.servo.estimator.panel import Panel
@@ -22,12 +23,12 @@ class Changes:
     def __init__(self, panel: Panel, directions: dict[int, Direction]) -> None:
         self.panel = panel
         self.directions = directions
-        #: time of the last explanation of any kind, s
-        self.event_t: float | None = None
-        self._step_t: float | None = None
+        #: time of the last explanation, s: of what concerns all, of the noise of each direction
+        self.event_t = -inf
+        self.noise_t: dict[int, float] = {}
+        self._step_t = self._open_t = -inf
         #: when the clock was last seen to move
-        self.clock_t: float | None = None
-        self._open_t: float | None = None
+        self.clock_t = -inf
         #: the last round trips, each with what the clock may have done meanwhile added and taken off, ns
         self.longest = array("d")
         self.shortest = array("d")
@@ -48,15 +49,25 @@ class Changes:
             direction.run.clear()
             direction.late.clear()
 
+    def noisier(self, direction: Direction, t: float) -> None:
+        """One direction's noise was explained at ``t``: of path, clock and the other direction that says nothing."""
+        self.noise_t[direction.side] = t
+        direction.run.clear()
+        direction.late.clear()
+
+    def quiet_s(self, direction: Direction, t: float) -> float:
+        """Since when nothing has happened to a direction, s."""
+        return t - max(self.event_t, self.noise_t.get(direction.side, -inf))
+
     def wanders(self, t: float, interval_s: float) -> None:
         """The clock has moved. An oscillator that keeps jumping wanders more than was thought."""
-        if self.clock_t is not None and t - self.clock_t < _AGAIN_INTERVALS * interval_s:
+        if t - self.clock_t < _AGAIN_INTERVALS * interval_s:
             self.panel.adopt(2.0 * self.panel.q, self.panel.notch, self.panel.chosen.x)
         self.clock_t = t
 
     def opened_again(self, t: float, interval_s: float) -> bool:
         """Phase and frequency are to be opened; whether that was done a short while ago, and did not help."""
-        again = self._open_t is not None and t - self._open_t < _AGAIN_INTERVALS * interval_s
+        again = t - self._open_t < _AGAIN_INTERVALS * interval_s
         self._open_t = t
         return again
 
@@ -73,7 +84,7 @@ class Changes:
         else:
             phase, delay = (forward - back) / 2.0, (forward + back) / 2.0
         frequency = 0.0
-        if self._step_t is not None and 0.0 < seen.t - self._step_t < _SECOND_STEP_INTERVALS * interval_s:
+        if 0.0 < seen.t - self._step_t < _SECOND_STEP_INTERVALS * interval_s:
             frequency = (phase / max(seen.t - self._step_t, interval_s)) ** 2
             if frequency > panel.chosen.ff:
                 # again and again: it may be a frequency that was held for sure

@@ -28,7 +28,7 @@ _SPREAD_MOST = 5000.0
 #: There is no less noise than this, ns^2.
 _LEAST_LEVEL = 1e-2
 #: Running shares of misfits: memory of 100 packets, and their values at start.
-_RARE = 0.01
+RARE = 0.01
 _START_LATE = 0.002
 _START_EARLY = 1e-4
 #: Late misfits of the last few packets.
@@ -37,6 +37,10 @@ _SOON = 0.15
 _HEIGHTS = (2.0, 4.0, 8.0)
 _HEIGHT_MEMORY = 400
 _LEAST_SHARE = 0.01
+#: Two packets are close when their difference is within this share of the level, squared; that of noise which is only
+#: exponential.
+_CLOSE = 0.06
+_START_CLOSE = 0.2
 #: Packets kept for explanations.
 KEPT = 12
 
@@ -75,6 +79,9 @@ class Direction:
     #: shares of packets beyond each of the heights
     _beyond: tuple[float, float, float] = (0.0, 0.0, 0.0)
     _heights: int = 0
+    #: share of packets as far above the floor as the one before
+    close_share: float = _START_CLOSE
+    _last_nu: float = 0.0
     _sum: float = 0.0
     _count: int = 0
     #: the level as its looks say, which may lie below what a level can be
@@ -87,17 +94,17 @@ class Direction:
 
     def fits(self, tail: float) -> None:
         """A packet was taken; ``tail``: how far it was a long wait."""
-        self.late_share -= _RARE * self.late_share
-        self.early_share -= _RARE * self.early_share
+        self.late_share -= RARE * self.late_share
+        self.early_share -= RARE * self.early_share
         self.late_soon -= _SOON * self.late_soon
-        self.tail_share += _RARE * (tail - self.tail_share)
+        self.tail_share += RARE * (tail - self.tail_share)
         if self.run:
             self.run.clear()
 
     def misfit(self, seen: Observed) -> None:
         late = seen.nu > 0
-        self.late_share += _RARE * (late - self.late_share)
-        self.early_share += _RARE * ((not late) - self.early_share)
+        self.late_share += RARE * (late - self.late_share)
+        self.early_share += RARE * ((not late) - self.early_share)
         self.late_soon += _SOON * (late - self.late_soon)
         self.run.append(seen)
         if len(self.run) > KEPT:
@@ -108,6 +115,9 @@ class Direction:
         count = self._heights
         if count < _HEIGHT_MEMORY:
             count = self._heights = count + 1
+        step = seen.nu - self._last_nu
+        self._last_nu = seen.nu
+        self.close_share += ((step * step < _CLOSE * self.level) - self.close_share) / _HEIGHT_MEMORY
         high = seen.nu / unit
         first, second, third = self._beyond
         if high <= _HEIGHTS[0]:

@@ -16,7 +16,7 @@ from ptpstack.servo.estimator import physics
 from ptpstack.servo.estimator.bound import Bound
 from ptpstack.servo.estimator.changes import Changes
 from ptpstack.servo.estimator.direction import Direction, Observed
-from ptpstack.servo.estimator.floors import floor_risen, floor_too_far
+from ptpstack.servo.estimator.floors import floor_risen, floor_too_far, late_doubt_ns
 from ptpstack.servo.estimator.interval import Interval
 from ptpstack.servo.estimator.knowledge import Knowledge
 from ptpstack.servo.estimator.misfits import Misfits
@@ -121,13 +121,12 @@ class Filter:
     def bound_at(self, t: float) -> float:
         """The statistical part at ``t`` s, as if a packet had just come, ns."""
         dt = t - self.panel.t
-        return self.statistical_ns(self.panel.belief().variance(dt), dt)
+        return self.statistical_ns(self.panel.variance(dt), dt)
 
     def statistical_ns(self, variance: float, silent: float) -> float:
         """``variance`` of the phase, ns^2; ``silent``: s since the last packet."""
-        grain2 = self.time.local_grain.ns**2 + self.time.received_grain.ns**2
         allowance = self.record.allowance_ns(silent, self.panel.q) + self._doubt_ns
-        return self._bound.statistical_ns(variance, grain2, allowance)
+        return self._bound.statistical_ns(variance, self.time.hidden2(self._quietest()), allowance)
 
     def systematic_ns(self) -> float:
         if self.direct:
@@ -156,9 +155,13 @@ class Filter:
     def link_delay(self, clock_sns: int, delay_sns: int, request: Request | None, now_ns: int) -> Outlook | None:
         if self.direct:
             self.begin(direct=False)
-        seen = request if self.running and not self.step_under_way else None
-        if seen and self._one_clock.shows(seen, delay_sns, self.time, self.panel, self.directions[1]):
-            return self.delay(*seen, now_ns)
+        if request is not None and self.running and not self.step_under_way:
+            before = self._one_clock.believed
+            shows = self._one_clock.shows(request, delay_sns, self.time, self.panel, self.directions[1])
+            if shows is not before:
+                self._explained(self._one_clock.verdict())
+            if shows:
+                return self.delay(*request, now_ns)
         self._measured_by(0)
         return self._observe(0, clock_sns, delay_sns, now_ns)
 
@@ -282,7 +285,9 @@ class Filter:
             if verdict.code in ("restart", "lost"):
                 self._start_again(verdict)
                 return None
-        self._doubt_ns = misfits.doubt_ns(self.interval.s) if seen.misfit or self._doubt_ns else 0.0
+        self._doubt_ns = misfits.doubt_ns(self.interval.s) if self.contradicted() else 0.0
+        if direction.late and not panel.direct:
+            self._doubt_ns = max(self._doubt_ns, late_doubt_ns(changes))
         t = self.time.at(now_ns)
         belief = panel.belief()
         frequency = belief.frequency

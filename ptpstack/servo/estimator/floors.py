@@ -15,6 +15,15 @@ from ptpstack.servo.estimator.verdict import Verdict, name
 
 #: What is believed when it would otherwise have a probability of e^-13.
 SURE = 13.0
+#: The same for late packets that might be mere noise, of whatever size.
+_NO_NOISE = 10.0
+#: Late packets in a row that are noise when they scatter like it, and when it is so many times what it was, ns^2.
+_NOISE_RUN = 6
+_SCATTERED = 4.0
+_NOISIER = 4.0
+#: Late packets in a row that are a reason to doubt.
+_DOUBTFUL = 3
+_DOUBTFUL_BY = 10.0
 #: Late packets lie close together when their range is within this many mean waits.
 _LEVEL_WAITS = 5.0
 #: A floor that rises in one direction only might be a spell of load there: it takes more to be believed.
@@ -24,13 +33,17 @@ _CALM = 0.02
 _FAR = 0.3
 _FAR_READINGS = 1.0
 _CALM_PACKETS = 10
+#: So little is to be believed that ten packets are close together by chance: e^-10.
+_TOGETHER = 10.0
 
 
 def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict | None:
-    """Packets that are all late, though none by too much to be taken: the floor has risen beneath them.
+    """Packets that are all late, though none by too much to be taken: the floor has risen beneath them, or the noise.
 
-    If the floor were where it was, each would lie beyond the least of them with a probability p; n in a row do with
-    p^n. When that is no longer to be believed and they lie close together, the floor is where the least of them says.
+    If all were as before, each would lie beyond the least of them with a probability p; n in a row do with p^n. Were it
+    noise of whatever size, n exponential waits of sum S would all lie beyond m with (1 - n m/S)^(n - 1). When the first
+    is not to be believed it is noise; when neither is and they lie close together, the floor is where the least of them
+    says.
     """
     panel, directions = changes.panel, changes.directions
     own = directions[seen.side]
@@ -39,7 +52,8 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
         return None
     if other is not None and sum(1 for p in other.kept if p.t >= own.late[0].t) < 2:
         return None
-    disbelief = 0.0
+    disbelief = doubt = 0.0
+    level = True
     floors = {}
     for direction in directions.values():
         count = len(direction.late)
@@ -49,13 +63,18 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
         residuals = [panel.residual(p.side, p.t, p.value) for p in direction.late]
         least = min(residuals)
         beta, sigma = _noise(panel, direction)
-        if least <= 0.0 or max(residuals) - least > _LEVEL_WAITS * (beta + sigma):
+        if least <= 0.0:
             return None
-        share = direction.share_beyond(least / (beta + sigma))
-        disbelief -= count * log(max(share, _beyond(least / beta, direction.ways) if beta > sigma else 0.0))
+        level = level and max(residuals) - least <= _LEVEL_WAITS * (beta + sigma)
+        this = -count * log(_share(direction, least, beta, sigma))
+        scattered = -(count - 1) * log(max(1.0 - count * least / sum(residuals), 1e-9))
+        if direction is own and count >= _NOISE_RUN and this > SURE and scattered < _SCATTERED:
+            return _noisier(changes, own, seen.t, sum(r * r for r in residuals) / count / 2.0)
+        disbelief += this
+        doubt += scattered
         floors[direction.side] = max(0.0, least - _least_of(count, beta, direction.ways))
     both = all(floors.values())
-    if disbelief < SURE or (not both and len(own.late) < _ONE_SIDED):
+    if not level or disbelief < SURE or doubt < _NO_NOISE or (not both and len(own.late) < _ONE_SIDED):
         return None
     packets = sum(len(d.late) for d in directions.values())
     verdict = changes.moved(seen, floors, packets, own.level, interval_s)
@@ -72,6 +91,45 @@ def _beyond(waits: float, ways: float) -> float:
 def _least_of(count: int, beta: float, ways: float) -> float:
     """About how far above the floor the least of so many packets is, ns."""
     return beta / count if ways == 1.0 else beta * sqrt(pi / (8.0 * count))
+
+
+def _noisier(changes: Changes, own: Direction, t: float, level: float) -> Verdict | None:
+    before = sqrt(own.level)
+    if level < _NOISIER * own.level:
+        return None
+    packets = len(own.late)
+    own.set_level(level, packets)
+    changes.noisier(own, t)
+    return Verdict(
+        "noise",
+        f"{packets} late, scattered {name(own)} packets in a row: {sqrt(own.level):.3g} ns of noise where "
+        f"{before:.3g} ns were usual",
+        {"direction": name(own), "before_ns": before, "now_ns": sqrt(own.level)},
+    )
+
+
+def late_doubt_ns(changes: Changes) -> float:
+    """How far the clock may be off if a run of late packets, which is not believed in yet, is a floor that has risen in
+    one direction alone: by half of that. Strays among them are judged elsewhere (``misfits``).
+    """
+    panel = changes.panel
+    doubt = 0.0
+    for direction in changes.directions.values():
+        late = direction.late
+        if len(late) < _DOUBTFUL or any(p.misfit for p in late):
+            continue
+        least = min(panel.residual(p.side, p.t, p.value) for p in late)
+        beta, sigma = _noise(panel, direction)
+        if least > 0.0 and -len(late) * log(_share(direction, least, beta, sigma)) > _DOUBTFUL_BY:
+            doubt = max(doubt, 0.5 * least)
+    return doubt
+
+
+def _share(direction: Direction, high: float, beta: float, sigma: float) -> float:
+    """How often a packet lies at least that high above a floor that has not risen."""
+    return max(
+        direction.share_beyond(high / (beta + sigma)), _beyond(high / beta, direction.ways) if beta > sigma else 0.0
+    )
 
 
 def _noise(panel: Panel, direction: Direction) -> tuple[float, float]:
@@ -98,6 +156,9 @@ def floor_too_far(changes: Changes, direction: Direction, grain2: float) -> Verd
         # readings that are all early count as well; some late and some early are noise
         least = max(least, -most)
     if least < far:
+        return None
+    if -(len(kept) - 1) * log(max(direction.close_share, 0.1)) < _TOGETHER:
+        # a path with two ways, each of them sharp: such runs are nothing special
         return None
     scatter = max(second_differences(kept), default=inf)
     # the mean of two waits scatters less to begin with

@@ -27,6 +27,8 @@ _TAIL_TIMES = 8.0
 #: Share of the variance that one packet leaves at least.
 _LEAST = 0.1
 _WORST_EVIDENCE = -60.0
+#: What is left of old evidence.
+_EVIDENCE_MEMORY = 1.0 - 1.0 / 3000.0
 
 
 class Hypothesis:
@@ -69,38 +71,64 @@ class Hypothesis:
         """(prediction, its variance) of an observation of ``side``, ns and ns^2."""
         s = self.tt + 2.0 * side * self.td + self.dd if side else self.dd
         if s <= 0.0:
-            self._repair()
+            self.repair()
             s = self.tt + 2.0 * side * self.td + self.dd if side else self.dd
         return side * self.phase + self.d, s
 
-    def observe(
-        self,
-        dt: float,
-        qd2: float,
-        side: int,
-        value: float,
-        back: float,
-        symmetric: float,
-        beta: float,
-        level: float,
-        tail: float,
-        memory: float,
-    ) -> tuple[float, float, float, float, float]:
-        """Carry on by ``dt`` as ``predict`` does, then take an observation ``value`` of ``back`` s after that.
+    def repair(self) -> None:
+        """Rounding has carried a covariance out of what covariances can be, after something huge was opened.
 
-        ``symmetric``: variance of its symmetric noise; ``beta``: mean wait; ``level``: noise level; ``tail``: prior
-        share of long waits; ``memory``: what is left of old evidence. Returns (V, S, delta, v2, share of a long wait).
-
-        One pass over local variables: seven hypotheses do this for each packet, and it is most of what a packet costs.
+        A variance below 0 is as wrong as its size says.
         """
-        phase, f, d = self.phase, self.f, self.d
-        tt, tf, td, ff, fd, dd = self.tt, self.tf, self.td, self.ff, self.fd, self.dd
-        if dt:
-            q, x = self.q, self.x
+        self.tt = max(abs(self.tt), _FLOOR_PHASE)
+        self.ff = max(abs(self.ff), _FLOOR_FREQUENCY)
+        self.dd = abs(self.dd)
+        for name, one, other in (("tf", self.tt, self.ff), ("td", self.tt, self.dd), ("fd", self.ff, self.dd)):
+            most = _MOST_CORRELATED * sqrt(one * other)
+            setattr(self, name, max(-most, min(most, getattr(self, name))))
+
+    def phase_variance(self, dt: float) -> float:
+        """Variance of the phase ``dt`` s ahead, ns^2."""
+        return self.tt + dt * (2.0 * self.tf + dt * self.ff) + self.q * self.q * dt * dt * dt / 3.0
+
+
+def observe(
+    chosen: Hypothesis,
+    others: list[Hypothesis],
+    dt: float,
+    qd2: float,
+    side: int,
+    value: float,
+    back: float,
+    level: float,
+    ways: float,
+    fixed: float,
+    tail: float,
+) -> tuple[float, float, float, float, float, float]:
+    """Carry the others on by ``dt`` as ``predict`` does; then all take an observation ``value`` of ``back`` s later.
+
+    ``level``: noise level of its direction, ``ways``: of how many waits it is the mean; ``fixed``: variance that is
+    always there; ``tail``: prior share of long waits. Returns (nu, V, S, delta, v2, share of a long wait) of the chosen
+    one, which has been carried on already.
+
+    One pass over local variables: seven hypotheses do this for each packet, and it is most of what a packet costs.
+    """
+    said = one_sided if side else mean_of_two
+    share = weight = symmetric = beta = nu = v = s = delta = left = long = 0.0
+    for h in (*others, chosen):
+        if h.share != share or h.weight != weight:
+            share, weight = h.share, h.weight
+            symmetric = share * level * weight / ways + fixed
+            beta = sqrt((1.0 - share) * level * weight)
+        phase, f, d = h.phase, h.f, h.d
+        tt, tf, td, ff, fd, dd = h.tt, h.tf, h.td, h.ff, h.fd, h.dd
+        if dt and h is not chosen:
+            q, x = h.q, h.x
             q2 = q * q * dt
+            gained = dt * ff
             phase += f * dt
-            tt += dt * (2.0 * tf + dt * ff) + q2 * dt * dt / 3.0
-            tf += dt * ff + 0.5 * q2 * dt
+            tt += dt * (2.0 * tf + gained) + q2 * dt * dt / 3.0
+            tf += gained + 0.5 * q2 * dt
             td += dt * fd
             ff += q2
             dd += qd2 * dt * x * x
@@ -117,13 +145,12 @@ class Hypothesis:
             k0, k1, k2 = td, fd, dd
             s = k2
         if s <= 0.0:
-            self.tt, self.tf, self.td, self.ff, self.fd, self.dd = tt, tf, td, ff, fd, dd
-            self._repair()
-            tt, tf, td, ff, fd, dd = self.tt, self.tf, self.td, self.ff, self.fd, self.dd
+            h.tt, h.tf, h.td, h.ff, h.fd, h.dd = tt, tf, td, ff, fd, dd
+            h.repair()
+            tt, tf, td, ff, fd, dd = h.tt, h.tf, h.td, h.ff, h.fd, h.dd
             k0, k1, k2 = side * tt + td, side * tf + fd, side * td + dd
             s = side * k0 + k2
         v = s + symmetric
-        said = one_sided if side else mean_of_two
         delta, left, evidence = said(nu, v, beta)
         long = 0.0
         if nu > _TAIL_FROM * beta and nu * nu > 4.0 * v and s < level:
@@ -139,40 +166,24 @@ class Hypothesis:
             left += long * (left2 - left) + long * (1.0 - long) * (delta2 - delta) ** 2
             delta = mean
             evidence = (evidence2 + log(tail)) if gap > 60.0 else evidence + log(1.0 - tail + tail * exp(gap))
-        self.evidence = self.evidence * memory + (evidence if evidence > _WORST_EVIDENCE else _WORST_EVIDENCE)
+        h.evidence = h.evidence * _EVIDENCE_MEMORY + (evidence if evidence > _WORST_EVIDENCE else _WORST_EVIDENCE)
         gain = delta / v
-        self.phase = phase + k0 * gain
-        self.f = f + k1 * gain
-        self.d = d + k2 * gain
+        h.phase = phase + k0 * gain
+        h.f = f + k1 * gain
+        h.d = d + k2 * gain
         # one lucky packet must not make the filter too sure; a state far wider than the noise may shrink all the way
         most = 4.0 * beta * beta
         least = _LEAST * (v if v < most else most)
         shrink = (1.0 - (left if left > least else least) / v) / v
         tt -= k0 * k0 * shrink
-        self.tt = tt if tt > _FLOOR_PHASE else _FLOOR_PHASE
-        self.tf = tf - k0 * k1 * shrink
-        self.td = td - k0 * k2 * shrink
+        h.tt = tt if tt > _FLOOR_PHASE else _FLOOR_PHASE
+        h.tf = tf - k0 * k1 * shrink
+        h.td = td - k0 * k2 * shrink
         ff -= k1 * k1 * shrink
-        self.ff = ff if ff > _FLOOR_FREQUENCY else _FLOOR_FREQUENCY
-        self.fd = fd - k1 * k2 * shrink
+        h.ff = ff if ff > _FLOOR_FREQUENCY else _FLOOR_FREQUENCY
+        h.fd = fd - k1 * k2 * shrink
         dd -= k2 * k2 * shrink
-        self.dd = dd
+        h.dd = dd
         if dd < 0.0:
-            self._repair()
-        return v, s, delta, left, long
-
-    def _repair(self) -> None:
-        """Rounding has carried a covariance out of what covariances can be, after something huge was opened.
-
-        A variance below 0 is as wrong as its size says.
-        """
-        self.tt = max(abs(self.tt), _FLOOR_PHASE)
-        self.ff = max(abs(self.ff), _FLOOR_FREQUENCY)
-        self.dd = abs(self.dd)
-        for name, one, other in (("tf", self.tt, self.ff), ("td", self.tt, self.dd), ("fd", self.ff, self.dd)):
-            most = _MOST_CORRELATED * sqrt(one * other)
-            setattr(self, name, max(-most, min(most, getattr(self, name))))
-
-    def phase_variance(self, dt: float) -> float:
-        """Variance of the phase ``dt`` s ahead, ns^2."""
-        return self.tt + dt * (2.0 * self.tf + dt * self.ff) + self.q * self.q * dt * dt * dt / 3.0
+            h.repair()
+    return nu, v, s, delta, left, long

@@ -23,10 +23,10 @@ when it runs away), on both sides it is noise.
 from __future__ import annotations
 
 from itertools import pairwise
-from math import log, sqrt
+from math import inf, log, sqrt
 
 from ptpstack.servo.estimator.changes import Changes
-from ptpstack.servo.estimator.direction import Direction, Observed
+from ptpstack.servo.estimator.direction import RARE, Direction, Observed
 from ptpstack.servo.estimator.floors import SURE
 from ptpstack.servo.estimator.startup import Startup
 from ptpstack.servo.estimator.verdict import Verdict, name
@@ -42,6 +42,7 @@ _LATE_THERE = 2
 _RUN_LINE = 5
 _RUN_LATE = 8
 _RUN_OTHER = 4
+_RUN_READINGS = 4
 
 
 class Misfits:
@@ -62,12 +63,23 @@ class Misfits:
         if self.newcomer:
             return 2
         share = direction.late_share if late else direction.early_share
+        if self._panel.direct:
+            # a clock that runs away from its readings must not make strays of them, one by one
+            share -= RARE * len(direction.run)
         share = max(_SHARES[0], min(_SHARES[1], share))
-        return max(2, int(-SURE / log(share)) + 1)
+        return max(_RUN_READINGS if self._panel.direct else 2, int(-SURE / log(share)) + 1)
 
     def explain(self, seen: Observed, interval_s: float, grain2: float, *, probation: bool) -> Verdict | None:
         """``seen`` does not fit and is in its direction's run. None: wait for more."""
-        verdict = self._explain(seen, interval_s, grain2, probation=probation)
+        own = self._directions[seen.side]
+        other = self._changes.other(own)
+        verdict = self._clock_moved(seen, own, other, interval_s, grain2, probation=probation)
+        if verdict is None:
+            noise = self._noisier(own, seen.t, interval_s, grain2)
+            if noise is not None:
+                self._changes.noisier(own, seen.t)
+                return noise
+            verdict = self._explain(seen, own, other, interval_s, grain2, probation=probation)
         if verdict is not None:
             self._changes.happened(seen.t)
         return verdict
@@ -93,22 +105,18 @@ class Misfits:
             doubt = max(doubt, abs(run[-1].nu))
         return doubt
 
-    def _explain(self, seen: Observed, interval_s: float, grain2: float, *, probation: bool) -> Verdict | None:
+    def _explain(
+        self,
+        seen: Observed,
+        own: Direction,
+        other: Direction | None,
+        interval_s: float,
+        grain2: float,
+        *,
+        probation: bool,
+    ) -> Verdict | None:
         panel = self._panel
-        own = self._directions[seen.side]
-        other = self._changes.other(own)
-        verdict = self._clock_moved(seen, own, other, interval_s, grain2, probation=probation)
-        if verdict is not None:
-            return verdict
         sigma = sqrt(own.level + grain2)
-        event_t = self._changes.event_t
-        quiet = event_t is None or seen.t - event_t > _QUIET_INTERVALS * interval_s
-        if quiet and (panel.direct or own.late_soon > _MOSTLY_LATE) and self._noisier(own, seen.t, sigma):
-            return Verdict(
-                "noise",
-                f"{name(own)} packets have become noisier: {sqrt(own.level):.3g} ns where {sigma:.3g} ns were usual",
-                {"direction": name(own), "before_ns": sigma, "now_ns": sqrt(own.level)},
-            )
         late = seen.nu > 0
         if len(own.run) < self.needed(own, late):
             return None
@@ -181,7 +189,7 @@ class Misfits:
         there = self._panel.residual(last.side, last.t, last.value)
         if there * seen.nu >= 0 or not abs(seen.nu) / 3.0 <= abs(there) <= 3.0 * abs(seen.nu):
             return None
-        if probation and self._changes.clock_t is not None:
+        if probation and self._changes.clock_t > -inf:
             return Verdict("restart", "the clock seems to move again and again after a start: begin anew")
         size = max(abs(seen.nu), abs(there))
         self._changes.wanders(seen.t, interval_s)
@@ -222,23 +230,34 @@ class Misfits:
         self._panel.take(own, seen.t, seen.value, grain2)
         return Verdict(
             "clock",
-            f"{len(own.run)} packets in a row run away, up to {size:.3g} ns off: the clock has another frequency",
+            f"{len(run)} packets in a row run away, up to {size:.3g} ns off: the clock has another frequency",
             {"ns": size},
         )
 
-    def _noisier(self, own: Direction, t: float, sigma: float) -> bool:
+    def _noisier(self, own: Direction, t: float, interval_s: float, grain2: float) -> Verdict | None:
+        """Most of a direction's packets are late and scattered."""
+        direct = self._panel.direct
+        if not (direct or own.late_soon > _MOSTLY_LATE):
+            return None
+        if self._changes.quiet_s(own, t) <= _QUIET_INTERVALS * interval_s:
+            return None
+        sigma = sqrt(own.level + grain2)
         recent = [self._panel.residual(p.side, p.t, p.value) for p in list(own.kept)[-10:]]
-        if self._panel.direct:
+        if direct:
             # a reading cannot be late: noise lies on both sides, a clock that moves on one
             far = [r for r in recent if abs(r) > 9.0 * sigma]
             if len(far) < 5 or not 2 <= sum(r > 0.0 for r in far) <= len(far) - 2:
-                return False
+                return None
         else:
             far = [r for r in recent if r > 9.0 * sigma]
             if len(far) < 5 or max(far) - min(far) <= max(8.0 * sigma, 0.5 * median(far)):
-                return False
+                return None
         own.set_level(sum(r * r for r in recent) / len(recent) / 2.0, 8)
-        return True
+        return Verdict(
+            "noise",
+            f"{name(own)} packets have become noisier: {sqrt(own.level):.3g} ns where {sigma:.3g} ns were usual",
+            {"direction": name(own), "before_ns": sigma, "now_ns": sqrt(own.level)},
+        )
 
     def _stepped(
         self,

@@ -18,6 +18,7 @@ from ptpstack.servo.base import Request
 from ptpstack.servo.estimator.direction import Direction
 from ptpstack.servo.estimator.panel import Panel
 from ptpstack.servo.estimator.timeline import Timeline
+from ptpstack.servo.estimator.verdict import Verdict
 from ptpstack.timebase.units import sns_to_float_ns
 
 _WINDOW = 16
@@ -44,6 +45,14 @@ class OneClock:
     def forget(self) -> None:
         self._differences.clear()
         self.believed = False
+
+    def verdict(self) -> Verdict:
+        """What has just turned out."""
+        told = "stamps Pdelay_Req by the clock of its Syncs: they show this clock from the other side"
+        if not self.believed:
+            told = "stamps Pdelay_Req by another clock than its Syncs: the link's delay is all that is taken from it"
+        middle = sorted(self._differences)[len(self._differences) // 2]
+        return Verdict("neighbor", f"the neighbour {told}", {"difference_ns": middle})
 
     def shows(self, request: Request, delay_sns: int, time: Timeline, panel: Panel, forward: Direction) -> bool:
         """Whether ``request``, of an exchange that gave this link delay, shows our clock from the other side."""

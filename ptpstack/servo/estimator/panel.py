@@ -14,7 +14,7 @@ from math import exp, sqrt
 from typing import NamedTuple
 
 from ptpstack.servo.estimator.direction import Direction
-from ptpstack.servo.estimator.hypothesis import Hypothesis
+from ptpstack.servo.estimator.hypothesis import Hypothesis, observe
 
 #: Share of symmetric noise, from "all of it" to "a sharp floor".
 BLUR = (1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.025, 0.0125, 0.006, 0.003, 0.0015)
@@ -22,10 +22,11 @@ _FIRST_NOTCH = 7
 FIRST_WANDER = 3.0
 #: Limits of what may be voted for, ppb per root second.
 _WANDER = (1e-6, 2e5)
-_PATH_WANDER = (0.2, 10.0)
+_PATH_WANDER = (0.063, 10.0)
 _PATH_STEP = 3.1622776601683795
-_EVIDENCE_MEMORY = 1.0 - 1.0 / 3000.0
 _LEAD = 1.0
+#: No neighbour falls further behind: what was wrong for an hour may be right from now on.
+_MOST_BEHIND = 12.0
 #: Path wander: at least this, ns per root second, and this share of the noise width.
 _PATH_LEAST = 1.0
 _PATH_OF_NOISE = 0.05
@@ -34,22 +35,18 @@ LEAST_NOISE = 0.1
 #: A hypothesis this far behind in its log likelihood has no say.
 _NEGLIGIBLE = 40.0
 
-_OPPOSITE = (0, 2, 1, 4, 3, 6, 5)
+#: of each kind of neighbour, the one on the way back: wander down and up; blur (readings: noise) down and up; path
+#: wander down and up
+_OPPOSITE = (1, 0, 3, 2, 5, 4)
 
 
 class Belief(NamedTuple):
-    """The mean over hypotheses by weight, and the variance about it as a polynomial of the time ahead."""
+    """The mean over hypotheses by weight, and the weights: the chosen one's, and those of its neighbours in order."""
 
     phase: float
     frequency: float
-    tt: float
-    tf: float
-    ff: float
-    cube: float
-
-    def variance(self, dt: float) -> float:
-        """Of the phase ``dt`` s ahead, ns^2."""
-        return self.tt + dt * (2.0 * self.tf + dt * (self.ff + dt * self.cube))
+    own: float
+    weights: list[float]
 
 
 class Panel:
@@ -60,7 +57,10 @@ class Panel:
         self.chosen = Hypothesis()
         self.chosen.q = FIRST_WANDER
         self.chosen.share = BLUR[self.notch]
+        #: the neighbours, and of which kind each is (``_OPPOSITE``); none at the ends of what may be voted for: another
+        #: copy of the chosen one would count its vote twice
         self.others: list[Hypothesis] = []
+        self._kinds: list[int] = []
         self.t = 0.0
         #: what the neighbours still have to be carried on by, s, and the path's wander then: they wait for the packet
         self._owed = 0.0
@@ -136,40 +136,18 @@ class Panel:
         """An accepted packet, by all hypotheses; teaches the direction's level. Returns how far the phase went, ns."""
         self._belief = None
         side = direction.side
-        ways = direction.ways
         level = direction.level
         tail = direction.tail_share
         if tail < 0.02:
             tail = 0.02
         fixed = LEAST_NOISE + grain2
-        back = t - self.t
         chosen = self.chosen
-        share = chosen.share
-        symmetric = share * level * chosen.weight / ways + fixed
-        beta = sqrt((1.0 - share) * level * chosen.weight)
-        phase = chosen.phase
-        nu = value - (side * (phase + chosen.f * back) + chosen.d)
-        v, s, delta, left, long = chosen.observe(
-            0.0, 0.0, side, value, back, symmetric, beta, level, tail, _EVIDENCE_MEMORY
+        share, phase = chosen.share, chosen.phase
+        nu, v, s, delta, left, long = observe(
+            chosen, self.others, self._owed, self._owed_qd2, side, value, t - self.t, level, direction.ways, fixed, tail
         )
-        correction = chosen.phase - phase
-        dt, qd2 = self._owed, self._owed_qd2
         self._owed = 0.0
-        for other in self.others:
-            other_share = other.share
-            other_level = level * other.weight
-            other.observe(
-                dt,
-                qd2,
-                side,
-                value,
-                back,
-                other_share * other_level / ways + fixed,
-                sqrt((1.0 - other_share) * other_level),
-                level,
-                tail,
-                _EVIDENCE_MEMORY,
-            )
+        correction = chosen.phase - phase
         rho = s / v
         w = nu - rho * delta
         # E[w^2] is (2 - share) level of a packet, and (3/2 - share) level of the mean of two
@@ -183,20 +161,20 @@ class Panel:
 
     def _vote(self, direction: Direction) -> None:
         lead, leader = _LEAD + self.chosen.evidence, -1
+        least = lead - _MOST_BEHIND
         for index, other in enumerate(self.others):
-            if other.evidence > lead and self._differs(other):
+            if other.evidence > lead:
                 lead, leader = other.evidence, index
+            elif other.evidence < least:
+                other.evidence = least
         if leader >= 0:
             self._choose(leader, direction)
-
-    def _differs(self, other: Hypothesis) -> bool:
-        mine = self.chosen
-        return other.q != mine.q or other.share != mine.share or other.x != mine.x or other.weight != mine.weight
 
     def _choose(self, index: int, direction: Direction) -> None:
         old, new = self.chosen, self.others[index]
         # what each kind of neighbour led or lagged by, it keeps
-        leads = [other.evidence - old.evidence for other in self.others]
+        leads = {k: other.evidence - old.evidence for k, other in zip(self._kinds, self.others, strict=True)}
+        kind = self._kinds[index]
         if not self.direct:
             self.notch = BLUR.index(new.share)
         elif new.weight != 1.0:
@@ -205,20 +183,19 @@ class Panel:
         self.chosen = new
         base = new.evidence
         self._surround()
-        back = _OPPOSITE[index + 1] - 1
-        for kind, other in enumerate(self.others):
-            if kind == back:
+        for k, other in zip(self._kinds, self.others, strict=True):
+            if k == _OPPOSITE[kind]:
                 other.copy_state(old)
                 other.evidence = old.evidence
-            elif kind != index:
-                other.evidence = base + leads[kind]
+            elif k != kind:
+                other.evidence = base + leads.get(k, 0.0)
 
     def _surround(self) -> None:
         """New neighbours round the chosen hypothesis, from its state."""
         self._owed = 0.0
         self._belief = None
         chosen = self.chosen
-        self.others = []
+        self.others, self._kinds = [], []
         for kind in range(4 if self.direct else 6):
             other = Hypothesis()
             other.copy_state(chosen)
@@ -235,7 +212,9 @@ class Panel:
             else:
                 step = 1.0 / _PATH_STEP if kind == 4 else _PATH_STEP
                 other.x = max(_PATH_WANDER[0], min(_PATH_WANDER[1], chosen.x * step))
-            self.others.append(other)
+            if (other.q, other.share, other.x, other.weight) != (chosen.q, chosen.share, chosen.x, chosen.weight):
+                self.others.append(other)
+                self._kinds.append(kind)
 
     # ---- what it says -----------------------------------------------------------------------------------------
 
@@ -266,30 +245,19 @@ class Panel:
     def state(self, dt: float) -> tuple[float, float, float]:
         """(phase ns, frequency ppb, variance of the phase ns^2) ``dt`` s after the last packet, over all hypotheses."""
         belief = self.belief()
-        return belief.phase + belief.frequency * dt, belief.frequency, belief.variance(dt)
+        return belief.phase + belief.frequency * dt, belief.frequency, self.variance(dt)
 
-    def _mix(self) -> Belief:
-        chosen = self.chosen
-        others = self.others
-        best = chosen.evidence
-        for h in others:
-            if h.evidence > best:
-                best = h.evidence
-        total = own = exp(chosen.evidence - best) if chosen.evidence > best - _NEGLIGIBLE else 0.0
-        weights = []
-        for h in others:
-            weight = exp(h.evidence - best) if h.evidence > best - _NEGLIGIBLE else 0.0
-            weights.append(weight)
-            total += weight
-        # distances are from the chosen one, which has none from itself
-        phase = frequency = e0 = e1 = e2 = 0.0
-        own /= total
+    def variance(self, dt: float) -> float:
+        """Of the phase ``dt`` s after the last packet, ns^2: each hypothesis's own, and how far they lie apart.
+
+        Asked for more rarely than the mean, so it is not made with it.
+        """
+        belief, chosen = self.belief(), self.chosen
+        own = belief.own
         tt, tf, ff, qq = own * chosen.tt, own * chosen.tf, own * chosen.ff, own * chosen.q * chosen.q
         centre, centre_f = chosen.phase, chosen.f
-        for weight, h in zip(weights, others, strict=True):
-            if weight == 0.0:
-                continue
-            weight /= total
+        phase = frequency = e0 = e1 = e2 = 0.0
+        for weight, h in zip(belief.weights, self.others, strict=True):
             e, g = h.phase - centre, h.f - centre_f
             we, wg = weight * e, weight * g
             phase += we
@@ -301,11 +269,30 @@ class Panel:
             tf += weight * h.tf
             ff += weight * h.ff
             qq += weight * h.q * h.q
-        return Belief(
-            centre + phase,
-            centre_f + frequency,
-            tt + e0 - phase * phase,
-            tf + e1 - phase * frequency,
-            ff + e2 - frequency * frequency,
-            qq / 3.0,
-        )
+        tt = tt + e0 - phase * phase
+        tf = tf + e1 - phase * frequency
+        ff = ff + e2 - frequency * frequency
+        return tt + dt * (2.0 * tf + dt * (ff + dt * (qq / 3.0)))
+
+    def _mix(self) -> Belief:
+        chosen, others = self.chosen, self.others
+        best = chosen.evidence
+        for h in others:
+            if h.evidence > best:
+                best = h.evidence
+        behind = chosen.evidence - best
+        total = own = exp(behind) if behind > -_NEGLIGIBLE else 0.0
+        weights = []
+        for h in others:
+            behind = h.evidence - best
+            weight = exp(behind) if behind > -_NEGLIGIBLE else 0.0
+            weights.append(weight)
+            total += weight
+        # distances are from the chosen one, which has none from itself
+        centre, centre_f = chosen.phase, chosen.f
+        phase = frequency = 0.0
+        for index, h in enumerate(others):
+            weights[index] = weight = weights[index] / total
+            phase += weight * (h.phase - centre)
+            frequency += weight * (h.f - centre_f)
+        return Belief(centre + phase, centre_f + frequency, own / total, weights)

@@ -30,7 +30,7 @@ def note_round_trip(changes: Changes, seen: Observed) -> None:
         return
     before, between = own.kept[-2], other.kept[-1]
     # a trip across an event would be half of the old path and half of the new one
-    if before.t < between.t < seen.t and (changes.event_t is None or before.t >= changes.event_t):
+    if before.t < between.t < seen.t and before.t >= changes.event_t:
         # the other direction's packet against the line between its neighbours: no frequency has to be known
         gap = seen.t - before.t
         share = (between.t - before.t) / gap

@@ -49,6 +49,8 @@ class EstimatorServo:
         self._stepped_at = -_STEP_PACKETS
         self._uncertain_master = False
         self._bad = 0
+        #: t2 of the newest Sync that was overheard, sns
+        self._overheard_sns = -1
 
     # ---- what the owner may ask -------------------------------------------------------------------------------
 
@@ -106,7 +108,18 @@ class EstimatorServo:
     # ---- observations -----------------------------------------------------------------------------------------
 
     def sync(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        if t2_sns <= self._overheard_sns:
+            return None
         return self._answer(self._filter.sync(t1_sns, t2_sns, correction_sns, now_ns), now_ns)
+
+    def overheard(self, t1_sns: int, t2_sns: int, correction_sns: int, now_ns: int) -> Command | None:
+        if self._state is not ServoState.HOLDOVER:
+            return None
+        command = self.sync(t1_sns, t2_sns, correction_sns, now_ns)
+        self._overheard_sns = t2_sns
+        # nobody vouches for that master: a holdover with a view, and no reason for a step
+        self._state = ServoState.HOLDOVER if self._filter.running else ServoState.UNLOCKED
+        return None if command is None or command.step_sns else command
 
     def delay(self, t3_sns: int, t4_sns: int, correction_sns: int, now_ns: int) -> Command | None:
         return self._answer(self._filter.delay(t3_sns, t4_sns, correction_sns, now_ns), now_ns)
@@ -259,6 +272,7 @@ class EstimatorServo:
     def clock_stepped(self) -> None:
         """By how much, ``commanded`` will tell; if it does not, nothing is known of the phase any more."""
         self._filter.step_under_way = True
+        self._overheard_sns = -1
 
     def new_master(self, now_ns: int) -> None:
         self._filter.new_master()

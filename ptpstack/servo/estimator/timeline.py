@@ -7,9 +7,14 @@ first offset and the sum of all steps from every offset.
 
 from __future__ import annotations
 
+from math import exp
+
 from ptpstack.servo.estimator.grain import Grain
 from ptpstack.servo.estimator.ledger import Ledger
 from ptpstack.timebase.units import float_ns_to_sns, sns_to_float_ns
+
+#: 2 pi^2, in sum for both clocks' grains
+_BLURRED = 20.0
 
 
 class Timeline:
@@ -99,6 +104,13 @@ class Timeline:
             return (self.local_grain.ns**2 + self.sent_grain.ns**2) / 24.0
         master = self.sent_grain if side > 0 else self.received_grain
         return (self.local_grain.ns**2 + master.ns**2) / 12.0
+
+    def hidden2(self, noise: float) -> float:
+        """What rounding may hide, ns^2. Noise (ns^2) blurs its steps: it falls off as the transform of a normal
+        distribution does, exp(-2 pi^2 noise / grain^2).
+        """
+        grain2 = self.local_grain.ns**2 + self.received_grain.ns**2
+        return grain2 * exp(-_BLURRED * noise / grain2) if grain2 else 0.0
 
     def doubt_ns(self) -> float:
         """A clock that rounds to the nearest rather than down is not half a grain early: nobody can see which it

@@ -19,6 +19,7 @@ class Verdict:
     ``open``               not known: phase and frequency are open
     ``lost``, ``restart``  all begins anew: an estimate that had been proven, or a start that had not
     ``set``                the clock: somebody else has set it
+    ``neighbor``           what is taken from peer delay: the neighbour's stamps are of its Syncs' clock, or are not
     """
 
     code: str

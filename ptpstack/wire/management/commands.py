@@ -8,19 +8,10 @@ import shlex
 from typing import Any, NamedTuple
 
 from ptpstack.wire.errors import MalformedFrame
-from ptpstack.wire.management import (
-    ACTION_NAMES,
-    COMMAND,
-    GET,
-    IDS_BY_NAME,
-    MANAGEMENT_IDS,
-    SET,
-    ManagementId,
-    describe_data,
-    management_error_name,
-    management_id_name,
-)
+from ptpstack.wire.management import ACTION_NAMES, COMMAND, GET, SET, management_error_name, management_id_name
+from ptpstack.wire.management.items import ManagementId
 from ptpstack.wire.management.kinds import PORT
+from ptpstack.wire.management.rows import IDS_BY_NAME, MANAGEMENT_IDS, describe_data
 from ptpstack.wire.messages import Management
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
 from ptpstack.wire.types import ALL_CLOCKS, ALL_PORTS, PortIdentity
@@ -117,10 +108,16 @@ def _data(action: int, row: ManagementId, words: list[str], empty_gets: bool) ->
             return b"" if empty_gets or row.size is None else bytes(row.size + (row.size & 1))
         given = _values(row, words, keys)
         # of a keyed GET only the key counts
-        return row.items[0].write(given) + bytes((row.size or 2) - 1)
+        octets = row.items[0].write(given) if keys else b""
+        return octets + bytes(max((row.size or 2) - len(octets), 0))
     if action == COMMAND and not words:
         return bytes(row.size or 0)
-    return row.encode(_values(row, words, list(fields)))
+    try:
+        return row.encode(_values(row, words, list(fields)))
+    except CommandError:
+        raise
+    except ValueError as error:
+        raise CommandError(f"{row.name}: {error}") from error
 
 
 def _values(row: ManagementId, words: list[str], wanted: list[str]) -> dict[str, Any]:
@@ -138,8 +135,7 @@ def _values(row: ManagementId, words: list[str], wanted: list[str]) -> dict[str,
             raise CommandError(f"{row.name} has no {word!r}; {usage}")
         try:
             values[name] = row.item_of(name).parse(name, text)
-            row.item_of(name)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise CommandError(f"{row.name} {name}: {error}") from error
     missing = [name for name in wanted if name not in values]
     if missing:

@@ -126,7 +126,9 @@ class Interval(Number):
         self._decimals = decimals
 
     def text(self, value: Any) -> str:
-        return f"{value / 65536:.{self._decimals}f}" if self._decimals else str(value >> 16)
+        # + 0.0: there is no negative zero
+        nanoseconds = round(value / 65536, self._decimals) + 0.0
+        return f"{nanoseconds:.{self._decimals}f}" if self._decimals else str(value >> 16)
 
     def parse(self, text: str) -> Any:
         return round(float(text) * 65536)
@@ -152,8 +154,7 @@ class Scaled(Number):
         super().__init__(4, signed=True)
 
     def text(self, value: Any) -> str:
-        # + 0.0: there is no negative zero
-        return f"{round(value / (1 << 41), 9) + 0.0:+.9f}"
+        return f"{value / (1 << 41):+.9f}"
 
     def parse(self, text: str) -> Any:
         return round(float(text) * (1 << 41))
