@@ -31,7 +31,7 @@ demo: $(RUN_STAMP)
 test: $(DEV_STAMP)
 	@tools/system-packages test
 	$(BIN)/python -m pytest -n 2 -m "not namespaces and not interop and not hardware" $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m "(namespaces or interop) and not hardware" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "(namespaces or interop) and not hardware" $(PYTEST_ARGS)
 	@tools/system-packages hil
 	tools/hil/tests $(BIN)/python
 
