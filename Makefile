@@ -31,7 +31,8 @@ demo: $(RUN_STAMP)
 test: $(DEV_STAMP)
 	@tools/system-packages test
 	$(BIN)/python -m pytest -n 2 -m "not namespaces and not interop and not hardware" $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "(namespaces or interop) and not hardware" $(PYTEST_ARGS)
+	folder=$$(mktemp -d) && $(BIN)/python -m pytest -n 2 --dist loadfile --basetemp $$folder/t \
+	    -m "(namespaces or interop) and not hardware" $(PYTEST_ARGS) && rm -rf $$folder
 	@tools/system-packages hil
 	tools/hil/tests $(BIN)/python
 
