@@ -31,6 +31,7 @@ from ptpstack.net.sockets import (
     grow_receive_buffer,
 )
 from ptpstack.protocol.effects import PEER_DELAY
+from ptpstack.protocol.stations import Stations
 from ptpstack.wire.envelope import close_frame, open_frame
 
 ETH_P_ALL = 3
@@ -48,35 +49,27 @@ _BUFFER = 70_000
 _ANCILLARY = timestamping.ANCILLARY_SIZE + socket.CMSG_SPACE(_AUXDATA.size)
 _LINK_LOCAL = bytes.fromhex("0180c20000")
 
-MAX_STATIONS = 4096
-STATION_NS = 300_000_000_000
-
 
 class Bridge:
-    """Which station is behind which port."""
-
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
         self.ports: dict[str, BridgeChannel] = {}
-        #: MAC -> (port, when it was heard); insertion order is age
-        self._stations: dict[bytes, tuple[str, int]] = {}
+        #: by MAC
+        self._stations: Stations[bytes] = Stations()
 
     def pass_on(self, framed: memoryview, destination: bytes, source: bytes, port: BridgeChannel) -> None:
         """``framed``: a frame with its virtio_net_hdr in front, from ``port``."""
         now = self._now_ns()
         if not source[0] & 1:
-            self._stations.pop(source, None)
-            self._stations[source] = (port.interface, now)
-            if len(self._stations) > MAX_STATIONS:
-                del self._stations[next(iter(self._stations))]
+            self._stations.heard(source, port.interface, now)
         if destination[:5] == _LINK_LOCAL and destination[5] < 16:
             return
         if any(destination == other.mac for other in self.ports.values()):
             return
-        known = self._stations.get(destination)
-        if known is not None and now - known[1] < STATION_NS and known[0] in self.ports:
-            if known[0] != port.interface:
-                self.ports[known[0]].send_framed(framed)
+        known = self._stations.port_of(destination, now)
+        if known in self.ports:
+            if known != port.interface:
+                self.ports[known].send_framed(framed)
             return
         for other in self.ports.values():
             if other is not port:

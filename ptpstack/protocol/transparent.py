@@ -17,6 +17,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from ptpstack.protocol.effects import Send
+from ptpstack.protocol.stations import Stations
 from ptpstack.protocol.syntonisation import Syntonisation
 from ptpstack.timebase.units import SNS_PER_S, float_ns_to_sns, saturate_interval
 from ptpstack.wire.types import Flag, MessageType
@@ -25,9 +26,6 @@ from ptpstack.wire.types import Flag, MessageType
 PASSAGE_NS = 2_000_000_000
 MAX_PASSAGES = 4096
 MAX_EARLY = 256
-#: Stations of which it is known where they are, and for how long that is believed.
-MAX_STATIONS = 4096
-STATION_NS = 300_000_000_000
 #: A longer residence is a clock that was set.
 MAX_RESIDENCE_SNS = 10 * SNS_PER_S
 
@@ -122,8 +120,8 @@ class TransparentClock:
         self._passages: dict[bytes, _Passage] = {}
         #: Follow_Ups that were quicker than their Sync
         self._early: dict[bytes, tuple[str, bytes, str, int]] = {}
-        #: station -> (channel, when it was heard)
-        self._stations: dict[str, tuple[str, int]] = {}
+        #: by MAC, hexadecimal, as an envelope has it
+        self._stations: Stations[str] = Stations()
         self._out: list[Send] = []
 
     # ---- inputs -----------------------------------------------------------------------------------------------
@@ -190,7 +188,7 @@ class TransparentClock:
         """Nothing is sent where the link is down; who was heard there may be anywhere now."""
         self.ports[channel].up = up
         if not up:
-            self._stations = {s: seen for s, seen in self._stations.items() if seen[0] != channel}
+            self._stations.forget(channel)
 
     # ---- messages ---------------------------------------------------------------------------------------------
 
@@ -321,18 +319,14 @@ class TransparentClock:
 
     def _targets(self, ingress: str, address: str, now: int) -> tuple[str, ...]:
         """Every other port; for a single station, the one behind which it was heard."""
-        known = self._stations.get(address[:12])
-        if known is not None and now - known[1] < STATION_NS:
-            return () if known[0] == ingress or not self.ports[known[0]].up else (known[0],)
+        known = self._stations.port_of(address[:12], now)
+        if known is not None:
+            return () if known == ingress or not self.ports[known].up else (known,)
         return tuple(channel for channel, port in self.ports.items() if channel != ingress and port.up)
 
     def _learn(self, station: str, channel: str, now: int) -> None:
-        if len(station) < 12 or int(station[1], 16) & 1:
-            return
-        self._stations.pop(station, None)
-        self._stations[station] = (channel, now)
-        if len(self._stations) > MAX_STATIONS:
-            del self._stations[next(iter(self._stations))]
+        if len(station) == 12 and not int(station[1], 16) & 1:
+            self._stations.heard(station, channel, now)
 
     # ---- forgetting -------------------------------------------------------------------------------------------
 
