@@ -20,16 +20,8 @@ from collections.abc import Callable
 from ptpstack.net import timestamping
 from ptpstack.net.abilities import Choice
 from ptpstack.net.channel import Received
-from ptpstack.net.l2 import PEER_GROUP, PRIMARY_GROUP
-from ptpstack.net.sockets import (
-    DROP_ALL,
-    RECEIVE_BUFFER,
-    SO_SELECT_ERR_QUEUE,
-    SocketChannel,
-    attach_filter,
-    explain,
-    grow_receive_buffer,
-)
+from ptpstack.net.packet import PEER_GROUP, PRIMARY_GROUP, PacketChannel
+from ptpstack.net.sockets import RECEIVE_BUFFER, explain, grow_receive_buffer
 from ptpstack.protocol.effects import PEER_DELAY
 from ptpstack.protocol.stations import Stations
 from ptpstack.wire.envelope import close_frame, open_frame
@@ -76,12 +68,10 @@ class Bridge:
                 other.send_framed(framed)
 
 
-class BridgeChannel(SocketChannel):
+class BridgeChannel(PacketChannel):
     """One port of a ``Bridge``. Made by ``ptpstack.net.open.open_bridge_port``."""
 
     transport = "bridge"
-    group = PRIMARY_GROUP
-    peer_group = PEER_GROUP
 
     def __init__(
         self,
@@ -102,8 +92,7 @@ class BridgeChannel(SocketChannel):
             PEER_DELAY: f"{PEER_GROUP.replace(':', '')}{self.mac.hex()}88f7",
         }
         try:
-            # Protocol 0 until it is bound to the interface, else frames of other interfaces leak in between.
-            self._rx = self._add(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0))
+            self._rx = self._raw_socket()
             for option in (_PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING):
                 self._rx.setsockopt(timestamping.SOL_PACKET, option, 1)
             self.receive_buffer = grow_receive_buffer(self._rx, receive_buffer)
@@ -113,12 +102,8 @@ class BridgeChannel(SocketChannel):
             self._rx.bind((interface, ETH_P_ALL))
             self._receivers = {self._rx.fileno(): self._rx}
 
-            self._event_tx = self._transmit_socket()
-            grow_receive_buffer(self._event_tx, receive_buffer)
-            self._event_tx.setsockopt(socket.SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1)
-            timestamping.enable(self._event_tx, choice.stamping, transmit=True)
-            self._general_tx = self._transmit_socket()
-            self._framed_tx = self._transmit_socket()
+            self._open_transmitters(choice.stamping, receive_buffer)
+            self._framed_tx = self._transmit_socket(0)
             self._framed_tx.setsockopt(timestamping.SOL_PACKET, _PACKET_VNET_HDR, 1)
         except OSError as error:
             self.close()
@@ -163,26 +148,8 @@ class BridgeChannel(SocketChannel):
         self._received += len(out)
         return out
 
-    def send_event(self, octets: bytes, destination: str | None, token: int, now_ns: int) -> None:
-        frame = close_frame(self._own.get(destination) or str(destination), octets)
-        try:
-            self._stamped_socket().send(frame)
-        except OSError as error:
-            self._send_failed(error)
-            self._pending.failed(token, error.errno or 0)
-            return
-        self._pending.sent(token, now_ns)
-        self._sent += 1
-
-    def send_general(self, octets: bytes, destination: str | None) -> None:
-        frame = close_frame(self._own.get(destination) or str(destination), octets)
-        try:
-            self._stamped_socket()  # says so when the channel is closed
-            self._general_tx.send(frame)
-        except OSError as error:
-            self._send_failed(error)
-            return
-        self._sent += 1
+    def _frame(self, octets: bytes, destination: str | None) -> bytes:
+        return close_frame(self._own.get(destination) or str(destination), octets)
 
     def send_framed(self, framed: memoryview) -> None:
         """A frame of other traffic, with its virtio_net_hdr."""
@@ -198,12 +165,6 @@ class BridgeChannel(SocketChannel):
         if self._bridge.ports.get(self.interface) is self:
             del self._bridge.ports[self.interface]
         super().close()
-
-    def _transmit_socket(self) -> socket.socket:
-        sock = self._add(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0))
-        attach_filter(sock, DROP_ALL)
-        sock.bind((self.interface, 0))
-        return sock
 
 
 def _tagged(framed: memoryview, ancillary: timestamping.Ancillary) -> memoryview:

@@ -1,8 +1,4 @@
-"""PTP over IEEE 802.3 Ethernet (IEEE 1588-2019 annex E, not checked against the text): EtherType 0x88F7.
-
-Sockets: one receive socket for both message classes (stamped), event-TX (stamped, protocol 0 so that it receives
-nothing), general-TX (not stamped, so that it uses up none of the numbers under which stamps come back).
-"""
+"""PTP over IEEE 802.3 Ethernet (IEEE 1588-2019 annex E, not checked against the text): EtherType 0x88F7."""
 
 from __future__ import annotations
 
@@ -14,23 +10,11 @@ from functools import lru_cache
 from ptpstack.net import device, timestamping
 from ptpstack.net.abilities import Choice
 from ptpstack.net.channel import ChannelError, Received
-from ptpstack.net.sockets import (
-    DROP_ALL,
-    RECEIVE_BUFFER,
-    SO_SELECT_ERR_QUEUE,
-    BpfInstruction,
-    SocketChannel,
-    attach_filter,
-    explain,
-    grow_receive_buffer,
-)
+from ptpstack.net.packet import PEER_GROUP, PRIMARY_GROUP, PacketChannel
+from ptpstack.net.sockets import RECEIVE_BUFFER, BpfInstruction, attach_filter, explain, grow_receive_buffer
 from ptpstack.protocol.effects import PEER_DELAY
 
 ETHERTYPE = 0x88F7
-#: All messages but those of the peer delay mechanism.
-PRIMARY_GROUP = "01:1b:19:00:00:00"
-#: Peer delay messages; bridges do not forward it.
-PEER_GROUP = "01:80:c2:00:00:0e"
 
 _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_MR_MULTICAST = 0
@@ -65,12 +49,10 @@ def _formatted(mac: bytes) -> str:
     return mac.hex(":")
 
 
-class L2Channel(SocketChannel):
+class L2Channel(PacketChannel):
     """An interface's Ethernet channel. Made by ``ptpstack.net.open.open_channel``, which documents the parameters."""
 
     transport = "l2"
-    group = PRIMARY_GROUP
-    peer_group = PEER_GROUP
 
     def __init__(
         self,
@@ -96,8 +78,7 @@ class L2Channel(SocketChannel):
             PEER_DELAY: self._prefix(PEER_GROUP),
         }
         try:
-            # Protocol 0 until it is bound to the interface, else frames of other interfaces leak in between.
-            self._rx = self._add(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0))
+            self._rx = self._raw_socket()
             attach_filter(self._rx, _FOR_US)
             self.receive_buffer = grow_receive_buffer(self._rx, receive_buffer)
             timestamping.enable(self._rx, choice.stamping, transmit=False)
@@ -107,11 +88,7 @@ class L2Channel(SocketChannel):
             self._rx.bind((interface, ETHERTYPE))
             self._receivers = {self._rx.fileno(): self._rx}
 
-            self._event_tx = self._transmit_socket(priority)
-            grow_receive_buffer(self._event_tx, receive_buffer)
-            self._event_tx.setsockopt(socket.SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1)
-            timestamping.enable(self._event_tx, choice.stamping, transmit=True)
-            self._general_tx = self._transmit_socket(priority)
+            self._open_transmitters(choice.stamping, receive_buffer, priority)
         except OSError as error:
             self.close()
             raise explain(interface, self.transport, error) from error
@@ -151,33 +128,8 @@ class L2Channel(SocketChannel):
         self._received += len(out)
         return out
 
-    def send_event(self, octets: bytes, destination: str | None, token: int, now_ns: int) -> None:
-        prefix = self._prefixes.get(destination) or self._prefix(str(destination))
-        try:
-            self._stamped_socket().send(prefix + octets)
-        except OSError as error:
-            self._send_failed(error)
-            self._pending.failed(token, error.errno or 0)
-            return
-        self._pending.sent(token, now_ns)
-        self._sent += 1
-
-    def send_general(self, octets: bytes, destination: str | None) -> None:
-        prefix = self._prefixes.get(destination) or self._prefix(str(destination))
-        try:
-            self._stamped_socket()  # says so when the channel is closed
-            self._general_tx.send(prefix + octets)
-        except OSError as error:
-            self._send_failed(error)
-            return
-        self._sent += 1
+    def _frame(self, octets: bytes, destination: str | None) -> bytes:
+        return (self._prefixes.get(destination) or self._prefix(str(destination))) + octets
 
     def _prefix(self, destination: str) -> bytes:
         return _packed(destination) + self.mac + self._tag + ETHERTYPE.to_bytes(2)
-
-    def _transmit_socket(self, priority: int) -> socket.socket:
-        sock = self._add(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0))
-        attach_filter(sock, DROP_ALL)
-        sock.bind((self.interface, 0))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, priority)
-        return sock
