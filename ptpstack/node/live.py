@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ptpstack.config.difference import Change, differences, taken_on
 from ptpstack.config.load import parse_site
 from ptpstack.config.model import Site
 from ptpstack.node.control import Caller, ControlError
 from ptpstack.timebase.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from ptpstack.config.difference import Change
 
 #: how long a change may wait for its confirmation, s
 LONGEST_S = 86_400
@@ -59,6 +61,8 @@ class LiveConfiguration:
 
     def apply(self, request: dict[str, Any], caller: Caller, now: int) -> dict[str, Any]:
         """``text`` and ``base`` of a site file; ``dry_run``; ``confirm_within_s`` (absent: for good). ControlError."""
+        from ptpstack.config.difference import differences, taken_on
+
         text, base = request.get("text"), request.get("base")
         file = request.get("file", "")
         within = request.get("confirm_within_s")
@@ -129,6 +133,8 @@ class LiveConfiguration:
         return self.pending.due_ns
 
     def _back(self, pending: Pending, why: str) -> list[dict[str, Any]]:
+        from ptpstack.config.difference import differences
+
         changes = differences(self.site, pending.before)
         # first of all: what is carried out may ask again what waits
         self.site, self.pending = pending.before, None

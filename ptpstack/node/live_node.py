@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from ptpstack.config.model import InstanceSettings
+from typing import TYPE_CHECKING
+
+from ptpstack.config.model import InstanceSettings, Site
 from ptpstack.engine.plan import instance_as_dict
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.node.assembly import instance_plan
 from ptpstack.node.channelwork import RETRY_NS
 from ptpstack.node.node import Node
 
+if TYPE_CHECKING:
+    from ptpstack.config.difference import Change
+
 
 class LiveNode(Node):
+    def take_on(self, changes: list[Change], site: Site) -> list[str]:
+        """Carry out ``changes``, which make of the present site ``site``; sentences worth a warning."""
+        from ptpstack.config.difference import settings_of, who_comes, who_goes
+
+        warnings: list[str] = []
+        for name in who_goes(changes):
+            self.remove_instance(name, {channel.name for channel in site.channels})
+        order = [instance.options.name for instance in site.instances]
+        for name in who_comes(changes):
+            place = order.index(name)
+            warnings += self.add_instance(site.instances[place], order[place + 1 :])
+        now = self.loop.now_ns()
+        for instance, settings in settings_of(changes).items():
+            self.perform(self.engine.configure(instance, settings, now), now)
+        return warnings
+
     def add_instance(self, settings: InstanceSettings, after: list[str]) -> list[str]:
         """Open what it needs and let it in; sentences worth a warning. An interface that is not there is waited for.
 

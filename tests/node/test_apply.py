@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ptpstack.engine.trace import replay
-from ptpstack.node.run import WRITING
+from ptpstack.node.commands import WRITING
 from tests.netns import namespaces, veth
 from tests.node.nodes import RunningNode, wait_for
 
