@@ -16,8 +16,7 @@ import sys
 import threading
 import time
 
-from ptpstack.net.bridge import Bridge
-from ptpstack.net.open import open_bridge_port
+from ptpstack.net.bridge import Bridge, open_bridge_port
 from tests.netns import namespaces, veth
 
 

@@ -47,8 +47,9 @@ from ptpstack.protocol.options import (
     InstanceOptions,
     ManagementOptions,
     PortOptions,
+    TransparentOptions,
+    TransparentPort,
 )
-from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockQuality, TimeSource
 
 #: sockaddr_un.sun_path holds 108 octets with its closing zero.

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ptpstack.protocol.options import InstanceOptions
-from ptpstack.protocol.transparent import TransparentOptions
+from ptpstack.protocol.options import InstanceOptions, TransparentOptions
 from ptpstack.wire.types import ACCURACY_UNKNOWN, TimeSource
 
 

@@ -34,7 +34,6 @@ from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.management.table import ChannelFacts
 from ptpstack.protocol.timers import NEVER
-from ptpstack.protocol.transparent import TransparentClock
 from ptpstack.servo.base import Request, ServoState
 from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
 from ptpstack.wire.types import format_clock_identity
@@ -115,7 +114,7 @@ class Engine(Changes):
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
         owner = self._owner_of(token)
-        if isinstance(owner, TransparentClock):
+        if not isinstance(owner, Instance):
             self._out += owner.transmitted(token, egress_sns, now)
         elif self.instances.get(owner.options.name) is owner:
             self.take(owner.options.name, owner.transmitted(token, egress_sns, now), now)

@@ -16,10 +16,11 @@ from ptpstack.protocol.options import (
     QualityTable,
     SyncMetadataOptions,
     TimeProperties,
+    TransparentOptions,
+    TransparentPort,
     UnicastOptions,
     UnicastServer,
 )
-from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
 from ptpstack.servo.options import ServoOptions
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapEntry

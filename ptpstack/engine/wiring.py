@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.engine.clock_edges import ClockEdges
 from ptpstack.engine.discipline import Edge, SteeredClock
@@ -25,13 +25,16 @@ from ptpstack.engine.steering import Steering
 from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.instance import Instance
+from ptpstack.protocol.options import TransparentOptions
 from ptpstack.protocol.security import Security
 from ptpstack.protocol.timers import NEVER
-from ptpstack.protocol.transparent import TransparentClock, TransparentOptions
 from ptpstack.servo.base import Servo, ServoState
 from ptpstack.servo.classic import ClassicServo
 from ptpstack.servo.estimator.servo import EstimatorServo
 from ptpstack.servo.options import ServoOptions
+
+if TYPE_CHECKING:
+    from ptpstack.protocol.transparent import TransparentClock
 
 #: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
 #: and no divisor of the usual intervals.
@@ -150,6 +153,8 @@ class Wiring(ABC):
             routes[key] = (instance, number)
 
     def _add_transparent(self, options: TransparentOptions) -> None:
+        from ptpstack.protocol.transparent import TransparentClock
+
         clock = self.transparent[options.name] = TransparentClock(options, self._new_tokens())
         self._token_owners.append(clock)
         for port in options.ports:

@@ -17,9 +17,9 @@ import socket
 import struct
 from collections.abc import Callable
 
-from ptpstack.net import timestamping
+from ptpstack.net import abilities, device, timestamping
 from ptpstack.net.abilities import Choice
-from ptpstack.net.channel import Received
+from ptpstack.net.channel import ChannelError, Received
 from ptpstack.net.packet import PEER_GROUP, PRIMARY_GROUP, PacketChannel
 from ptpstack.net.sockets import RECEIVE_BUFFER, explain, grow_receive_buffer
 from ptpstack.protocol.effects import PEER_DELAY
@@ -69,7 +69,7 @@ class Bridge:
 
 
 class BridgeChannel(PacketChannel):
-    """One port of a ``Bridge``. Made by ``ptpstack.net.open.open_bridge_port``."""
+    """One port of a ``Bridge``. Made by ``open_bridge_port``."""
 
     transport = "bridge"
 
@@ -182,3 +182,15 @@ def _tagged(framed: memoryview, ancillary: timestamping.Ancillary) -> memoryview
                     _CHECKSUM_START.pack_into(head, _CHECKSUM_START_AT, start + 4)
             return memoryview(bytes(head) + framed[_VNET : _VNET + 12] + tag + framed[_VNET + 12 :])
     return framed
+
+
+def open_bridge_port(bridge: Bridge, interface: str, *, stamping: str = "auto") -> BridgeChannel:
+    """Make ``interface`` a port of ``bridge``. ChannelError as for ``net.open.open_channel``."""
+    device.index_of(interface)
+    choice = abilities.prepare(interface, "bridge", stamping)
+    try:
+        return BridgeChannel(bridge, interface, choice)
+    except ChannelError:
+        raise
+    except OSError as error:
+        raise explain(interface, "bridge", error) from error

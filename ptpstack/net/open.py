@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from ptpstack.net import abilities, device
-from ptpstack.net.bridge import Bridge, BridgeChannel
 from ptpstack.net.channel import ChannelError
 from ptpstack.net.l2 import L2Channel
 from ptpstack.net.pcp import socket_priority
@@ -87,15 +86,3 @@ def open_channel(
         raise
     except OSError as error:
         raise explain(interface, transport, error) from error
-
-
-def open_bridge_port(bridge: Bridge, interface: str, *, stamping: str = "auto") -> BridgeChannel:
-    """Make ``interface`` a port of ``bridge``. ChannelError as for ``open_channel``."""
-    device.index_of(interface)
-    choice = abilities.prepare(interface, "bridge", stamping)
-    try:
-        return BridgeChannel(bridge, interface, choice)
-    except ChannelError:
-        raise
-    except OSError as error:
-        raise explain(interface, "bridge", error) from error

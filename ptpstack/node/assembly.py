@@ -6,6 +6,7 @@ import errno
 import os
 import random
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ptpstack import __version__
 from ptpstack.clocks.base import Clock, ClockError
@@ -15,15 +16,16 @@ from ptpstack.clocks.system import SystemClock
 from ptpstack.config.model import ChannelOptions, InstanceSettings, NodeOptions, Site
 from ptpstack.engine.plan import EnginePlan, InstancePlan, ReferencePlan
 from ptpstack.net.absent import AbsentChannel
-from ptpstack.net.bridge import Bridge
 from ptpstack.net.channel import Channel, ChannelError
 from ptpstack.net.open import open_channel
-from ptpstack.node.bridging import open_bridges, open_in
 from ptpstack.node.clock_parts import Stamped, assign, open_clock, plan_of, ports_of, warning_of
 from ptpstack.node.errors import AssemblyError
 from ptpstack.node.plans import edge_plan, own_word, reference_plan, servo_options
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.wire.types import clock_identity_from_mac
+
+if TYPE_CHECKING:
+    from ptpstack.net.bridge import Bridge
 
 #: What keeps a channel from being opened and passes while a machine boots: no interface yet, no address yet.
 NOT_YET = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL, errno.ENETDOWN})
@@ -106,7 +108,12 @@ def open_again(options: ChannelOptions, clock: Clock, bridge: Bridge | None = No
     ChannelError when it cannot be had.
     """
     options = replace(options, stamping="hardware" if clock.kind == "phc" else "software")
-    channel = open_site_channel(options) if bridge is None else open_in(bridge, options)
+    if bridge is None:
+        channel = open_site_channel(options)
+    else:
+        from ptpstack.node.bridging import open_in
+
+        channel = open_in(bridge, options)
     wrong = _wrong_stamps(channel, clock)
     if wrong:
         channel.close()
@@ -154,7 +161,11 @@ def _assemble(
     warnings: list[str] = []
     seed = site.node.seed if site.node.seed is not None else int.from_bytes(os.urandom(6), "big")
     _open_channels(site, patient, notes, channels)
-    bridges = open_bridges(site, channels, notes)
+    bridges: dict[str, Bridge] = {}
+    if site.transparent:
+        from ptpstack.node.bridging import open_bridges
+
+        bridges = open_bridges(site, channels, notes)
     stamped = assign(site, channels)
     notes += stamped.notes
     _open_clocks(site, stamped, leap, clocks)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ptpstack.config.model import ChannelOptions, Site, TransparentSettings
-from ptpstack.net.bridge import Bridge
+from ptpstack.net.bridge import Bridge, open_bridge_port
 from ptpstack.net.channel import Channel, ChannelError
-from ptpstack.net.open import open_bridge_port
 from ptpstack.node.loop import now_ns
 
 

@@ -278,3 +278,23 @@ class InstanceOptions:
         """Every clock of its ports once, in their order; its own clock comes first when a port has it."""
         names = dict.fromkeys(self.clock_of(port) for port in self.ports)
         return tuple(sorted(names, key=lambda name: name != self.clock))
+
+
+@dataclass(frozen=True, slots=True)
+class TransparentPort:
+    channel: str
+    #: delayAsymmetry (7.4.2): positive when the path from the master is the longer one
+    delay_asymmetry_ns: float = 0.0
+    ingress_latency_ns: float = 0.0
+    egress_latency_ns: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TransparentOptions:
+    """A transparent clock; ``clock`` stamps the frames of all its ports."""
+
+    name: str
+    ports: tuple[TransparentPort, ...]
+    clock: str = "clock"
+    #: count residence in the master's seconds, not in those of our own clock
+    syntonise: bool = True

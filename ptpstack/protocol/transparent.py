@@ -17,6 +17,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from ptpstack.protocol.effects import Send
+from ptpstack.protocol.options import TransparentOptions, TransparentPort
 from ptpstack.protocol.stations import Stations
 from ptpstack.protocol.syntonisation import Syntonisation
 from ptpstack.timebase.units import SNS_PER_S, float_ns_to_sns, saturate_interval
@@ -47,26 +48,6 @@ _LENGTH = {
     MessageType.PDELAY_RESP: 54,
     MessageType.PDELAY_RESP_FOLLOW_UP: 54,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TransparentPort:
-    channel: str
-    #: delayAsymmetry (7.4.2): positive when the path from the master is the longer one
-    delay_asymmetry_ns: float = 0.0
-    ingress_latency_ns: float = 0.0
-    egress_latency_ns: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class TransparentOptions:
-    """A transparent clock; ``clock`` stamps the frames of all its ports."""
-
-    name: str
-    ports: tuple[TransparentPort, ...]
-    clock: str = "clock"
-    #: count residence in the master's seconds, not in those of our own clock
-    syntonise: bool = True
 
 
 @dataclass(eq=False, slots=True)

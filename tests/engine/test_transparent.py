@@ -13,7 +13,7 @@ from ptpstack.engine.plan import plan_as_dict, plan_from_dict
 from ptpstack.engine.status import status
 from ptpstack.engine.trace import RecordedEngine, open_for_writing, replay
 from ptpstack.protocol.effects import Send
-from ptpstack.protocol.transparent import TransparentOptions, TransparentPort
+from ptpstack.protocol.options import TransparentOptions, TransparentPort
 from ptpstack.wire.codec import decode
 from ptpstack.wire.messages import FollowUp
 from tests.engine.bench import instance, plan

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from ptpstack.net.bridge import Bridge, BridgeChannel
+from ptpstack.net.bridge import Bridge, BridgeChannel, open_bridge_port
 from ptpstack.net.channel import Received
-from ptpstack.net.open import open_bridge_port
 from ptpstack.protocol.effects import PEER_DELAY
 from ptpstack.wire.envelope import open_frame
 from tests.net.beds import FOLLOW_UP, SYNC, stamping_switched_on

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptpstack.protocol.effects import Send
+from ptpstack.protocol.options import TransparentOptions, TransparentPort
 from ptpstack.protocol.transparent import (
     MAX_EARLY,
     MAX_PASSAGES,
     PASSAGE_NS,
     TransparentClock,
-    TransparentOptions,
-    TransparentPort,
 )
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.messages import (
