@@ -378,10 +378,13 @@ class Port:
         self.counters[_SENT[kind]] += 1
         self.instance.emit(Send(self.channel, octets, destination or self.group, None))
 
-    def send_signaling(self, tlvs: Sequence[Tlv], target: PortIdentity, destination: str | None = None) -> None:
-        """TLVs to the port ``target``: by multicast, or to an address."""
-        self._signaling_sequence = (self._signaling_sequence + 1) & 0xFFFF
-        message = self.new(Signaling, self._signaling_sequence, 0x7F)
+    def send_signaling(
+        self, tlvs: Sequence[Tlv], target: PortIdentity, destination: str | None = None, sequence_id: int | None = None
+    ) -> None:
+        """TLVs to the port ``target``: to the group, or to an address. ``sequence_id``: counted for that one alone."""
+        if sequence_id is None:
+            sequence_id = self._signaling_sequence = (self._signaling_sequence + 1) & 0xFFFF
+        message = self.new(Signaling, sequence_id, 0x7F)
         message.flags = Flag.UNICAST if destination else 0
         message.target = target
         message.tlvs = tuple(tlvs)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from ptpstack.protocol.part import Part
 from ptpstack.wire.messages import Message, Signaling
-from ptpstack.wire.tlv import Tlv
-from ptpstack.wire.types import ALL_CLOCKS, ALL_PORTS, Flag, PortIdentity
+from ptpstack.wire.types import ALL_CLOCKS, ALL_PORTS
 
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
@@ -37,12 +36,3 @@ class SignalingDesk(Part):
                 part.signaling(message, tlvs, address, now)
         if taken < len(message.tlvs):
             port.counters["drop-signaling-tlv"] += len(message.tlvs) - taken
-
-
-def send_signaling(port: Port, tlvs: Sequence[Tlv], target: PortIdentity, sequence_id: int, destination: str) -> None:
-    """TLVs to the port ``target`` at an address."""
-    message = port.new(Signaling, sequence_id, 0x7F)
-    message.flags = Flag.UNICAST
-    message.target = target
-    message.tlvs = tuple(tlvs)
-    port.send_general(message, destination)

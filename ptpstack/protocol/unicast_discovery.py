@@ -18,7 +18,6 @@ from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.grants import LOG_PERIOD_MAX
 from ptpstack.protocol.options import UnicastServer
 from ptpstack.protocol.part import Part
-from ptpstack.protocol.signaling import send_signaling
 from ptpstack.protocol.timers import NEVER
 from ptpstack.protocol.unicast_wish import Say, Wish
 from ptpstack.timebase.units import NS_PER_S, log_interval_ns
@@ -255,7 +254,7 @@ class UnicastDiscovery(Part):
 
     def _say(self, server: Server, tlvs: Sequence[Tlv]) -> None:
         server.sequence = (server.sequence + 1) & 0xFFFF
-        send_signaling(self.port, tlvs, server.identity, server.sequence, server.address)
+        self.port.send_signaling(tlvs, server.identity, server.address, server.sequence)
 
     # ---- answers ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,6 @@ from ptpstack.protocol.agenda import Agenda
 from ptpstack.protocol.grants import Client, Contract, Grants
 from ptpstack.protocol.part import Part
 from ptpstack.protocol.serving import SECOND_ANNOUNCE
-from ptpstack.protocol.signaling import send_signaling
 from ptpstack.protocol.timers import NEVER
 from ptpstack.timebase.units import NS_PER_S
 from ptpstack.wire.messages import Signaling
@@ -225,7 +224,7 @@ class UnicastService(Part):
                 sequence = client.next_sequence(MessageType.SIGNALING)
             else:
                 sequence = self._refused_sequence = (self._refused_sequence + 1) & 0xFFFF
-            send_signaling(self.port, answers, message.source, sequence, address)
+            self.port.send_signaling(answers, message.source, address, sequence)
         self._arm()
 
     def _stranger_admitted(self, now: int) -> bool:
@@ -298,7 +297,8 @@ class UnicastService(Part):
         # what we have been granted by the same port is another matter
         flags = MAINTAIN_REQUEST if self.port.unicast_discovery is not None else 0
         tlvs = [CancelUnicastTransmission(kind, flags) for kind in kinds]
-        send_signaling(self.port, tlvs, client.identity, client.next_sequence(MessageType.SIGNALING), client.address)
+        sequence = client.next_sequence(MessageType.SIGNALING)
+        self.port.send_signaling(tlvs, client.identity, client.address, sequence)
 
     def _end(self, contract: Contract) -> None:
         self.grants.end(contract)
