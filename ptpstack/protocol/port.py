@@ -357,26 +357,26 @@ class Port:
 
     def send_stamped(self, octets: bytes, key: Any, kind: MessageType, destination: str | None = None) -> None:
         """An event message; ``key`` comes back with its stamp."""
-        if self.security is not None:
-            signed = self.security.sign(octets)
-            if signed is None:
-                return
-            octets = signed
+        signed = self._signed(octets)
+        if signed is None:
+            return
         token = self.instance.expect_stamp(self, kind, key)
         self.counters[_SENT[kind]] += 1
-        self.instance.emit(Send(self.channel, octets, destination or self.group, token))
+        self.instance.emit(Send(self.channel, signed, destination or self.group, token))
 
     def send_general(self, message: Message, destination: str | None = None) -> None:
         self.send_general_octets(encode(message), message.type, destination)
 
     def send_general_octets(self, octets: bytes, kind: MessageType, destination: str | None = None) -> None:
-        if self.security is not None:
-            signed = self.security.sign(octets)
-            if signed is None:
-                return
-            octets = signed
+        signed = self._signed(octets)
+        if signed is None:
+            return
         self.counters[_SENT[kind]] += 1
-        self.instance.emit(Send(self.channel, octets, destination or self.group, None))
+        self.instance.emit(Send(self.channel, signed, destination or self.group, None))
+
+    def _signed(self, octets: bytes) -> bytes | None:
+        """As they go out; None: they would have to be signed, and there is no key."""
+        return octets if self.security is None else self.security.sign(octets)
 
     def send_signaling(
         self, tlvs: Sequence[Tlv], target: PortIdentity, destination: str | None = None, sequence_id: int | None = None
