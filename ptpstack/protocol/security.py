@@ -23,9 +23,6 @@ from ptpstack.wire.messages import Management, Message
 from ptpstack.wire.tlvs.security import Authentication
 from ptpstack.wire.types import Flag, MessageType
 
-#: what is done with a frame without AUTHENTICATION
-UNAUTHENTICATED = ("no", "until-first", "yes")
-
 AUTHENTICATION = 0x8009
 _TLV = Struct(">HHBBI")
 #: of the value, before the ICV: SPP, secParamIndicator, keyID

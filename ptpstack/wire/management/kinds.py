@@ -338,7 +338,7 @@ def parse_address(text: str) -> PortAddress:
     raise ValueError(f"{text!r} is no IPv4, IPv6 or MAC address")
 
 
-U8, U16, U32, U64 = Number(1), Number(2), Number(4), Number(8)
+U8, U16, U32 = Number(1), Number(2), Number(4)
 I8, I16, I32, I64 = (Number(size, signed=True) for size in (1, 2, 4, 8))
 U48 = Number(6)
 #: statistics of linuxptp come in the octet order of most machines, not of the network
