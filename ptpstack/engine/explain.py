@@ -8,8 +8,9 @@ from ptpstack.engine.engine import Engine
 from ptpstack.engine.explain_unicast import unicast_remarks
 from ptpstack.engine.graph_status import explain_clocks
 from ptpstack.protocol.instance import Instance
-from ptpstack.protocol.port import FOLLOWING, Port
+from ptpstack.protocol.port import Port
 from ptpstack.protocol.security import PortSecurity
+from ptpstack.protocol.states import FOLLOWING
 from ptpstack.servo.base import ServoState
 from ptpstack.timebase.units import format_ns
 from ptpstack.wire.types import PortState, format_clock_identity

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from ptpstack.protocol.comparison import Candidate
 from ptpstack.protocol.decision import Decision
-from ptpstack.protocol.port import ELECTING, Port
+from ptpstack.protocol.port import Port
 from ptpstack.protocol.state_decision import GRANDMASTER_CODES, PortView, Recommendation
-from ptpstack.protocol.states import PortEvent
+from ptpstack.protocol.states import ELECTING, PortEvent
 from ptpstack.protocol.timers import NEVER
 from ptpstack.wire.types import PortIdentity
 
@@ -68,7 +68,7 @@ class Election:
                 event = PortEvent.RECOMMEND_NEW_PARENT
             elif event is PortEvent.RECOMMEND_PASSIVE:
                 best = bests[port.number]
-                port.keeper = None if best is None else best.sender
+                port.announces.keeper = None if best is None else best.sender
             port.event(event, now, recommendation.decision)
         if instance.has_parent and instance.following_port is None:
             # the following port was lost, or is silent because our own reference is back: nobody's time is followed

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ptpstack.protocol.announce import fill_announce, propagated_tlvs, refusal_of, time_properties
+from ptpstack.protocol.announce import fill_announce, propagated_tlvs, time_properties
 from ptpstack.protocol.announce_option_set import announce_options
 from ptpstack.protocol.bmca import BMCA
 from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
@@ -23,13 +23,13 @@ from ptpstack.protocol.management.responder import Responder
 from ptpstack.protocol.management.settings import Settings
 from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.options import InstanceOptions, TimeProperties
-from ptpstack.protocol.port import FOLLOWING, Port
+from ptpstack.protocol.port import Port
 from ptpstack.protocol.rebuilding import change_options, class_255, rebuild, ruled
 from ptpstack.protocol.security import Security
 from ptpstack.protocol.state_decision import describe
-from ptpstack.protocol.states import PortEvent
+from ptpstack.protocol.states import FOLLOWING, PortEvent
 from ptpstack.protocol.timers import NEVER
-from ptpstack.wire.messages import Announce, Management
+from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import ClockQuality, Flag, MessageType, PortIdentity, PortState
 
 #: Transmit stamps that may be awaited at once; more means that they do not come back at all.
@@ -121,7 +121,7 @@ class Instance:
 
     def receive(self, port_number: int, octets: bytes, ingress_sns: int | None, address: str, now: int) -> list[Effect]:
         """A frame for this domain and sdoId (the caller looked, see ``wire.codec.peek``)."""
-        self.ports[port_number - 1].receive(octets, ingress_sns, address, now)
+        self.ports[port_number - 1].entrance.receive(octets, ingress_sns, address, now)
         return self._drain()
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[Effect]:
@@ -319,72 +319,6 @@ class Instance:
         self._awaited[token] = _Awaited(port, kind, key, port.epoch)
         return token
 
-    def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None:
-        """Admission of an Announce to the election (9.3.2.5)."""
-        source = announce.source
-        refusal = refusal_of(announce, self.clock_identity, self.data.default.max_steps_removed)
-        if refusal is None:
-            refusal = next((why for option in self.announce_options if (why := option.refuses(announce))), None)
-        if refusal is not None:
-            port.counters[refusal] += 1
-            return
-        parent = self.data.parent.parent_port_identity
-        is_parent = port.state in FOLLOWING and source == parent
-        keep = parent if port.state in FOLLOWING else port.identity
-        news = port.foreign.heard(announce, address, now, port.foreign_window_ns, keep)
-        if news == "refused":
-            port.counters["drop-foreign-master-capacity"] += 1
-            return
-        if is_parent:
-            port.arm_announce_receipt(now)
-            self.follow(announce, port.parent_address(address), now)
-            if news == "changed":
-                # 9.4: a change upstream is told downstream at once, not at the next turn
-                for other in self.ports:
-                    other.announce_changed(now)
-        elif port.state is PortState.PASSIVE:
-            best = self.election.best_of_port(port, now)
-            if best is not None and best.sender == source:
-                port.keeper = source
-                port.arm_announce_receipt(now)
-        if news in ("qualified", "changed"):
-            self.elect(now)
-
-    def management_received(self, port: Port, message: Management, address: str, now: int) -> None:
-        self.management.from_network(port, message, address, now)
-
-    def announce_receipt_timeout(self, port: Port, now: int, decision: Decision | None = None) -> None:
-        """9.2.6.12: the master that kept this port where it is has fallen silent, or is lost: ``decision`` says how."""
-        if port.state is PortState.LISTENING and self.election.candidates(port, now):
-            # not silent at all: somebody is heard who has not won
-            port.arm_announce_receipt(now)
-            self.elect(now)
-            return
-        silent = None
-        if port.state in FOLLOWING:
-            silent = self.data.parent.parent_port_identity
-        elif port.state is PortState.PASSIVE:
-            silent = port.keeper
-        if silent is not None:
-            port.foreign.forget(silent)
-        decision = decision or _silence(port, silent)
-        heard_elsewhere = port.state in FOLLOWING and any(self.election.candidates(p, now) for p in self.ports)
-        heard_here = port.state is PortState.PASSIVE and self.election.candidates(port, now)
-        if heard_elsewhere or heard_here:
-            # somebody else is qualified already: elect at once instead of serving for a moment
-            port.decision = decision
-            port.arm_announce_receipt(now)
-            self.elect(now)
-            return
-        if not any(p is not port and p.state in FOLLOWING for p in self.ports):
-            self.become_grandmaster(decision)
-        port.event(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT, now, decision)
-        if port.state is PortState.LISTENING:
-            port.arm_announce_receipt(now)
-            if silent is not None:
-                port.receiving.went_mute(silent, now)
-        self.elect(now)
-
     def fill_announce(self, message: Announce) -> None:
         fill_announce(message, self.data)
         if self.announce_options:
@@ -495,17 +429,3 @@ class Instance:
                     }
                 )
         return rows
-
-
-def _silence(port: Port, silent: PortIdentity | None) -> Decision:
-    """Why an announce receipt timeout has come."""
-    if port.state is PortState.LISTENING and not port.options.listen_first:
-        return Decision("announce-timeout", "a grandmaster's port does not wait for others before it serves")
-    intervals = port.ds.announce_receipt_timeout
-    return Decision(
-        "announce-timeout",
-        f"no Announce for {intervals} to {intervals + 1} announce intervals" + (f" from {silent}" if silent else ""),
-        {"announceReceiptTimeout": intervals, "logAnnounceInterval": port.ds.log_announce_interval},
-        (str(silent),) if silent else (),
-        "an Announce of that or another master",
-    )

@@ -84,14 +84,14 @@ def _configure_port(port: Port, new: PortOptions, now: int) -> None:
     for name in changed & _IN_DATA_SET:
         setattr(port.ds, name, getattr(new, name))
     if changed & {"log_announce_interval", "announce_receipt_timeout"}:
-        port.rearm_announce_receipt(now)
+        port.announces.rearm(now)
         _not_later(port, TIMER_ANNOUNCE, now + port.announce_interval_ns)
     if "log_sync_interval" in changed:
         _not_later(port, TIMER_SYNC, now + log_interval_ns(new.log_sync_interval))
     port.admission.change(new)
     if port.security is not None:
         port.security.change(new)
-    port.choose_short_cut()
+    port.entrance.choose_short_cut()
 
 
 def _not_later(port: Port, name: str, due: int) -> None:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.wire.messages import Announce, Message, Signaling
@@ -18,6 +18,9 @@ from ptpstack.wire.types import MessageType, PortIdentity, PortState
 
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: message, ingress stamp (2**-16 ns, as the clock gave it), transport address of the sender, now (ns)
 Handler = Callable[[Message, "int | None", str, int], None]
@@ -64,6 +67,12 @@ class Part:
 
     def event_sent(self, kind: MessageType, key: Any, egress_sns: int) -> None:
         """An event message has left the port, at the wire; ``key``: as it was sent, for most its sequenceId."""
+
+
+def concerned(parts: Sequence[Part], method: Callable[Concatenate[Part, P], T]) -> list[Callable[P, T]]:
+    """``method``, which does nothing in ``Part``, of those parts in which it does something."""
+    name = method.__name__
+    return [getattr(part, name) for part in parts if getattr(type(part), name) is not method]
 
 
 class DelayMechanism(Part):

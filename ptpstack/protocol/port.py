@@ -1,7 +1,7 @@
-"""One PTP port: its state machine, and the parts that it is made of (part.py).
+"""One PTP port: its state machine, what it sends, and the parts that it is made of (part.py).
 
-The state machine's tables are states.py. The port finds the part that a message, a timer or a transmit stamp is for;
-what concerns more than one port (best master, data sets) it hands to its instance.
+The state machine's tables are states.py. The port finds the part that a timer or a transmit stamp is for, its entrance
+the one that a message is for; what concerns more than one port (best master, data sets) is its instance's.
 """
 
 from __future__ import annotations
@@ -9,28 +9,29 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ptpstack.protocol.acceptable_masters import AcceptableMasters
 from ptpstack.protocol.admission import Admission
 from ptpstack.protocol.announce import candidate
-from ptpstack.protocol.bmca import Bmca
+from ptpstack.protocol.announce_receipt import AnnounceReceipt
 from ptpstack.protocol.comparison import Candidate, Standing
-from ptpstack.protocol.datasets import DataSets, PortDS
+from ptpstack.protocol.datasets import PortDS
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.delay_auto import AutoDelay
 from ptpstack.protocol.delay_e2e import E2EDelay
 from ptpstack.protocol.delay_p2p import P2PDelay
-from ptpstack.protocol.effects import PEER_DELAY, Effect, Send, StateChanged
+from ptpstack.protocol.effects import PEER_DELAY, Send, StateChanged
+from ptpstack.protocol.entrance import Entrance
 from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
-from ptpstack.protocol.options import InstanceOptions, PortOptions
-from ptpstack.protocol.part import DelayMechanism, Handler, NoDelay, Part, StampHandler, TimerHandler
+from ptpstack.protocol.options import PortOptions
+from ptpstack.protocol.part import DelayMechanism, NoDelay, Part, StampHandler, TimerHandler, concerned
 from ptpstack.protocol.port_parts import parts_of
-from ptpstack.protocol.security import PortSecurity, Security
+from ptpstack.protocol.security import PortSecurity
 from ptpstack.protocol.sending import Sending
 from ptpstack.protocol.serving import Serving
-from ptpstack.protocol.states import SERVER_ONLY, PortEvent, next_state
+from ptpstack.protocol.states import FOLLOWING, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.protocol.timers import Timers
 from ptpstack.protocol.unannounced import Unannounced
@@ -38,44 +39,21 @@ from ptpstack.protocol.unicast_discovery import UnicastDiscovery
 from ptpstack.protocol.unicast_rules import UnicastRules
 from ptpstack.protocol.unicast_service import UnicastService
 from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
-from ptpstack.wire.codec import decode, encode
-from ptpstack.wire.errors import MalformedFrame
-from ptpstack.wire.messages import CONTROL_FIELD, Announce, Management, Message, Signaling
+from ptpstack.wire.codec import encode
+from ptpstack.wire.messages import CONTROL_FIELD, Message, Signaling
 from ptpstack.wire.tlv import Tlv
-from ptpstack.wire.types import (
-    ClockIdentity,
-    Flag,
-    MessageType,
-    PortIdentity,
-    PortState,
-)
+from ptpstack.wire.types import Flag, MessageType, PortIdentity, PortState
 
-#: States in which a port takes time from its parent.
-FOLLOWING = (PortState.UNCALIBRATED, PortState.SLAVE)
-#: States in which Announce is evaluated (9.2.5).
-ELECTING = (
-    PortState.LISTENING,
-    PortState.PRE_MASTER,
-    PortState.MASTER,
-    PortState.PASSIVE,
-    PortState.UNCALIBRATED,
-    PortState.SLAVE,
-)
-#: States in which management is answered though nothing else is (9.2.5).
-ANSWERING = (PortState.FAULTY, PortState.DISABLED)
-#: The random part of the announce receipt timeout. 9.2.6.12 allows up to one interval; three quarters leave room for
-#: the two Announces that a successor needs to qualify, so that a take-over fits into timeout + 1 intervals.
-TIMEOUT_SPREAD = 0.75
+if TYPE_CHECKING:
+    from ptpstack.protocol.instance import Instance
 
 M = TypeVar("M", bound=Message)
 
 #: names of counters; a member's name in small letters costs more than the counting
 _SENT = {kind: f"tx-{kind.name.lower()}" for kind in MessageType}
-_RECEIVED = {kind: f"rx-{kind.name.lower()}" for kind in MessageType}
 #: sequenceId in the header (13.3.1)
 _SEQUENCE_AT = 30
 
-TIMER_RECEIPT = "announce-receipt"
 TIMER_QUALIFICATION = "qualification"
 
 #: the part of a port for its delayMechanism
@@ -87,37 +65,10 @@ DELAY_MECHANISMS: dict[str, Callable[[Port], DelayMechanism]] = {
 }
 
 
-class PortOwner(Protocol):
-    """What a port asks of its instance."""
-
-    options: InstanceOptions
-    clock_identity: ClockIdentity
-    data: DataSets
-    bmca: Bmca
-    emit: Callable[[Effect], None]
-    security: Security
-
-    def expect_stamp(self, port: Port, kind: MessageType, key: Any) -> int: ...
-
-    def announce_received(self, port: Port, announce: Announce, address: str, now: int) -> None: ...
-
-    def announce_receipt_timeout(self, port: Port, now: int, decision: Decision | None = None) -> None: ...
-
-    def elect(self, now: int) -> None: ...
-
-    def fill_announce(self, message: Announce) -> None: ...
-
-    def management_received(self, port: Port, message: Management, address: str, now: int) -> None: ...
-
-    def withholds_sync(self, now: int) -> bool: ...
-
-    def fault(self, port: Port, decision: Decision, now: int) -> None: ...
-
-
 class Port:
     def __init__(
         self,
-        instance: PortOwner,
+        instance: Instance,
         number: int,
         options: PortOptions,
         rng: random.Random,
@@ -152,8 +103,6 @@ class Port:
         self.rng = rng
         self.ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
         self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
-        #: whose Announce the receipt timeout waits for
-        self.keeper: PortIdentity | None = None
         self.masters = AcceptableMasters(instance.options.acceptable_masters)
         self._wait_to_restore_ns = int(instance.options.wait_to_restore_s * 1e9)
         self.link_up = True
@@ -166,32 +115,21 @@ class Port:
         self.unicast_rules = UnicastRules(self)
         self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
         self.admission = Admission(options, self.foreign, self.counters)
-        self._plain_requests = self.delay.plain_requests
-        self.choose_short_cut()
         self.sending = Sending(self)
         self.unicast_service = UnicastService(self) if options.unicast.serve else None
         self.unicast_discovery = UnicastDiscovery(self) if options.unicast.servers else None
+        self.announces = AnnounceReceipt(self)
         self.receiving = Following(self) if options.announce else Unannounced(self)
         self.serving = Serving(self, transmit_offset_ns) if options.unicast.multicast else None
         self._parts = parts_of(self)
-        self._gates = [part.refuses for part in self._parts if type(part).refuses is not Part.refuses]
+        self.entrance = Entrance(self, self._parts)
+        self.announce_watchers = concerned(self._parts, Part.announce_heard)
+        self._sync_watchers = concerned(self._parts, Part.sync_heard)
+        self._event_watchers = concerned(self._parts, Part.event_sent)
         self._signaling_sequence = 0
-        self._sync_watchers = [p.sync_heard for p in self._parts if type(p).sync_heard is not Part.sync_heard]
-        self._announce_watchers = [
-            part.announce_heard for part in self._parts if type(part).announce_heard is not Part.announce_heard
-        ]
-        self._event_watchers = [p.event_sent for p in self._parts if type(p).event_sent is not Part.event_sent]
-        self._handlers: dict[type[Message], Handler] = {
-            Announce: self._on_announce,
-            Management: self._on_management,
-        }
-        self._on_timer: dict[str, TimerHandler] = {
-            TIMER_RECEIPT: self._announce_receipt_expired,
-            TIMER_QUALIFICATION: self._qualification_expired,
-        }
+        self._on_timer: dict[str, TimerHandler] = {TIMER_QUALIFICATION: self._qualification_expired}
         self._on_stamp: dict[MessageType, StampHandler] = {}
         for part in self._parts:
-            self._handlers.update(part.handlers)
             self._on_timer.update(part.timers)
             self._on_stamp.update(part.stamps)
 
@@ -215,12 +153,12 @@ class Port:
         return log_interval_ns(self.ds.log_announce_interval)
 
     @property
-    def _memory_ns(self) -> int:
+    def memory_ns(self) -> int:
         """For how long a silent sender is remembered: as long as a silent master is."""
-        return (self.ds.announce_receipt_timeout + 1) * self._heard_interval_ns
+        return (self.ds.announce_receipt_timeout + 1) * self.heard_interval_ns
 
     @property
-    def _heard_interval_ns(self) -> int:
+    def heard_interval_ns(self) -> int:
         """Between the Announces of a master: our own interval, or a longer one that a server has granted."""
         discovery = self.unicast_discovery
         granted = -128 if discovery is None else discovery.log_announce_interval
@@ -228,7 +166,7 @@ class Port:
 
     @property
     def foreign_window_ns(self) -> int:
-        return FOREIGN_MASTER_WINDOW_INTERVALS * self._heard_interval_ns
+        return FOREIGN_MASTER_WINDOW_INTERVALS * self.heard_interval_ns
 
     def parent_address(self, heard: str) -> str:
         """Where the parent is: by unicast where it was asked, whatever address one of its Announces comes from."""
@@ -272,22 +210,11 @@ class Port:
         self.timers.clear()
         if state in (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED):
             self.foreign.clear()
-        elif state is PortState.LISTENING:
-            self.arm_announce_receipt(now)
-            if not self.options.listen_first:
-                self.timers[TIMER_RECEIPT] = now
         elif state is PortState.PRE_MASTER:
             steps = self.instance.data.current.steps_removed
             self.timers[TIMER_QUALIFICATION] = now + (steps + 1) * self.announce_interval_ns
-        elif state is PortState.PASSIVE or state in FOLLOWING:
-            self.arm_announce_receipt(now)
         for part in self._parts:
             part.entered(state, now)
-
-    def choose_short_cut(self) -> None:
-        """The short cut for a plain Delay_Req looks at nothing but its octets: it is off where there is more to see."""
-        selective = self.security is not None or self.admission.selective
-        self.delay.plain_requests = frozenset() if selective else self._plain_requests
 
     def flush(self) -> None:
         """The clock was stepped: stamps from before mean nothing after."""
@@ -304,15 +231,6 @@ class Port:
         for part in self._parts:
             part.announce_changed(now)
 
-    def arm_announce_receipt(self, now: int) -> None:
-        spread = self.rng.random() * TIMEOUT_SPREAD
-        self.timers[TIMER_RECEIPT] = now + int((self.ds.announce_receipt_timeout + spread) * self._heard_interval_ns)
-
-    def rearm_announce_receipt(self, now: int) -> None:
-        """The interval or the timeout is another from now on."""
-        if TIMER_RECEIPT in self.timers:
-            self.arm_announce_receipt(now)
-
     # ---- timers -----------------------------------------------------------------------------------------------
 
     def timer(self, now: int) -> None:
@@ -327,10 +245,6 @@ class Port:
         """Next turn of a periodic timer: on the grid of its due times, unless we are so late that turns were missed."""
         following = due + interval_ns
         self.timers[name] = following if following > now else now + interval_ns
-
-    def _announce_receipt_expired(self, now: int, due: int) -> None:
-        self.counters["announce-receipt-timeout"] += 1
-        self.instance.announce_receipt_timeout(self, now)
 
     def _qualification_expired(self, now: int, due: int) -> None:
         self.event(PortEvent.QUALIFICATION_TIMEOUT, now)
@@ -398,68 +312,7 @@ class Port:
                 watch(kind, key, egress_sns)
         self._on_stamp[kind](key, egress_sns)
 
-    # ---- receiving --------------------------------------------------------------------------------------------
-
-    def receive(self, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
-        """A frame of this instance's domain and sdoId. Never raises for what is in it."""
-        state = self.ds.port_state
-        if octets[:6] in self.delay.plain_requests:
-            answer = self.delay.answer_plain(octets, ingress_sns, address)
-            if answer is not None:
-                self.instance.emit(Send(self.channel, *answer, None))
-                return
-        if state not in ELECTING and not (state in ANSWERING and octets[0] & 0x0F == MessageType.MANAGEMENT):
-            self.counters["drop-state"] += 1
-            return
-        if not self.admission.permits(octets, address):
-            return
-        try:
-            message = decode(octets)
-        except MalformedFrame as error:
-            self.counters[f"drop-{error.reason}"] += 1
-            return
-        source = message.source
-        if source == self.identity:
-            self.counters["drop-own-message"] += 1
-            return
-        if source.port_number in (0, 0xFFFF) and message.type is not MessageType.MANAGEMENT:
-            self.counters["drop-source-port-number"] += 1
-            return
-        if self.security is not None and not self.security.admits(message, octets, self._memory_ns, now):
-            return
-        if not self.admission.within_limits(message, now):
-            return
-        self.counters[_RECEIVED[message.type]] += 1
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            self.counters["drop-not-used"] += 1
-            return
-        for gate in self._gates:
-            refusal = gate(message, address, now)
-            if refusal:
-                self.counters[refusal] += 1
-                return
-        handler(message, ingress_sns, address, now)
-
-    def _on_announce(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
-        assert isinstance(message, Announce)
-        self.heard_announce(message, address, now)
-
-    def heard_announce(self, message: Announce, address: str, now: int) -> None:
-        """An Announce, or what stands for one."""
-        for watch in self._announce_watchers:
-            watch(message, now)
-        if self.ds.server_only:
-            self.counters["drop-announce-server-only"] += 1
-            return
-        if self.options.acceptable_masters_only and self.masters.get(message.source) is None:
-            self.counters["drop-announce-not-acceptable"] += 1
-            return
-        self.instance.announce_received(self, message, address, now)
-
-    def _on_management(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
-        assert isinstance(message, Management)
-        self.instance.management_received(self, message, address, now)
+    # ---- whom it follows ------------------------------------------------------------------------------------
 
     def sync_completed(self, sync: CompleteSync, now: int) -> None:
         """A Sync of the parent, with its Follow_Up if it has one."""

@@ -22,6 +22,7 @@ def parts_of(port: Port) -> tuple[Part, ...]:
     options, metadata = port.options, port.instance.options.sync_metadata
     asked = options.honour_interval_requests or options.operational_log_sync_interval is not None
     parts = (
+        port.announces,
         port.unicast_discovery,
         port.delay,
         port.sending,

@@ -10,6 +10,11 @@ from enum import Enum
 
 from ptpstack.wire.types import PortState
 
+#: States in which a port takes time from its parent.
+FOLLOWING = (PortState.UNCALIBRATED, PortState.SLAVE)
+#: States in which Announce is evaluated (9.2.5).
+ELECTING = (PortState.LISTENING, PortState.PRE_MASTER, PortState.MASTER, PortState.PASSIVE, *FOLLOWING)
+
 
 class PortEvent(Enum):
     """9.2.6. RECOMMEND_* are the outcomes of a state decision event."""

@@ -37,4 +37,4 @@ class Unannounced(Following):
             quality=UNKNOWN_QUALITY,
             grandmaster=sync.source.clock_identity,
         )
-        port.heard_announce(announce, address, now)
+        port.announces.heard(announce, address, now)

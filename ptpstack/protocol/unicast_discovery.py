@@ -341,7 +341,7 @@ class UnicastDiscovery(Part):
         port = self.port
         if server is self.selected:
             decision = Decision("unicast-lost", f"server {server.address} is not followed any longer: {why}")
-            port.instance.announce_receipt_timeout(port, now, decision)
+            port.announces.lost(now, decision)
         else:
             port.foreign.forget(server.identity)
             port.instance.elect(now)

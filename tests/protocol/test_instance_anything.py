@@ -31,8 +31,7 @@ from ptpstack.protocol.instance import MAX_AWAITED_STAMPS, Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions, TimeProperties
 from ptpstack.protocol.pdelay_requester import ABSURD_SNS, MAX_RESPONDERS
 from ptpstack.protocol.pdelay_responder import MAX_PENDING
-from ptpstack.protocol.port import ELECTING, FOLLOWING
-from ptpstack.protocol.states import PortEvent
+from ptpstack.protocol.states import ELECTING, FOLLOWING, PortEvent
 from ptpstack.wire.codec import decode
 from ptpstack.wire.messages import DelayReq, PdelayReq
 from ptpstack.wire.types import ClockQuality, PortState

@@ -13,9 +13,11 @@ from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import StateChanged
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions
-from ptpstack.protocol.port import ELECTING, FOLLOWING, Port
+from ptpstack.protocol.port import Port
 from ptpstack.protocol.states import (
     CLIENT_ONLY,
+    ELECTING,
+    FOLLOWING,
     FULL,
     PASSIVE_ONLY,
     SERVER_ONLY,

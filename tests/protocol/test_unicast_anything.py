@@ -17,7 +17,7 @@ from ptpstack.protocol.effects import Effect, Send, StateChanged
 from ptpstack.protocol.grants import rate
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions, UnicastOptions, UnicastServer
-from ptpstack.protocol.port import ELECTING
+from ptpstack.protocol.states import ELECTING
 from ptpstack.protocol.timers import NEVER
 from ptpstack.protocol.unicast_discovery import TIMER_DISCOVERY
 from ptpstack.protocol.unicast_service import TIMER_SERVICE

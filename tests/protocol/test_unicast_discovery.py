@@ -449,7 +449,7 @@ def test_an_instance_without_unicast_has_none_of_it() -> None:
     instance: Instance = Bench().instance
     assert instance.ports[0].unicast_service is None
     assert instance.ports[0].unicast_discovery is None
-    assert instance.ports[0]._gates == []
+    assert instance.ports[0].entrance._gates == []
 
 
 # ---- management ----------------------------------------------------------------------------------------------------

@@ -75,13 +75,13 @@ def _set_announce_interval(request: Request, values: Values) -> None:
     port = request.port
     port.ds.log_announce_interval = value
     _sooner(request, TIMER_ANNOUNCE, value)
-    port.rearm_announce_receipt(request.now)
+    port.announces.rearm(request.now)
 
 
 def _set_receipt_timeout(request: Request, values: Values) -> None:
     value = request.within("announce_receipt_timeout", values["announceReceiptTimeout"], 2, 255)
     request.port.ds.announce_receipt_timeout = value
-    request.port.rearm_announce_receipt(request.now)
+    request.port.announces.rearm(request.now)
 
 
 def _set_sync_interval(request: Request, values: Values) -> None:
