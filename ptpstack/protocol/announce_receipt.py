@@ -77,7 +77,7 @@ class AnnounceReceipt(Part):
             return
         if port.following and announce.source == parent:
             self.arm(now)
-            instance.follow(announce, port.parent_address(address), now)
+            instance.upstream.follow(announce, port.parent_address(address), now)
             if news == "changed":
                 # 9.4: a change upstream is told downstream at once, not at the next turn
                 for other in instance.ports:
@@ -131,7 +131,7 @@ class AnnounceReceipt(Part):
             instance.elect(now)
             return
         if not any(p is not port and p.following for p in instance.ports):
-            instance.become_grandmaster(decision)
+            instance.upstream.become_grandmaster(decision)
         port.event(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT, now, decision)
         if port.state is PortState.LISTENING:
             self.arm(now)

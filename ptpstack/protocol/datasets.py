@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ptpstack.protocol.options import TimeProperties
+from ptpstack.protocol.options import InstanceOptions, TimeProperties
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, PortState
 
@@ -98,3 +98,24 @@ class DataSets:
         p.synchronization_uncertain = False
         p.propagated_tlvs = ()
         self.time_properties = self.own_time_properties
+
+
+def new_data_sets(options: InstanceOptions, quality: ClockQuality) -> DataSets:
+    """Of an instance that has heard of nobody. ``quality``: that of its own clock."""
+    identity, priorities = options.clock_identity, (options.priority1, options.priority2)
+    return DataSets(
+        default=DefaultDS(
+            identity,
+            len(options.ports),
+            quality,
+            *priorities,
+            options.domain,
+            options.sdo_id,
+            options.client_only,
+            options.max_steps_removed,
+            options.local_priority,
+        ),
+        parent=ParentDS(PortIdentity(identity, 0), identity, quality, *priorities),
+        own_time_properties=options.time_properties,
+        time_properties=options.time_properties,
+    )

@@ -73,7 +73,7 @@ class Election:
         if instance.has_parent and instance.following_port is None:
             # the following port was lost, or is silent because our own reference is back: nobody's time is followed
             states = [p.state.name for p in instance.ports]
-            instance.become_grandmaster(
+            instance.upstream.become_grandmaster(
                 Decision("no-parent", "no port follows a master any longer", {"states": states})
             )
         self.schedule(now)
@@ -108,7 +108,7 @@ class Election:
         if slave is None:
             winner = next((r for r in self.recommendations if r.code in GRANDMASTER_CODES), None)
             if winner is not None:
-                instance.become_grandmaster(winner.decision)
+                instance.upstream.become_grandmaster(winner.decision)
             return False
         assert self._ebest is not None
         port = instance.ports[slave.port - 1]
@@ -116,7 +116,7 @@ class Election:
         assert record is not None
         new_parent = port.parent != self._ebest.sender or not port.following
         address = record.address if new_parent else port.parent_address(record.address)
-        instance.follow(record.announce, address, now, slave.decision, anew=new_parent)
+        instance.upstream.follow(record.announce, address, now, slave.decision, anew=new_parent)
         return new_parent
 
 

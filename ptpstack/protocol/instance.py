@@ -1,7 +1,7 @@
 """A PTP Instance: the data sets and ports of one domain, and the best master among all it hears.
 
 Driven from outside, in the manner of a parser: every input method takes ``now`` (ns, monotonic) and returns the effects
-it caused, in order. Whom it follows is decided in election.py.
+it caused, in order. Whom it follows is decided in election.py, and done in upstream.py.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ptpstack.protocol.announce import fill_announce, propagated_tlvs, time_properties
+from ptpstack.protocol.announce import fill_announce
 from ptpstack.protocol.announce_option_set import announce_options
 from ptpstack.protocol.bmca import BMCA
-from ptpstack.protocol.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
+from ptpstack.protocol.datasets import new_data_sets
 from ptpstack.protocol.decision import Decision
-from ptpstack.protocol.effects import Effect, ParentChanged
+from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.election import Election
 from ptpstack.protocol.live import configure
 from ptpstack.protocol.management.responder import Responder
@@ -29,15 +29,12 @@ from ptpstack.protocol.security import Security
 from ptpstack.protocol.state_decision import describe
 from ptpstack.protocol.states import FOLLOWING, PortEvent
 from ptpstack.protocol.timers import NEVER
+from ptpstack.protocol.upstream import Upstream
 from ptpstack.wire.messages import Announce
-from ptpstack.wire.types import ClockQuality, Flag, MessageType, PortIdentity, PortState
+from ptpstack.wire.types import ClockQuality, MessageType, PortState
 
 #: Transmit stamps that may be awaited at once; more means that they do not come back at all.
 MAX_AWAITED_STAMPS = 4096
-
-
-#: How long a boundary clock that has never been locked keeps its time to itself when it begins to follow.
-WITHHOLD_NS = 30_000_000_000
 
 
 class _Awaited(NamedTuple):
@@ -68,47 +65,20 @@ class Instance:
         self.settings = Settings()
         #: quality and time properties as the reference has them
         self.own_quality, self.own_properties = options.quality, options.time_properties
-        quality = class_255(options, options.quality)
-        self.data = DataSets(
-            default=DefaultDS(
-                options.clock_identity,
-                len(options.ports),
-                quality,
-                options.priority1,
-                options.priority2,
-                options.domain,
-                options.sdo_id,
-                options.client_only,
-                options.max_steps_removed,
-                options.local_priority,
-            ),
-            parent=ParentDS(
-                PortIdentity(options.clock_identity, 0),
-                options.clock_identity,
-                quality,
-                options.priority1,
-                options.priority2,
-            ),
-            own_time_properties=options.time_properties,
-            current=CurrentDS(),
-            time_properties=options.time_properties,
-        )
+        self.data = new_data_sets(options, class_255(options, options.quality))
         self._rng = rng
         self._transmit_offsets_ns = tuple(transmit_offsets_ns) or (0,) * len(options.ports)
         self.ports = [self._new_port(index) for index in range(len(options.ports))]
         #: of each port, for who only wants to know whether one is due
         self._timers = [port.timers for port in self.ports]
         self.election = Election(self)
+        self.upstream = Upstream(self)
         self.announce_options = announce_options(options)
         self.management = Responder(self)
         self._effects: list[Effect] = []
         self.emit = self._effects.append
         self._new_token = new_token or itertools.count(1).__next__
         self._awaited: dict[int, _Awaited] = {}
-        self._uncertain = True
-        #: the servo has been locked to a master since the start
-        self._ever_locked = False
-        self._followed_ns = 0
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
@@ -161,11 +131,6 @@ class Instance:
             self.elect(now)
         return self._drain()
 
-    def link_is_down(self, port: Port, now: int) -> None:
-        port.event(
-            PortEvent.FAULT_DETECTED, now, Decision("link-down", "the link is down", would_change="the link coming up")
-        )
-
     def enable(self, port_number: int, enabled: bool, now: int) -> list[Effect]:
         """DESIGNATED_ENABLED / DESIGNATED_DISABLED (9.2.6.4, 9.2.6.5)."""
         port = self.ports[port_number - 1]
@@ -182,12 +147,12 @@ class Instance:
         for port in self.ports:
             port.ds.port_enable = False
             port.event(PortEvent.DESIGNATED_DISABLED, now, Decision("removed", "its instance was removed"))
-        self.become_grandmaster(Decision("removed", "the instance was removed"))
+        self.upstream.become_grandmaster(Decision("removed", "the instance was removed"))
         return self._drain()
 
     def initialize(self, now: int) -> list[Effect]:
         """INITIALIZE (9.2.6.3): dynamic members start anew, what is configured stays."""
-        self.become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
+        self.upstream.become_grandmaster(Decision("initialize", "dynamic members start anew, by the operator's wish"))
         for port in self.ports:
             port.initialize(now)
             if port.state is PortState.DISABLED:
@@ -208,19 +173,6 @@ class Instance:
         self.settings = settings
         self.say_quality(now)
         return self._drain()
-
-    def say_quality(self, now: int) -> None:
-        quality = class_255(self.options, self.settings.quality_over(self.own_quality))
-        properties = self.settings.properties_over(self.own_properties)
-        data = self.data
-        if quality != data.default.quality or properties != data.own_time_properties:
-            data.default.quality = quality
-            data.own_time_properties = properties
-            if data.parent.parent_port_identity.port_number == 0:
-                data.become_grandmaster()
-                for port in self.ports:
-                    port.announce_changed(now)
-            self.elect(now)
 
     def tell_time(self, ptp_s: int, now: int) -> list[Effect]:
         """What the clock of this instance shows (PTP seconds), about once a second."""
@@ -254,19 +206,6 @@ class Instance:
         change_options(self, options, now)
         return self._drain()
 
-    def _new_port(self, index: int) -> Port:
-        return Port(self, index + 1, self.options.ports[index], self._rng, self._transmit_offsets_ns[index])
-
-    def replace_port(self, index: int) -> tuple[Port, Port]:
-        """A new port in the place of one: (the old, the new)."""
-        old, new = self.ports[index], self._new_port(index)
-        self.ports[index], self._timers[index] = new, new.timers
-        return old, new
-
-    def emit_all(self, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            self.emit(effect)
-
     def manage(self, socket: str, octets: bytes, address: str, now: int) -> list[Effect]:
         """A datagram of a local management socket, of this domain and sdoId."""
         self.management.from_local(socket, octets, address, now)
@@ -294,18 +233,10 @@ class Instance:
 
     def synchronised(self, locked: bool, now: int, reason: str) -> list[Effect]:
         """The servo's word: MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the following port."""
-        self._uncertain = not locked
-        self._ever_locked = self._ever_locked or locked
-        for port in self.ports:
-            if port.state in FOLLOWING:
-                if locked and port.state is PortState.UNCALIBRATED:
-                    port.event(PortEvent.MASTER_CLOCK_SELECTED, now, Decision("servo-locked", reason))
-                elif not locked and port.state is PortState.SLAVE:
-                    port.event(PortEvent.SYNCHRONIZATION_FAULT, now, Decision("servo-unlocked", reason))
-        self._refresh_uncertain()
+        self.upstream.servo_says(locked, now, reason)
         return self._drain()
 
-    # ---- what ports ask of their instance -----------------------------------------------------------------------
+    # ---- what its ports and rooms ask of it -----------------------------------------------------------------
 
     def fault(self, port: Port, decision: Decision, now: int) -> None:
         port.event(PortEvent.FAULT_DETECTED, now, decision)
@@ -327,55 +258,36 @@ class Instance:
     def elect(self, now: int) -> None:
         self.election.hold(now)
 
-    # ---- whom it follows ----------------------------------------------------------------------------------------
+    def _new_port(self, index: int) -> Port:
+        return Port(self, index + 1, self.options.ports[index], self._rng, self._transmit_offsets_ns[index])
 
-    def become_grandmaster(self, decision: Decision) -> None:
-        old = self.data.parent.parent_port_identity
-        self.data.become_grandmaster()
-        for option in self.announce_options:
-            option.grandmaster()
-        self._uncertain = True
-        if old.port_number != 0:
-            self.emit(ParentChanged(old, self.data.parent.parent_port_identity, self.clock_identity, decision))
+    def replace_port(self, index: int) -> tuple[Port, Port]:
+        """A new port in the place of one: (the old, the new)."""
+        old, new = self.ports[index], self._new_port(index)
+        self.ports[index], self._timers[index] = new, new.timers
+        return old, new
 
-    def follow(
-        self, announce: Announce, address: str, now: int, decision: Decision | None = None, *, anew: bool = False
-    ) -> None:
-        """Table 33 (S1), also for every newer Announce of the current parent (9.5.3).
-
-        ``anew``: a port begins to follow. Then the path is another, even to the same parent, and the servo must hear of
-        it: it would go on calling itself locked and the port would wait for that word in UNCALIBRATED for ever.
-        """
+    def say_quality(self, now: int) -> None:
+        quality = class_255(self.options, self.settings.quality_over(self.own_quality))
+        properties = self.settings.properties_over(self.own_properties)
         data = self.data
-        parent = data.parent
-        old = parent.parent_port_identity
-        if not self.has_parent:
-            self._followed_ns = now
-        parent.parent_port_identity = announce.source
-        parent.grandmaster_identity = announce.grandmaster
-        parent.grandmaster_quality = announce.quality
-        parent.grandmaster_priority1 = announce.priority1
-        parent.grandmaster_priority2 = announce.priority2
-        parent.protocol_address = address
-        parent.synchronization_uncertain = bool(announce.flags & Flag.SYNCHRONIZATION_UNCERTAIN)
-        parent.propagated_tlvs = propagated_tlvs(announce)
-        for option in self.announce_options:
-            option.followed(announce)
-        data.current.steps_removed = announce.steps_removed + 1
-        data.time_properties = time_properties(announce)
-        if anew or old != announce.source:
-            self._uncertain = True
-            self.emit(ParentChanged(old, announce.source, announce.grandmaster, decision))
-        self._refresh_uncertain()
+        if quality != data.default.quality or properties != data.own_time_properties:
+            data.default.quality = quality
+            data.own_time_properties = properties
+            if not self.has_parent:
+                data.become_grandmaster()
+                for port in self.ports:
+                    port.announce_changed(now)
+            self.elect(now)
 
-    def _refresh_uncertain(self) -> None:
-        """8.2.2.5: the parent's doubt, or our own while the servo has not locked."""
-        following = any(p.state in FOLLOWING for p in self.ports) or (
-            self.data.parent.parent_port_identity.port_number != 0
+    def link_is_down(self, port: Port, now: int) -> None:
+        port.event(
+            PortEvent.FAULT_DETECTED, now, Decision("link-down", "the link is down", would_change="the link coming up")
         )
-        self.data.current.synchronization_uncertain = following and (
-            self.data.parent.synchronization_uncertain or self._uncertain
-        )
+
+    def emit_all(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            self.emit(effect)
 
     def _drain(self) -> list[Effect]:
         if not self._effects:
@@ -383,14 +295,6 @@ class Instance:
         effects = self._effects[:]
         self._effects.clear()
         return effects
-
-    def withholds_sync(self, now: int) -> bool:
-        """Whether our time is not to be handed on yet: we have just begun to follow, and have never been right before.
-
-        Who followed us now would have to follow our first step, too. Not for long: a bad time with its doubts announced
-        (synchronizationUncertain) is better than none.
-        """
-        return self.has_parent and not self._ever_locked and now - self._followed_ns < WITHHOLD_NS
 
     # ---- views ------------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | 
         default.priority1, default.priority2 = valid.priority1, valid.priority2
     decision = Decision("reconfigured", "it was given other options by management")
     if only is None:
-        instance.become_grandmaster(decision)
+        instance.upstream.become_grandmaster(decision)
     for index in range(len(instance.ports)):
         if only in (None, index + 1):
             _renew(instance, index, decision, now)

@@ -73,7 +73,7 @@ class Serving(Part):
     def _sync_due(self, now: int, due: int) -> None:
         port = self.port
         port.repeat(TIMER_SYNC, now, due, log_interval_ns(port.ds.log_sync_interval))
-        if port.instance.withholds_sync(now):
+        if port.instance.upstream.withholds_sync(now):
             port.counters["sync-withheld"] += 1
             return
         self._sync_sequence = (self._sync_sequence + 1) & 0xFFFF

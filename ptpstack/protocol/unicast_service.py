@@ -131,7 +131,7 @@ class UnicastService(Part):
     def _due(self, now: int, due: int) -> None:
         announces: dict[int, bytes] = {}
         cancels: dict[Client, list[MessageType]] = {}
-        withheld = self.port.instance.withholds_sync(now)
+        withheld = self.port.instance.upstream.withholds_sync(now)
         while (contract := self._agenda.pop(now)) is not None:
             if contract.cancels:
                 cancels.setdefault(contract.client, []).append(contract.kind)
