@@ -18,13 +18,13 @@ from ptpstack.protocol.datasets import new_data_sets
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.election import Election
-from ptpstack.protocol.live import configure
+from ptpstack.protocol.live import change_options, configure, set_priorities
 from ptpstack.protocol.management.responder import Responder
 from ptpstack.protocol.management.settings import Settings
 from ptpstack.protocol.management.storage import Entry
-from ptpstack.protocol.options import InstanceOptions, TimeProperties
+from ptpstack.protocol.options import InstanceOptions, TimeProperties, class_255, ruled
 from ptpstack.protocol.port import Port
-from ptpstack.protocol.rebuilding import change_options, class_255, rebuild, ruled
+from ptpstack.protocol.rebuilding import rebuild
 from ptpstack.protocol.security import Security
 from ptpstack.protocol.state_decision import describe
 from ptpstack.protocol.states import FOLLOWING, PortEvent
@@ -183,11 +183,8 @@ class Instance:
 
     def set_priorities(self, now: int, priority1: int | None = None, priority2: int | None = None) -> list[Effect]:
         """ValueError for a client-only instance, whose priorities are 255 by rule."""
-        if self.options.client_only:
-            raise ValueError(f"instance {self.options.name} is client-only: its priorities are always 255")
-        default = self.data.default
-        default.priority1 = default.priority1 if priority1 is None else priority1
-        default.priority2 = default.priority2 if priority2 is None else priority2
+        given = {"priority1": priority1, "priority2": priority2}
+        set_priorities(self, {name: value for name, value in given.items() if value is not None})
         self.elect(now)
         return self._drain()
 

@@ -6,7 +6,7 @@ business (config); the checks here are only those without which the protocol wou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockIdentity, ClockQuality, TimeSource
 
@@ -278,6 +278,24 @@ class InstanceOptions:
         """Every clock of its ports once, in their order; its own clock comes first when a port has it."""
         names = dict.fromkeys(self.clock_of(port) for port in self.ports)
         return tuple(sorted(names, key=lambda name: name != self.clock))
+
+
+def ruled(options: InstanceOptions) -> InstanceOptions:
+    """Options as they hold. ValueError when they contradict each other.
+
+    Priorities 255 of a client are our own rule: with 128 it would outrank a grandmaster of priority1 200 and never
+    follow it.
+    """
+    if not options.client_only:
+        return options
+    if len(options.ports) > 1:
+        raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
+    return replace(options, priority1=255, priority2=255)
+
+
+def class_255(options: InstanceOptions, quality: ClockQuality) -> ClockQuality:
+    """8.1.3: slaveOnly means class 255."""
+    return quality._replace(clock_class=255) if options.client_only else quality
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,38 +1,18 @@
-"""An instance that goes on with other options, and the rules that options have to keep."""
+"""An instance that goes on with other options as after a start: its ports are made anew."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ptpstack.protocol.announce_option_set import announce_options
 from ptpstack.protocol.bmca import BMCA
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Rebuilt, StateChanged
-from ptpstack.protocol.options import InstanceOptions
+from ptpstack.protocol.options import InstanceOptions, ruled
 from ptpstack.protocol.states import PortEvent
-from ptpstack.wire.types import ClockQuality
 
 if TYPE_CHECKING:
     from ptpstack.protocol.instance import Instance
-
-
-def ruled(options: InstanceOptions) -> InstanceOptions:
-    """Options as they hold. ValueError when they contradict each other.
-
-    Priorities 255 of a client are our own rule: with 128 it would outrank a grandmaster of priority1 200 and never
-    follow it.
-    """
-    if not options.client_only:
-        return options
-    if len(options.ports) > 1:
-        raise ValueError(f"instance {options.name}: a client-only instance has exactly one port")
-    return replace(options, priority1=255, priority2=255)
-
-
-def class_255(options: InstanceOptions, quality: ClockQuality) -> ClockQuality:
-    """8.1.3: slaveOnly means class 255."""
-    return quality._replace(clock_class=255) if options.client_only else quality
 
 
 def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | None = None) -> None:
@@ -61,20 +41,6 @@ def rebuild(instance: Instance, options: InstanceOptions, now: int, only: int | 
             _renew(instance, index, decision, now)
     instance.emit(Rebuilt())
     instance.say_quality(now)
-    instance.elect(now)
-
-
-def change_options(instance: Instance, options: InstanceOptions, now: int) -> None:
-    """Go on with other options of what is said and heard by Announce; ports go on as they are."""
-    instance.configured, instance.options = options, ruled(options)
-    instance.announce_options = announce_options(instance.options)
-    following = instance.following_port
-    record = None if following is None else following.foreign.get(following.parent)
-    if record is not None:
-        for option in instance.announce_options:
-            option.followed(record.announce)
-    for port in instance.ports:
-        port.announce_changed(now)
     instance.elect(now)
 
 

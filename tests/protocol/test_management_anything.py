@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from ptpstack.protocol.effects import Effect, Keep, Managed, Rebuilt, Send, SendLocal, StateChanged
 from ptpstack.protocol.management.table import READ_WRITE
-from ptpstack.protocol.options import ManagementOptions
-from ptpstack.protocol.rebuilding import ruled
+from ptpstack.protocol.options import ManagementOptions, ruled
 from ptpstack.wire.codec import decode
 from ptpstack.wire.management import COMMAND, GET, SET
 from ptpstack.wire.management.rows import IDS_BY_NAME, MANAGEMENT_IDS

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ptpstack.protocol.delay_p2p import TIMER_PDELAY_REQ
+from ptpstack.protocol.live import set_members
 from ptpstack.protocol.management.table import Refusal, Request, Served, Values
 from ptpstack.protocol.port import DELAY_MECHANISMS
-from ptpstack.protocol.serving import TIMER_ANNOUNCE, TIMER_SYNC
-from ptpstack.timebase.units import log_interval_ns
 from ptpstack.wire.management import WRONG_VALUE
 from ptpstack.wire.management.kinds import parse_address
 from ptpstack.wire.tlvs.port import PortAddress
@@ -63,37 +61,13 @@ def _port(request: Request, values: Values) -> Values:
     }
 
 
-def _sooner(request: Request, timer: str, log_interval: int) -> None:
-    """A shorter interval counts from now, not from the end of the longer one."""
-    timers = request.port.timers
-    if timer in timers:
-        timers[timer] = min(timers[timer], request.now + log_interval_ns(log_interval))
+def _member(key: str, name: str, low: int, high: int) -> Served:
+    """A member of portDS: ``key`` on the wire, ``name`` here."""
 
+    def put(request: Request, values: Values) -> None:
+        set_members(request.port, {name: request.within(name, values[key], low, high)}, request.now)
 
-def _set_announce_interval(request: Request, values: Values) -> None:
-    value = request.within("log_announce_interval", values["logAnnounceInterval"], -7, _HIGH)
-    port = request.port
-    port.ds.log_announce_interval = value
-    _sooner(request, TIMER_ANNOUNCE, value)
-    port.announces.rearm(request.now)
-
-
-def _set_receipt_timeout(request: Request, values: Values) -> None:
-    value = request.within("announce_receipt_timeout", values["announceReceiptTimeout"], 2, 255)
-    request.port.ds.announce_receipt_timeout = value
-    request.port.announces.rearm(request.now)
-
-
-def _set_sync_interval(request: Request, values: Values) -> None:
-    value = request.within("log_sync_interval", values["logSyncInterval"], _LOW, _HIGH)
-    request.port.ds.log_sync_interval = value
-    _sooner(request, TIMER_SYNC, value)
-
-
-def _set_pdelay_interval(request: Request, values: Values) -> None:
-    value = request.within("log_min_pdelay_req_interval", values["logMinPdelayReqInterval"], -7, _HIGH)
-    request.port.ds.log_min_pdelay_req_interval = value
-    _sooner(request, TIMER_PDELAY_REQ, value)
+    return Served(_port, put)
 
 
 def _set_version(request: Request, values: Values) -> None:
@@ -132,13 +106,13 @@ PORT_IDS: dict[int, Served] = {
     0x0000: Served(_nothing, _ignore, _ignore),
     0x0001: Served(_description),
     0x2004: Served(_port),
-    0x2009: Served(_port, _set_announce_interval),
-    0x200A: Served(_port, _set_receipt_timeout),
-    0x200B: Served(_port, _set_sync_interval),
+    0x2009: _member("logAnnounceInterval", "log_announce_interval", -7, _HIGH),
+    0x200A: _member("announceReceiptTimeout", "announce_receipt_timeout", 2, 255),
+    0x200B: _member("logSyncInterval", "log_sync_interval", _LOW, _HIGH),
     0x200C: Served(_port, _set_version),
     0x200D: _enable(True),
     0x200E: _enable(False),
     0x3001: Served(_master_only, _set_master_only),
     0x6000: Served(_port, _set_mechanism),
-    0x6001: Served(_port, _set_pdelay_interval),
+    0x6001: _member("logMinPdelayReqInterval", "log_min_pdelay_req_interval", -7, _HIGH),
 }
