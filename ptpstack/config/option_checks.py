@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ptpstack.config.findings import Report, show
-from ptpstack.protocol.slave_monitoring import MONITORS
+from ptpstack.protocol.options import MONITORS
 
 if TYPE_CHECKING:
     from ptpstack.config.model import Site

@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptpstack import __version__
-from ptpstack.config.difference import Change
 from ptpstack.config.model import Site
 from ptpstack.engine.effects import Event
 from ptpstack.engine.engine import Engine
@@ -33,6 +32,9 @@ from ptpstack.node.settingsfile import SettingsFile, settings_path
 from ptpstack.protocol.management.table import READ_ONLY, READ_WRITE
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.timebase.leapfile import LeapFileError
+
+if TYPE_CHECKING:
+    from ptpstack.config.difference import Change
 
 _HOUSEKEEPING_NS = 1_000_000_000
 

@@ -20,6 +20,7 @@ from ptpstack.protocol.part import DelayMechanism
 from ptpstack.protocol.pdelay_requester import CompletePdelay, PdelayRequester
 from ptpstack.protocol.pdelay_responder import PdelayResponder, Request
 from ptpstack.protocol.states import PortEvent
+from ptpstack.protocol.timers import TIMER_PDELAY_REQ
 from ptpstack.timebase.units import log_interval_ns
 from ptpstack.wire.codec import encode
 from ptpstack.wire.messages import DelayReq, DelayResp, Message, PdelayReq, PdelayResp, PdelayRespFollowUp
@@ -28,7 +29,6 @@ from ptpstack.wire.types import Flag, MessageType, PortIdentity, PortState
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
 
-TIMER_PDELAY_REQ = "pdelay-req"
 TIMER_RECOVERY = "peer-recovery"
 TIMER_EARLY = "pdelay-early"
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.admission import parse_source
 from ptpstack.protocol.announce_option_set import announce_options
-from ptpstack.protocol.delay_p2p import TIMER_PDELAY_REQ
 from ptpstack.protocol.options import InstanceOptions, PortOptions, ruled
 from ptpstack.protocol.serving import TIMER_ANNOUNCE, TIMER_SYNC
+from ptpstack.protocol.timers import TIMER_PDELAY_REQ
 from ptpstack.timebase.units import log_interval_ns
 
 if TYPE_CHECKING:

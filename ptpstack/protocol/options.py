@@ -10,6 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockIdentity, ClockQuality, TimeSource
 
+#: portDS.delayMechanism (8.2.15.4.4); AUTO is linuxptp's
+DELAY_MECHANISMS = ("E2E", "P2P", "AUTO", "NONE")
+#: what slave event monitoring can tell (16.11)
+MONITORS = ("rx-sync-timing", "tx-event-timestamps")
+
 #: A clock that nobody vouches for (7.6.2.5).
 UNKNOWN_QUALITY = ClockQuality(248, ACCURACY_UNKNOWN, 0xFFFF)
 
@@ -122,7 +127,7 @@ class PortOptions:
     log_sync_interval: int = 0
     log_min_delay_req_interval: int = 0
     log_min_pdelay_req_interval: int = 0
-    #: a key of ``port.DELAY_MECHANISMS``
+    #: one of ``DELAY_MECHANISMS``
     delay_mechanism: str = "E2E"
     #: peer delay, when several ports answer one request (11.4.4): ``discard`` the measurements, or ``fault``
     several_peers: str = "discard"
@@ -153,7 +158,7 @@ class PortOptions:
     requestable_announce: tuple[int, int] = (-3, 4)
     #: as a client, once locked: ask the master for this logSyncInterval; None: never ask
     operational_log_sync_interval: int | None = None
-    #: slave event monitoring (16.11): ``rx-sync-timing``, ``tx-event-timestamps``
+    #: slave event monitoring: of ``MONITORS``
     monitor: tuple[str, ...] = ()
     #: events of each TLV; and of every how many one is told
     monitor_events: int = 1

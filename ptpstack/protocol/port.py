@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ptpstack.protocol.acceptable_masters import AcceptableMasters
@@ -18,16 +18,13 @@ from ptpstack.protocol.announce_receipt import AnnounceReceipt
 from ptpstack.protocol.comparison import Candidate, Standing
 from ptpstack.protocol.datasets import PortDS
 from ptpstack.protocol.decision import Decision
-from ptpstack.protocol.delay_auto import AutoDelay
-from ptpstack.protocol.delay_e2e import E2EDelay
-from ptpstack.protocol.delay_p2p import P2PDelay
 from ptpstack.protocol.effects import PEER_DELAY, Send, StateChanged
 from ptpstack.protocol.entrance import Entrance
 from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
 from ptpstack.protocol.options import PortOptions
-from ptpstack.protocol.part import DelayMechanism, NoDelay, Part, StampHandler, TimerHandler, concerned
-from ptpstack.protocol.port_parts import parts_of
+from ptpstack.protocol.part import Part, StampHandler, TimerHandler, concerned
+from ptpstack.protocol.port_parts import delay_mechanism, parts_of, unicast_discovery, unicast_service
 from ptpstack.protocol.security import PortSecurity
 from ptpstack.protocol.sending import Sending
 from ptpstack.protocol.serving import Serving
@@ -35,9 +32,7 @@ from ptpstack.protocol.states import FOLLOWING, SERVER_ONLY, PortEvent, next_sta
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.protocol.timers import Timers
 from ptpstack.protocol.unannounced import Unannounced
-from ptpstack.protocol.unicast_discovery import UnicastDiscovery
 from ptpstack.protocol.unicast_rules import UnicastRules
-from ptpstack.protocol.unicast_service import UnicastService
 from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
 from ptpstack.wire.codec import encode
 from ptpstack.wire.messages import CONTROL_FIELD, Message, Signaling
@@ -55,14 +50,6 @@ _SENT = {kind: f"tx-{kind.name.lower()}" for kind in MessageType}
 _SEQUENCE_AT = 30
 
 TIMER_QUALIFICATION = "qualification"
-
-#: the part of a port for its delayMechanism
-DELAY_MECHANISMS: dict[str, Callable[[Port], DelayMechanism]] = {
-    "E2E": E2EDelay,
-    "P2P": P2PDelay,
-    "AUTO": AutoDelay,
-    "NONE": NoDelay,
-}
 
 
 class Port:
@@ -113,11 +100,11 @@ class Port:
         #: where multicast goes: None is the channel's group
         self.group = PEER_DELAY if options.link_local else None
         self.unicast_rules = UnicastRules(self)
-        self.delay = DELAY_MECHANISMS[options.delay_mechanism](self)
+        self.delay = delay_mechanism(self)
         self.admission = Admission(options, self.foreign, self.counters)
         self.sending = Sending(self)
-        self.unicast_service = UnicastService(self) if options.unicast.serve else None
-        self.unicast_discovery = UnicastDiscovery(self) if options.unicast.servers else None
+        self.unicast_service = unicast_service(self) if options.unicast.serve else None
+        self.unicast_discovery = unicast_discovery(self) if options.unicast.servers else None
         self.announces = AnnounceReceipt(self)
         self.receiving = Following(self) if options.announce else Unannounced(self)
         self.serving = Serving(self, transmit_offset_ns) if options.unicast.multicast else None

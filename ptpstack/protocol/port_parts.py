@@ -1,26 +1,25 @@
-"""Which parts a port has, by its options."""
+"""Which parts a port has, by its options. What most ports do not have is loaded with the first that has it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ptpstack.protocol.alternate_master import AlternateMaster
-from ptpstack.protocol.interval_requests import IntervalRequests
-from ptpstack.protocol.part import Part
+from ptpstack.protocol.delay_e2e import E2EDelay
+from ptpstack.protocol.options import DELAY_MECHANISMS
+from ptpstack.protocol.part import DelayMechanism, NoDelay, Part
 from ptpstack.protocol.signaling import SignalingDesk
-from ptpstack.protocol.slave_monitoring import SlaveMonitoring
-from ptpstack.protocol.sync_metadata import SyncMetadata
 
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
+    from ptpstack.protocol.unicast_discovery import UnicastDiscovery
+    from ptpstack.protocol.unicast_service import UnicastService
 
 
 def parts_of(port: Port) -> tuple[Part, ...]:
     """In the order in which they hear of a new state: a Sync that was kept may be followed by a request at once, and
     discovery says where to. Parts that others ask something are made by the port before.
     """
-    options, metadata = port.options, port.instance.options.sync_metadata
-    asked = options.honour_interval_requests or options.operational_log_sync_interval is not None
     parts = (
         port.announces,
         port.unicast_discovery,
@@ -29,11 +28,59 @@ def parts_of(port: Port) -> tuple[Part, ...]:
         port.serving,
         port.receiving,
         port.unicast_service,
-        port.unicast_rules if options.unicast.active else None,
-        IntervalRequests(port) if asked else None,
-        SlaveMonitoring(port) if options.monitor else None,
-        SyncMetadata(port, metadata) if metadata is not None else None,
-        AlternateMaster(port) if options.alternate_masters else None,
+        port.unicast_rules if port.options.unicast.active else None,
+        *_optional(port),
     )
     made = tuple(part for part in parts if part is not None)
     return (*made, SignalingDesk(port, made)) if any(part.signaling_tlvs for part in made) else made
+
+
+def _optional(port: Port) -> Iterator[Part]:
+    options, metadata = port.options, port.instance.options.sync_metadata
+    if options.honour_interval_requests or options.operational_log_sync_interval is not None:
+        from ptpstack.protocol.interval_requests import IntervalRequests
+
+        yield IntervalRequests(port)
+    if options.monitor:
+        from ptpstack.protocol.slave_monitoring import SlaveMonitoring
+
+        yield SlaveMonitoring(port)
+    if metadata is not None:
+        from ptpstack.protocol.sync_metadata import SyncMetadata
+
+        yield SyncMetadata(port, metadata)
+    if options.alternate_masters:
+        from ptpstack.protocol.alternate_master import AlternateMaster
+
+        yield AlternateMaster(port)
+
+
+def delay_mechanism(port: Port) -> DelayMechanism:
+    """The part for ``PortOptions.delay_mechanism``, one of ``options.DELAY_MECHANISMS``."""
+    match port.options.delay_mechanism:
+        case "E2E":
+            return E2EDelay(port)
+        case "P2P":
+            from ptpstack.protocol.delay_p2p import P2PDelay
+
+            return P2PDelay(port)
+        case "AUTO":
+            from ptpstack.protocol.delay_auto import AutoDelay
+
+            return AutoDelay(port)
+        case "NONE":
+            return NoDelay(port)
+        case other:
+            raise ValueError(f"delay mechanism {other!r} is none of {', '.join(DELAY_MECHANISMS)}")
+
+
+def unicast_service(port: Port) -> UnicastService:
+    from ptpstack.protocol.unicast_service import UnicastService
+
+    return UnicastService(port)
+
+
+def unicast_discovery(port: Port) -> UnicastDiscovery:
+    from ptpstack.protocol.unicast_discovery import UnicastDiscovery
+
+    return UnicastDiscovery(port)

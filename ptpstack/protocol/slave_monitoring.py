@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.interval_requests import EVERYBODY
+from ptpstack.protocol.options import MONITORS
 from ptpstack.protocol.part import Part
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.wire.tlvs.monitoring import (
@@ -22,7 +23,7 @@ from ptpstack.wire.types import MessageType, PortState
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
 
-RX_SYNC_TIMING, TX_EVENT_TIMESTAMPS = MONITORS = ("rx-sync-timing", "tx-event-timestamps")
+RX_SYNC_TIMING, TX_EVENT_TIMESTAMPS = MONITORS
 _EVENTS = (MessageType.DELAY_REQ, MessageType.PDELAY_REQ)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 #: due when nothing is: later than any time
 NEVER = 1 << 100
+#: Pdelay_Req is due (delay_p2p.py); here for who changes its interval, because most ports have no such part
+TIMER_PDELAY_REQ = "pdelay-req"
 
 
 # looked up once: ``super()`` would cost as much as all the rest

@@ -14,6 +14,10 @@ UNNEEDED = (
     *("subprocess", "concurrent", "http", "email", "xml"),
     *("ptpstack.lab", "ptpstack.sim", "ptpstack.cli.status", "ptpstack.cli.lab", "ptpstack.wire.capture"),
     "ptpstack.wire.management.rows",
+    *("ptpstack.protocol.transparent", "ptpstack.protocol.unicast_service", "ptpstack.protocol.unicast_discovery"),
+    *("ptpstack.protocol.delay_p2p", "ptpstack.protocol.delay_auto", "ptpstack.protocol.alternate_master"),
+    *("ptpstack.protocol.interval_requests", "ptpstack.protocol.slave_monitoring", "ptpstack.protocol.sync_metadata"),
+    *("ptpstack.net.bridge", "ptpstack.config.difference", "ptpstack.engine.explain"),
 )
 
 

@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ptpstack.protocol.interval_requests import EVERYBODY
-from ptpstack.protocol.options import AcceptableMaster, AlternateTimescale, PowerOptions, SyncMetadataOptions
-from ptpstack.protocol.slave_monitoring import MONITORS
+from ptpstack.protocol.options import MONITORS, AcceptableMaster, AlternateTimescale, PowerOptions, SyncMetadataOptions
 from ptpstack.wire.codec import encode
 from ptpstack.wire.messages import Signaling
 from ptpstack.wire.tlv import Tlv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ptpstack.protocol.live import set_members
 from ptpstack.protocol.management.table import Refusal, Request, Served, Values
-from ptpstack.protocol.port import DELAY_MECHANISMS
+from ptpstack.protocol.options import DELAY_MECHANISMS
 from ptpstack.wire.management import WRONG_VALUE
 from ptpstack.wire.management.kinds import parse_address
 from ptpstack.wire.tlvs.port import PortAddress
