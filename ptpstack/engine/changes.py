@@ -1,15 +1,14 @@
-"""Inputs by which an operator changes an engine that runs: keys, settings, instances that come and go."""
+"""Inputs by which an operator changes an engine that runs: keys, settings, references, instances that come and go."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ptpstack.engine.effects import EngineEffect
 from ptpstack.engine.membership import Membership
 from ptpstack.engine.plan import instance_from_dict
-from ptpstack.protocol.options import InstanceOptions
+from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.security import Mac, association_from_dict
 
 
@@ -31,7 +30,7 @@ class Changes(Membership):
         KeyError for an unknown instance; ValueError, and nothing changed, for what cannot be changed while running.
         """
         self.take(instance, self.instances[instance].configure(settings, now), now)
-        self._refresh_plains(self.instances[instance].options)
+        self.short_cuts.refresh()
         self.event("configured", instance, 0, dict(settings))
         return self._drain()
 
@@ -42,26 +41,39 @@ class Changes(Membership):
         """
         made = instance_from_dict(plan)
         self.admit(made, after, now)
-        self._refresh_plains(made.options)
+        self.short_cuts.refresh()
         self.event("instance-added", made.options.name, 0, {})
         return self._drain()
 
     def remove_instance(self, instance: str, now: int) -> list[EngineEffect]:
         """KeyError for an unknown instance; ValueError, and nothing changed, when it cannot go."""
-        options = self.instances[instance].options
         self.dismiss(instance, now)
-        self._refresh_plains(options)
+        self.short_cuts.refresh()
         self.event("instance-removed", instance, 0, {})
         return self._drain()
 
-    def _refresh_plains(self, options: InstanceOptions) -> None:
-        """The short cuts of its channels."""
-        for port in options.ports:
-            self.refresh_plain(port.channel)
+    def declare_reference(
+        self, clock: str, state: str, clock_class: int | None, now: int, accuracy: int | None = None
+    ) -> list[EngineEffect]:
+        """The operator (or a lab, or the kernel for its own clock) says how the reference is; ``accuracy``: its
+        clockAccuracy from now on. ValueError for an unknown state, KeyError for a clock.
+        """
+        self.on_references.declare(clock, state, clock_class, now, accuracy)
+        return self._drain()
 
-    @abstractmethod
-    def refresh_plain(self, channel: str) -> None:
-        """Who answers plain requests on a channel may be others now."""
+    def set_priorities(
+        self, instance: str, now: int, priority1: int | None, priority2: int | None
+    ) -> list[EngineEffect]:
+        self.take(instance, self.instances[instance].set_priorities(now, priority1, priority2), now)
+        return self._drain()
 
-    @abstractmethod
-    def _drain(self) -> list[EngineEffect]: ...
+    def restore(self, instance: str, entries: Sequence[Sequence[Any]], now: int) -> list[EngineEffect]:
+        """What a ``KeepSettings`` of an earlier life said. After ``start``. KeyError, TypeError or ValueError for what
+        none can have said.
+        """
+        kept = [Entry(a, i, port, bytes.fromhex(data), *rest) for a, i, port, data, *rest in entries]
+        effects, problems = self.instances[instance].restore(kept, now)
+        self.take(instance, effects, now)
+        for problem in problems:
+            self.event("settings", instance, 0, {"reason": problem})
+        return self._drain()

@@ -3,55 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from ptpstack.engine.changes import Changes
 from ptpstack.engine.discipline import Edge
 from ptpstack.engine.effects import EngineEffect, KeepSettings, ReadClock, ReadTemperature
+from ptpstack.engine.instance_edges import MEASURED
 from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.management import Desk
 from ptpstack.engine.plan import EnginePlan, edge_name
 from ptpstack.engine.reference import Reference
-from ptpstack.engine.wiring import PlainAnswer, route_key
-from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
+from ptpstack.engine.short_cuts import PlainAnswer
 from ptpstack.protocol.effects import (
-    DelayMeasured,
     Effect,
     Keep,
-    LinkDelayMeasured,
     Managed,
     ParentChanged,
     Rebuilt,
     Send,
     SendLocal,
     StateChanged,
-    SyncMeasured,
-    SyncOverheard,
 )
 from ptpstack.protocol.instance import Instance
-from ptpstack.protocol.management.storage import Entry
 from ptpstack.protocol.management.table import ChannelFacts
 from ptpstack.protocol.timers import NEVER
-from ptpstack.servo.base import Request, ServoState
-from ptpstack.timebase.units import SNS_PER_S, log_interval_ns
-from ptpstack.wire.types import format_clock_identity
+from ptpstack.servo.base import ServoState
 
 #: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources (who has nothing else
 #: to look at leaves out the turns that cannot find one).
 HOUSEKEEPING_NS = 1_000_000_000
 #: How often temperatures are asked for: an oscillator warms slowly.
 TEMPERATURE_NS = 10_000_000_000
-#: A parent of this clockClass or worse has never had a reference: it may be a boundary clock that has just begun.
-UNVOUCHED_CLASS = 248
-SETTLING_NS = 30_000_000_000
 
 
 class Engine(Changes):
     def __init__(self, plan: EnginePlan) -> None:
         super().__init__(plan)
-        self._plain: dict[str, dict[bytes, PlainAnswer]] = {}
         self.management_desk = Desk(self)
 
     # ---- inputs -----------------------------------------------------------------------------------------------
@@ -95,21 +82,11 @@ class Engine(Changes):
         return self._drain()
 
     def plain_answers(self, channel: str) -> dict[bytes, PlainAnswer]:
-        """A short cut past ``receive`` for who serves Delay_Req by the thousand: by the first six octets of a frame,
-        what answers it. The answer is (octets, destination) of a general message, or None: give it to ``receive``.
+        """A short cut past ``receive`` for who serves Delay_Req by the thousand (``short_cuts.py``).
 
-        Nothing else changes by an answer, so no deadline does. The dictionary is kept up to date.
+        What it answers needs no ``receive``; nothing else changes by it, so no deadline does.
         """
-        self.refresh_plain(channel)
-        return self._plain[channel]
-
-    def refresh_plain(self, channel: str) -> None:
-        # the dictionary stays the same: who was given it looks up there
-        answers = self._plain.setdefault(channel, {})
-        answers.clear()
-        for instance, number in self._routes.get(channel, {}).values():
-            delay = instance.ports[number - 1].delay
-            answers.update(dict.fromkeys(delay.plain_requests, delay.answer_plain))
+        return self.short_cuts.of(channel)
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
@@ -262,35 +239,9 @@ class Engine(Changes):
         """What is worth keeping over a restart, by clock; JSON-ready. No input: it changes nothing."""
         return kept_of(self, now)
 
-    def declare_reference(
-        self, clock: str, state: str, clock_class: int | None, now: int, accuracy: int | None = None
-    ) -> list[EngineEffect]:
-        """The operator (or a lab, or the kernel for its own clock) says how the reference is; ``accuracy``: its
-        clockAccuracy from now on. ValueError for an unknown state, KeyError for a clock.
-        """
-        self.on_references.declare(clock, state, clock_class, now, accuracy)
-        return self._drain()
-
-    def set_priorities(
-        self, instance: str, now: int, priority1: int | None, priority2: int | None
-    ) -> list[EngineEffect]:
-        self.take(instance, self.instances[instance].set_priorities(now, priority1, priority2), now)
-        return self._drain()
-
     def management(self, socket: str, octets: bytes, address: str, now: int) -> list[EngineEffect]:
         """A datagram on a local management socket (``read-write`` or ``read-only``) from the peer at ``address``."""
         self.management_desk.take(socket, octets, address, now)
-        return self._drain()
-
-    def restore(self, instance: str, entries: Sequence[Sequence[Any]], now: int) -> list[EngineEffect]:
-        """What a ``KeepSettings`` of an earlier life said. After ``start``. KeyError, TypeError or ValueError for what
-        none can have said.
-        """
-        kept = [Entry(a, i, port, bytes.fromhex(data), *rest) for a, i, port, data, *rest in entries]
-        effects, problems = self.instances[instance].restore(kept, now)
-        self.take(instance, effects, now)
-        for problem in problems:
-            self.event("settings", instance, 0, {"reason": problem})
         return self._drain()
 
     def channel_facts(
@@ -311,37 +262,10 @@ class Engine(Changes):
         for effect in effects:
             if isinstance(effect, (Send, SendLocal)):
                 self._out.append(effect)
-            elif isinstance(effect, SyncMeasured):
-                instance = self.instances[name]
-                edge = self._edge_of_port(name, effect.port)
-                if effect.log_interval != edge.log_interval and effect.log_interval in LOG_INTERVAL_RANGE:
-                    edge.log_interval = effect.log_interval
-                    edge.interval_ns = log_interval_ns(effect.log_interval)
-                    edge.servo.set_sync_interval(effect.log_interval)
-                edge.servo.master_uncertain(self._uncertain_master(name, edge, now))
-                self.steering.saw_time(edge.clock, effect.t2_sns, now)
-                t1 = self._masters(instance, effect.t1_sns)
-                edge.shift_sns = t1 - effect.t1_sns
-                observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
-                self.steering.measured(edge, observe, now)
-            elif isinstance(effect, SyncOverheard):
-                edge = self._edge_of_port(name, effect.port)
-                t1 = effect.t1_sns + edge.shift_sns
-                self.steering.obey(edge, edge.servo.overheard(t1, effect.t2_sns, effect.correction_sns, now), now)
-            elif isinstance(effect, DelayMeasured):
-                edge = self._edge_of_port(name, effect.port)
-                t4 = self._masters(self.instances[name], effect.t4_sns)
-                self.steering.obey(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
-            elif isinstance(effect, LinkDelayMeasured):
-                edge = self._edge_of_port(name, effect.port)
-                request, instance = None, self.instances[name]
-                if effect.t2_sns is not None and effect.responder == instance.data.parent.parent_port_identity:
-                    t2 = self._masters(instance, effect.t2_sns)
-                    request = Request(effect.t1_sns, t2, effect.correction_sns)
-                observed = edge.servo.link_delay(effect.at_sns, effect.delay_sns, now, request)
-                self.steering.obey(edge, observed, now)
+            elif isinstance(effect, MEASURED):
+                self.on_instances.measured(name, effect, now)
             elif isinstance(effect, ParentChanged):
-                self._parent_changed(name, effect, now)
+                self.on_instances.parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
                 self.event("port-state", name, effect.port, effect.as_data())
             elif isinstance(effect, Managed):
@@ -351,88 +275,12 @@ class Engine(Changes):
                 rows = [[a, i, port, data.hex(), *rest] for a, i, port, data, *rest in effect.entries]
                 self.emit(KeepSettings(name, rows))
             elif isinstance(effect, Rebuilt):
-                for channel in self._plain:
-                    self.refresh_plain(channel)
+                self.short_cuts.refresh()
         monitor = self.monitors.get(name)
         for effect in effects if monitor is not None else ():
             monitor.saw(effect, now)  # type: ignore[union-attr]
         if name in self.instances:
             self.management_desk.happened(self.instances[name], effects, now)
-
-    def move_to_domain(self, name: str, domain: int, now: int) -> str:
-        """An instance goes on in another domain; why it does not, or ""."""
-        instance = self.instances[name]
-        options = instance.configured
-        old, new = route_key(options.sdo_id, options.domain), route_key(options.sdo_id, domain)
-        if old == new:
-            return ""
-        for port in options.ports:
-            if new in self._routes[port.channel]:
-                other = self._routes[port.channel][new][0].options.name
-                return f"that of {other} on {port.channel}"
-        for number, port in enumerate(options.ports, 1):
-            del self._routes[port.channel][old]
-            self._routes[port.channel][new] = (instance, number)
-        self.take(name, instance.rebuild(replace(options, domain=domain), now), now)
-        return ""
-
-    def _uncertain_master(self, name: str, edge: Edge, now: int) -> bool:
-        """Whether the parent is still settling: it says so, or it vouches for nothing and has been followed briefly."""
-        parent = self.instances[name].data.parent
-        return parent.synchronization_uncertain or (
-            parent.grandmaster_quality.clock_class >= UNVOUCHED_CLASS and now - edge.followed_ns < SETTLING_NS
-        )
-
-    def _edge_of_port(self, name: str, number: int) -> Edge:
-        edges = self.instance_edges[name]
-        if len(edges) == 1:
-            return next(iter(edges.values()))
-        options = self.instances[name].options
-        return edges[options.clock_of(options.ports[number - 1])]
-
-    def _masters(self, instance: Instance, stamp_sns: int) -> int:
-        """A stamp of the master in the time scale that our clocks speak."""
-        if instance.data.time_properties.ptp_timescale:
-            return stamp_sns
-        return stamp_sns + self.arb_offset_s(instance, stamp_sns // SNS_PER_S) * SNS_PER_S
-
-    def arb_offset_s(self, instance: Instance, utc_s: int) -> int:
-        """What to add to the stamps of a grandmaster with an arbitrary time scale that is known to hold UTC (s).
-
-        Our clocks speak TAI. Only for an ordinary clock: a boundary clock hands the scale on as it is.
-        """
-        properties = instance.data.time_properties
-        if properties.ptp_timescale or len(instance.ports) > 1 or not instance.has_parent:
-            return 0
-        if self.plans[instance.options.name].arb_is != "utc":
-            return 0
-        # from our own table: what such a grandmaster announces as currentUtcOffset is a default of its software
-        return self.plan.leap.tai_minus_utc(utc_s)
-
-    def _parent_changed(self, name: str, effect: ParentChanged, now: int) -> None:
-        decision = effect.decision
-        self.event(
-            "parent",
-            name,
-            0,
-            {
-                "old": str(effect.old),
-                "new": str(effect.new),
-                "grandmaster": format_clock_identity(effect.grandmaster),
-                "decision": None if decision is None else decision.as_dict(),
-            },
-        )
-        followed = None if effect.new.port_number == 0 else self.instances[name].following_clock
-        for clock, edge in self.instance_edges[name].items():
-            if effect.new.port_number == 0:
-                self.steering.lost(edge, now, "no port follows a master")
-            elif clock == followed or len(self.instance_edges[name]) == 1:
-                edge.followed_ns = now
-                edge.servo.new_master(now)
-                # it may be locked again with the next packet: the port has to hear that it was not
-                self.steering.obey(edge, None, now)
-            else:
-                self.steering.lost(edge, now, f"the port that follows is stamped by {followed}")
 
     # ---- what steering tells ----------------------------------------------------------------------------------
 
@@ -485,8 +333,3 @@ class Engine(Changes):
     def clock_ptp_s(self, clock: str, now: int) -> int | None:
         """PTP seconds of a clock, carried on from the last time it was seen."""
         return self.steering.ptp_s(clock, now)
-
-    def _drain(self) -> list[EngineEffect]:
-        out = self._out
-        self._out = []
-        return out

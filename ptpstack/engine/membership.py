@@ -1,4 +1,4 @@
-"""Instances that come and go while an engine runs: domains are added and removed, clocks and servos of others go on.
+"""Instances that come and go, or change their domain, while an engine runs: clocks and servos of others go on.
 
 1. An instance that comes finds its clock there already; it takes its place in the order of who steers that clock.
 2. One that goes is silent at once. If it steered its clock and nobody else can, its edge stays behind for the holdover,
@@ -12,6 +12,7 @@ import random
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ptpstack.engine.plan import InstancePlan
 from ptpstack.engine.wiring import Wiring, route_key
@@ -67,6 +68,23 @@ class Membership(Wiring):
         del self.instances[name], self.plans[name], self.edges[edge.name]
         self.monitors.pop(name, None)
         self._sweep()
+
+    def move_to_domain(self, name: str, domain: int, now: int) -> str:
+        """An instance goes on in another domain; why it does not, or ""."""
+        instance = self.instances[name]
+        options = instance.configured
+        old, new = route_key(options.sdo_id, options.domain), route_key(options.sdo_id, domain)
+        if old == new:
+            return ""
+        for port in options.ports:
+            if new in self._routes[port.channel]:
+                other = self._routes[port.channel][new][0].options.name
+                return f"that of {other} on {port.channel}"
+        for number, port in enumerate(options.ports, 1):
+            del self._routes[port.channel][old]
+            self._routes[port.channel][new] = (instance, number)
+        self.take(name, instance.rebuild(replace(options, domain=domain), now), now)
+        return ""
 
     def _sweep(self) -> None:
         """Edges of instances that are gone, once somebody else steers."""

@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ptpstack.engine.discipline import Edge
 from ptpstack.protocol.effects import DelayMeasured, Effect, SyncMeasured
 from ptpstack.protocol.instance import Instance
-from ptpstack.servo.base import Servo
 from ptpstack.timebase.units import SNS_PER_S
 
 if TYPE_CHECKING:
@@ -95,13 +95,13 @@ class Period:
 
 
 class PerformanceMonitor:
-    """performanceMonitoringDS of one instance. ``servo`` gives the servo behind a port."""
+    """performanceMonitoringDS of one instance. ``edge_of_port`` gives the edge that a port measures for."""
 
     def __init__(
-        self, instance: Instance, servo: Callable[[int], Servo], arb_offset_s: Callable[[Instance, int], int]
+        self, instance: Instance, edge_of_port: Callable[[int], Edge], arb_offset_s: Callable[[Instance, int], int]
     ) -> None:
         self._instance = instance
-        self._servo = servo
+        self._edge_of_port = edge_of_port
         self._arb_offset_s = arb_offset_s
         self._forget()
 
@@ -117,7 +117,7 @@ class PerformanceMonitor:
             figures = self._at(now).figures
             t1 = effect.t1_sns + self._arb_sns(effect.t1_sns)
             figures["master_slave_delay"].add((effect.t2_sns - t1 - effect.correction_sns) / _SNS_PER_NS)
-            servo = self._servo(effect.port)
+            servo = self._edge_of_port(effect.port).servo
             estimate = servo.estimate(now)
             if estimate is not None:
                 figures["offset_from_master"].add(estimate.value_ns)

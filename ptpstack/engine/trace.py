@@ -28,10 +28,10 @@ from typing import IO, Any
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import EnginePlan, plan_as_dict, plan_from_dict
+from ptpstack.engine.short_cuts import PlainAnswer
 from ptpstack.engine.trace_file import open_for_reading
 from ptpstack.engine.trace_file import open_for_writing as open_for_writing
 from ptpstack.engine.trace_mac import RecordingMac, ReplayedMac, with_answers_first, wrong_answer
-from ptpstack.engine.wiring import PlainAnswer
 from ptpstack.protocol.security import Mac
 
 FORMAT = 1

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from ptpstack.engine.clock_edges import ClockEdges
 from ptpstack.engine.discipline import Edge, SteeredClock
 from ptpstack.engine.effects import EngineEffect, Event
+from ptpstack.engine.instance_edges import InstanceEdges
 from ptpstack.engine.outsiders import Watch
 from ptpstack.engine.performance import PerformanceMonitor
 from ptpstack.engine.plan import EnginePlan, InstancePlan
 from ptpstack.engine.reference import Reference
 from ptpstack.engine.references import References
+from ptpstack.engine.short_cuts import ShortCuts
 from ptpstack.engine.steering import Steering
 from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
@@ -42,8 +44,6 @@ STAGGER_NS = 13_000_000
 
 #: bits of a token below the number of an owner that the plan did not have
 LATE_TOKENS = 48
-
-PlainAnswer = Callable[[bytes, "int | None", str], "tuple[bytes, str | None] | None"]
 
 #: servos by the name that a configuration uses
 SERVOS: dict[str, type[ClassicServo] | type[EstimatorServo]] = {
@@ -75,8 +75,9 @@ class Wiring(ABC):
         self.edges: dict[str, Edge] = {}
         #: of the instances that were asked for it
         self.monitors: dict[str, PerformanceMonitor] = {}
-        #: instance -> clock -> edge
-        self.instance_edges: dict[str, dict[str, Edge]] = {}
+        self.on_instances = InstanceEdges(plan, self.instances, self.plans, self.steering, self._new_servo, self.emit)
+        self.instance_edges = self.on_instances.edges
+        self.arb_offset_s = self.on_instances.arb_offset_s
         self.on_references = References(plan, self.steering, self._new_servo, self.emit, self._reference_changed)
         self.references = self.on_references.references
         self.reference_edges = self.on_references.edges
@@ -103,6 +104,7 @@ class Wiring(ABC):
         #: channel -> the transparent clock that gets all its frames
         self._bridged: dict[str, TransparentClock] = {}
         self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
+        self.short_cuts = ShortCuts(self._routes)
         #: whence every instance has its own
         self._rng = random.Random(plan.seed)
         for instance_plan in plan.instances:
@@ -122,6 +124,11 @@ class Wiring(ABC):
     def emit(self, effect: EngineEffect) -> None:
         self._out.append(effect)
 
+    def _drain(self) -> list[EngineEffect]:
+        out = self._out
+        self._out = []
+        return out
+
     def _add_instance(self, plan: InstancePlan, rng: random.Random) -> None:
         options = plan.options
         # instances that share a channel speak one after the other
@@ -131,15 +138,9 @@ class Wiring(ABC):
         self.instances[options.name] = instance
         self.plans[options.name] = plan
         if options.performance_monitoring:
-            servo = partial(self._servo_of_port, options.name)
-            self.monitors[options.name] = PerformanceMonitor(instance, servo, self.arb_offset_s)
-        made = self.instance_edges[options.name] = {}
-        for clock in options.clocks:
-            name = options.name if len(options.clocks) == 1 else f"{options.name} at {clock}"
-            edge = made[clock] = self.edges[name] = Edge(
-                name, clock, self._new_servo(plan.servo, clock), plan.servo, options.name
-            )
-            self.clocks[clock].edges.append(edge)
+            edge_of_port = partial(self.on_instances.of_port, options.name)
+            self.monitors[options.name] = PerformanceMonitor(instance, edge_of_port, self.arb_offset_s)
+        self.edges |= {edge.name: edge for edge in self.on_instances.add(plan)}
         self.clock_edges.tie(options.name)
         for number, port in enumerate(options.ports, 1):
             routes = self._routes.setdefault(port.channel, {})
@@ -196,10 +197,6 @@ class Wiring(ABC):
         clock = self.instances[instance].following_clock or self.leader_of(instance)
         return edges[clock]
 
-    def _servo_of_port(self, instance: str, number: int) -> Servo:
-        options = self.instances[instance].options
-        return self.instance_edges[instance][options.clock_of(options.ports[number - 1])].servo
-
     def leader_of(self, instance: str) -> str:
         """The clock whose time an instance serves."""
         own = self.instances[instance].options.clocks
@@ -209,10 +206,6 @@ class Wiring(ABC):
         self.emit(Event(kind, instance, port, data))
 
     # ---- what the parts tell ----------------------------------------------------------------------------------
-
-    @abstractmethod
-    def arb_offset_s(self, instance: Instance, utc_s: int) -> int:
-        """What to add to the stamps of a grandmaster with an arbitrary time scale (s)."""
 
     @abstractmethod
     def take(self, name: str, effects: Sequence[Effect], now: int) -> None:

@@ -7,29 +7,17 @@ was seen.
 from __future__ import annotations
 
 import contextlib
-import selectors
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
-from ptpstack.lab import ptp4l
-from ptpstack.lab.control import ControlClient, ControlClosed, ControlError
+from ptpstack.lab.chronicle import Chronicle, Observer, Silence
+from ptpstack.lab.conversation import Conversation
 from ptpstack.lab.errors import LabError
 from ptpstack.lab.netns import Network
-from ptpstack.lab.recording import (
-    Executed,
-    Explained,
-    InstanceRecording,
-    InstanceSample,
-    MalformedAnswer,
-    Measured,
-    NodeRecording,
-    Port,
-    Recording,
-    absorb,
-)
+from ptpstack.lab.ptp4l_watch import Ptp4lWatch
+from ptpstack.lab.recording import Executed, NodeRecording, Recording
 from ptpstack.lab.rundir import RunDirectory, sweep
 from ptpstack.lab.topology import LINK_ACTIONS, REFERENCE_ACTIONS, Event, Topology
 from ptpstack.lab.worker import NODE_COMMAND, Worker
@@ -40,31 +28,10 @@ START_LIMIT_S = 20.0
 ANSWER_LIMIT_S = 3.0
 #: all nodes together have this long to end on SIGTERM
 END_LIMIT_S = 4.0
-_EXPLANATIONS_PER_NODE = 40
 #: a lab of a day must not fill the memory: longer labs are looked at less often
 MOST_LOOKS = 50_000
 #: exit statuses of a node that was told to end (SIGTERM caught, SIGTERM or SIGKILL not caught)
 _ORDERLY = (0, -signal.SIGTERM, -signal.SIGKILL, 128 + signal.SIGTERM)
-
-
-class Observer(Protocol):
-    """Watches a lab as it runs; called often, must return soon."""
-
-    def update(self, recording: Recording, now_s: float) -> None:
-        """Something may have changed. Before lab time begins ``now_s`` is negative."""
-
-    def message(self, text: str) -> None:
-        """One line worth reading now."""
-
-
-class Silence:
-    """The observer that does nothing."""
-
-    def update(self, recording: Recording, now_s: float) -> None:
-        return None
-
-    def message(self, text: str) -> None:
-        return None
 
 
 def run_lab(
@@ -141,14 +108,13 @@ class _Runner:
         self._topology = topology
         self._run = run
         self._recording = recording
-        self._observer = observer
+        self._chronicle = Chronicle(recording, observer)
+        self._talk = Conversation(self._chronicle, asked_to_stop)
+        self._ptp4l = Ptp4lWatch(self._chronicle)
         self._interval_s = max(1.0 / rate_hz, topology.duration_s / MOST_LOOKS)
         self._node_command = node_command
         self._asked_to_stop = asked_to_stop
         self._workers: dict[str, Worker] = {}
-        self._selector = selectors.DefaultSelector()
-        self._status: dict[str, Any] = {}
-        self._zero: float | None = None
         self._network: Network
 
     # -- the course of a lab
@@ -161,14 +127,10 @@ class _Runner:
             if self._await_first_answers(began):
                 self._live()
         finally:
-            self._recording.lasted_s = max(0.0, self._now())
+            self._recording.lasted_s = max(0.0, self._chronicle.now())
             self._end_all()
             self._network.close()
-            self._selector.close()
-
-    def _now(self) -> float:
-        """Lab time; negative before it begins."""
-        return -1.0 if self._zero is None else time.monotonic() - self._zero
+            self._talk.close()
 
     def _start_all(self) -> None:
         for node in self._topology.nodes:
@@ -180,7 +142,7 @@ class _Runner:
                 identity = host.links[0].mac.hex()
                 self._recording.labels[f"{identity[:6]}.fffe.{identity[6:]}"] = node.label
             worker.start()
-        self._observer.message(f"{len(self._workers)} nodes started in namespaces of their own")
+        self._chronicle.message(f"{len(self._workers)} nodes started in namespaces of their own")
 
     def _await_first_answers(self, began: float) -> bool:
         """False when a node did not survive its own start: the lab would show nothing that it was made for."""
@@ -190,13 +152,13 @@ class _Runner:
             missing = [w for w in self._workers.values() if w.speaks_control and w.running and not w.answered]
             if not missing:
                 break
-            self._wait(0.05)
-            self._observer.update(self._recording, -1.0)
-        self._zero = time.monotonic()
-        self._recording.started_in_s = self._zero - began
+            self._talk.wait(0.05)
+            self._chronicle.update()
+        self._chronicle.zero = time.monotonic()
+        self._recording.started_in_s = self._chronicle.zero - began
         dead = [worker.node.label for worker in self._workers.values() if not worker.running]
         if dead:
-            self._observer.message(f"ending the lab: {', '.join(dead)} did not start")
+            self._chronicle.message(f"ending the lab: {', '.join(dead)} did not start")
         return not dead
 
     def _live(self) -> None:
@@ -208,20 +170,20 @@ class _Runner:
         pending = list(self._topology.events)
         look_at = 0.0
         duration = self._topology.duration_s
-        while (now := self._now()) < duration:
+        while (now := self._chronicle.now()) < duration:
             if self._asked_to_stop():
                 self._recording.interrupted = True
-                self._observer.message("asked to stop: ending the lab")
+                self._chronicle.message("asked to stop: ending the lab")
                 return
             while pending and pending[0].at_s <= now:
                 self._execute(pending.pop(0))
             if now >= look_at:
                 self._look()
-                self._observer.update(self._recording, now)
+                self._chronicle.update()
                 # keep the rhythm; after a stall go on from now instead of catching up
                 look_at = max(look_at + self._interval_s, now)
             next_event = pending[0].at_s if pending else duration
-            self._wait(min(look_at, next_event, duration) - self._now())
+            self._talk.wait(min(look_at, next_event, duration) - self._chronicle.now())
         for event in pending:
             self._execute(event)
 
@@ -234,7 +196,7 @@ class _Runner:
                     worker.child.signal(signal.SIGCONT)
         limit = time.monotonic() + END_LIMIT_S
         for worker in self._workers.values():
-            self._read_log(worker)
+            self._ptp4l.read(worker)
             node = self._recording.nodes[worker.node.label]
             was_running = worker.child is not None and worker.child.exit_status() is None
             status = worker.end(max(0.0, limit - time.monotonic()))
@@ -243,22 +205,11 @@ class _Runner:
                 continue
             node.exit_status = status
             if was_running and status == -signal.SIGKILL and not worker.paused:
-                self._incident(worker, f"did not end within {END_LIMIT_S:g} s of SIGTERM and was killed")
+                self._chronicle.incident(worker, f"did not end within {END_LIMIT_S:g} s of SIGTERM and was killed")
             elif status not in _ORDERLY:
-                self._incident(worker, f"ended with status {status} when it was told to end")
+                self._chronicle.incident(worker, f"ended with status {status} when it was told to end")
 
     # -- looking
-
-    def _wait(self, seconds: float) -> None:
-        """Let sockets speak for so long."""
-        until = time.monotonic() + max(0.0, seconds)
-        while True:
-            left = until - time.monotonic()
-            for key, mask in self._selector.select(max(0.0, left)) if self._selector.get_map() else _sleep(left):
-                worker, client = key.data
-                self._serve(worker, client, mask)
-            if left <= 0 or self._asked_to_stop():
-                return
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -266,157 +217,39 @@ class _Runner:
             self._check_alive(worker)
             if worker.child is None or worker.paused:
                 continue
-            self._read_log(worker)
-            if worker.node.kind == "ptp4l":
-                self._sample_ptp4l(worker)
+            self._ptp4l.read(worker)
+            self._ptp4l.sample(worker)
             if not worker.speaks_control:
                 continue
-            if worker.connect() and worker.control is not None and worker.events is not None:
-                for client in (worker.control, worker.events):
-                    self._selector.register(client, selectors.EVENT_READ, (worker, client))
-                self._ask(worker, worker.events, "event", {"cmd": "events"})
+            self._talk.look(worker)
             if worker.control is None:
                 self._report_silence(worker, now - worker.silent_since_s, START_LIMIT_S)
-            elif worker.control.outstanding == 0:
-                worker.silence_reported = False
-                self._ask(worker, worker.control, "status", {"cmd": "status"})
-                self._ask(worker, worker.control, "truth", {"cmd": "truth"})
             else:
                 self._report_silence(worker, worker.control.oldest_s(now), ANSWER_LIMIT_S)
 
     def _report_silence(self, worker: Worker, silent_s: float, limit_s: float) -> None:
         if silent_s > limit_s and not worker.silence_reported:
             worker.silence_reported = True
-            self._incident(worker, f"has not answered on its control socket for {silent_s:.1f} s")
-
-    def _ask(self, worker: Worker, client: ControlClient | None, tag: str, body: dict[str, Any]) -> None:
-        if client is None:
-            return
-        try:
-            client.request(tag, body, time.monotonic())
-        except ControlError:
-            self._drop(worker)
-            return
-        if client.wants_write:
-            both = selectors.EVENT_READ | selectors.EVENT_WRITE
-            self._selector.modify(client, both, (worker, client))
-
-    def _serve(self, worker: Worker, client: ControlClient, mask: int) -> None:
-        if client not in (worker.control, worker.events):
-            return  # dropped by an earlier answer of the same round
-        try:
-            if mask & selectors.EVENT_WRITE:
-                client.flush()
-                if not client.wants_write:
-                    self._selector.modify(client, selectors.EVENT_READ, (worker, client))
-            if mask & selectors.EVENT_READ:
-                for tag, answer in client.receive():
-                    self._answer(worker, tag, answer)
-        except ControlClosed:
-            # most often the node is ending, which shows in its exit status; if it lives on, its silence is reported
-            self._drop(worker)
-        except ControlError as error:
-            self._drop(worker)
-            self._incident(worker, f"control socket: {error}")
-
-    def _drop(self, worker: Worker) -> None:
-        for client in (worker.control, worker.events):
-            if client is not None:
-                with contextlib.suppress(KeyError, ValueError):
-                    self._selector.unregister(client)
-        worker.disconnect()
-
-    def _answer(self, worker: Worker, tag: str, answer: dict[str, Any]) -> None:
-        label, now = worker.node.label, self._now()
-        node = self._recording.nodes[label]
-        if tag == "event":
-            return
-        if not answer.get("ok"):
-            if tag.startswith("reference"):
-                self._incident(worker, f"refused {tag}: {answer.get('error', 'no reason given')}")
-            elif tag == "status":
-                self._status.pop(label, None)
-                self._incident(worker, f"status: {answer.get('error', 'no reason given')}")
-                return
-            if tag != "truth":
-                return
-        if tag == "status":
-            self._status[label] = answer.get("result")
-        elif tag.startswith("explain "):
-            node.explained.append(Explained(now, tag.partition(" ")[2], answer.get("result")))
-        elif tag == "truth" and label in self._status:
-            try:
-                changed = absorb(node, self._recording, now, self._status.pop(label), answer.get("result"))
-            except MalformedAnswer as error:
-                self._incident(worker, f"its status is not what the control protocol promises: {error}")
-                changed = []
-            worker.answered = True
-            if self._zero is not None:
-                self._grandmaster_changed(worker, node, changed)
-
-    def _grandmaster_changed(self, worker: Worker, node: NodeRecording, instances: list[str]) -> None:
-        for name in instances:
-            follows = self._recording.label_of(node.instances[name].samples[-1].grandmaster)
-            whom = "itself" if follows == node.label else follows
-            self._observer.message(f"{self._now():5.1f} s  {node.label}/{name} now follows {whom}")
-            if len(node.explained) < _EXPLANATIONS_PER_NODE:
-                self._ask(worker, worker.control, f"explain {name}", {"cmd": "explain", "port": None})
-
-    def _read_log(self, worker: Worker) -> None:
-        """ptp4l speaks by its log only."""
-        if worker.node.kind != "ptp4l":
-            return
-        node, now = self._recording.nodes[worker.node.label], max(0.0, self._now())
-        own = next((i for i, label in self._recording.labels.items() if label == node.label), "")
-        state = self._status.setdefault(node.label, {"ports": {}, "grandmaster": own})
-        for line in worker.new_log_lines():
-            said = ptp4l.read_line(line, own)
-            if isinstance(said, ptp4l.Measured):
-                node.measured.append(Measured(now, said.offset_ns, said.path_delay_ns, said.servo))
-            elif isinstance(said, ptp4l.PortChanged):
-                state["ports"][said.port] = said.state
-            elif isinstance(said, ptp4l.MasterSelected):
-                state["grandmaster"] = said.identity
-
-    def _sample_ptp4l(self, worker: Worker) -> None:
-        if self._zero is None:
-            return
-        node, state = self._recording.nodes[worker.node.label], self._status[worker.node.label]
-        links = self._topology.host(node.host).links
-        name = links[0].interface if len(links) == 1 else ""
-        ports = tuple(Port(number, name, port_state) for number, port_state in sorted(state["ports"].items()))
-        instance = node.instances.setdefault(
-            "ptp4l", InstanceRecording("ptp4l", ptp4l.domain_of(worker.node.config), "", worker.node.role, "", "")
-        )
-        instance.samples.append(
-            InstanceSample(self._now(), state["grandmaster"], "", None, ports, "free-running", None, None, None)
-        )
+            self._chronicle.incident(worker, f"has not answered on its control socket for {silent_s:.1f} s")
 
     # -- what happens to nodes
-
-    def _incident(self, worker: Worker, what: str) -> None:
-        """Said once: a node that answers wrongly does so at every look."""
-        if any(incident.node == worker.node.label and incident.what == what for incident in self._recording.incidents):
-            return
-        self._recording.incident(max(0.0, self._now()), worker.node.label, what, worker.log_tail())
-        self._observer.message(f"{max(0.0, self._now()):5.1f} s  {worker.node.label}: {what}")
 
     def _check_alive(self, worker: Worker) -> None:
         status = worker.child.exit_status() if worker.child is not None else None
         if status is None:
             return
-        self._read_log(worker)
-        self._drop(worker)
+        self._ptp4l.read(worker)
+        self._talk.forget(worker)
+        self._ptp4l.forget(worker)
         worker.end(0.0)
         node = self._recording.nodes[worker.node.label]
         node.exit_status, node.down = status, True
-        self._status.pop(worker.node.label, None)
         if worker.may_end:
             if status not in _ORDERLY:
-                self._incident(worker, f"ended with status {status} when it was told to end")
+                self._chronicle.incident(worker, f"ended with status {status} when it was told to end")
         else:
             how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-            self._incident(worker, f"{how} although nobody had asked it to")
+            self._chronicle.incident(worker, f"{how} although nobody had asked it to")
 
     def _execute(self, event: Event) -> None:
         worker = self._workers[event.node]
@@ -425,9 +258,9 @@ class _Runner:
             self._carry_out(event, worker)
         except (LabError, OSError) as error:
             failure = str(error)
-            self._incident(worker, f"event {event} failed: {error}")
-        self._recording.executed.append(Executed(event, self._now(), failure))
-        self._observer.message(f"{self._now():5.1f} s  {event}" + (f": {failure}" if failure else ""))
+            self._chronicle.incident(worker, f"event {event} failed: {error}")
+        self._recording.executed.append(Executed(event, self._chronicle.now(), failure))
+        self._chronicle.tell(f"{event}" + (f": {failure}" if failure else ""))
 
     def _carry_out(self, event: Event, worker: Worker) -> None:
         node = self._recording.nodes[event.node]
@@ -449,7 +282,7 @@ class _Runner:
             worker.signal(signal.SIGCONT)
             worker.paused = node.down = False
             # whatever was asked before the pause waits since then; the clock of its answer starts anew
-            self._drop(worker)
+            self._talk.drop(worker)
         else:
             worker.may_end = True
             worker.signal(signal.SIGKILL if event.do == "kill" else signal.SIGTERM)
@@ -460,10 +293,4 @@ class _Runner:
             raise LabError(f"{event.node} has no control connection")
         state = event.state or ("locked" if event.do == "restore" else "holdover")
         body = {"cmd": "reference", "instance": event.instance, "state": state, "clock_class": event.clock_class}
-        self._ask(worker, worker.control, f"reference {state}", body)
-
-
-def _sleep(seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
-    """select() without descriptors returns at once on some selectors: wait by hand, in slices that a signal can end."""
-    time.sleep(min(max(0.0, seconds), 0.05))
-    return []
+        self._talk.ask(worker, f"reference {state}", body)

@@ -9,7 +9,7 @@ from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.engine.driver import ClockHands, carry_out
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
-from ptpstack.engine.wiring import PlainAnswer
+from ptpstack.engine.short_cuts import PlainAnswer
 from ptpstack.protocol.effects import PEER_DELAY, Send
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.world import World

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ptpstack.wire.codec import TIME_FIELD, encode
+from ptpstack.wire.codec import encode
+from ptpstack.wire.encoders import TIME_FIELD
 from ptpstack.wire.management import ACTION_NAMES, management_error_name, management_id_name
 from ptpstack.wire.management.rows import describe_data
 from ptpstack.wire.messages import (

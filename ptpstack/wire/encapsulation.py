@@ -10,14 +10,20 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ptpstack.wire.capture import CapturedFrame
-from ptpstack.wire.envelope import ETHERTYPE_PTP, EVENT_PORT, GENERAL_PORT
+from ptpstack.wire.envelope import (
+    ETHERTYPE_PTP,
+    EVENT_PORT,
+    GENERAL_PORT,
+    IPV4,
+    IPV6,
+    MAX_TAGS,
+    TAGS,
+    UDP,
+)
 
-_IPV4, _IPV6 = 0x0800, 0x86DD
-_TAGS = frozenset((0x8100, 0x88A8, 0x9100))
-_MAX_TAGS = 4
 #: IPv6 extension headers that only have to be stepped over: hop-by-hop, routing, destination options.
 _STEP_OVER = frozenset((0, 43, 60))
-_FRAGMENT, _AUTHENTICATION, _UDP = 44, 51, 17
+_FRAGMENT, _AUTHENTICATION = 44, 51
 _MAX_EXTENSIONS = 8
 
 
@@ -90,9 +96,9 @@ def _by_ethertype(octets: bytes, at: int, source: str, destination: str) -> PtpP
     vlans: list[int] = []
     ethertype = int.from_bytes(octets[at : at + 2], "big")
     at += 2
-    while ethertype in _TAGS:
-        if len(vlans) == _MAX_TAGS:
-            return NotPtp("other", f"more than {_MAX_TAGS} VLAN tags")
+    while ethertype in TAGS:
+        if len(vlans) == MAX_TAGS:
+            return NotPtp("other", f"more than {MAX_TAGS} VLAN tags")
         if at + 4 > len(octets):
             return NotPtp("short", "frame ends within a VLAN tag")
         vlans.append(int.from_bytes(octets[at : at + 2], "big") & 0x0FFF)
@@ -100,9 +106,9 @@ def _by_ethertype(octets: bytes, at: int, source: str, destination: str) -> PtpP
         at += 4
     if ethertype == ETHERTYPE_PTP:
         return PtpPayload(octets[at:], "802.3", source, destination, vlans=tuple(vlans))
-    if ethertype == _IPV4:
+    if ethertype == IPV4:
         found = _ipv4(octets[at:])
-    elif ethertype == _IPV6:
+    elif ethertype == IPV6:
         found = _ipv6(octets[at:])
     else:
         return NotPtp("other", f"EtherType 0x{ethertype:04X}")
@@ -172,7 +178,7 @@ def _ipv4(octets: bytes) -> PtpPayload | NotPtp:
     total = int.from_bytes(octets[2:4], "big")
     if octets[0] >> 4 != 4 or header < 20 or total < header:
         return NotPtp("ip-header", f"IPv4 header of {header} octets in a packet of {total}")
-    if octets[9] != _UDP:
+    if octets[9] != UDP:
         return NotPtp("other", f"IP protocol {octets[9]}")
     if int.from_bytes(octets[6:8], "big") & 0x3FFF:  # more fragments, or an offset
         return NotPtp("fragment", "IPv4 fragment")
@@ -190,7 +196,7 @@ def _ipv6(octets: bytes) -> PtpPayload | NotPtp:
     following = octets[6]
     at = 40
     for _ in range(_MAX_EXTENSIONS):
-        if following == _UDP:
+        if following == UDP:
             return _udp(octets[at:end], "UDPv6", format_ipv6(octets[8:24]), format_ipv6(octets[24:40]))
         if at + 8 > len(octets):
             return NotPtp("short", "frame ends within the IPv6 headers")
