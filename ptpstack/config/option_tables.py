@@ -13,7 +13,7 @@ from ptpstack.protocol.options import AcceptableMaster, AlternateTimescale, Powe
 
 
 def drop_ineffective(section: Section, keys: Iterable[str], why: str, report: Report) -> None:
-    """A word about given keys that do nothing here; values that do nothing become their defaults."""
+    """A word about given keys that do nothing here."""
     given = [key for key in keys if key in section.given]
     for key in given:
         report.warning(section.at(key), f"has no effect: {why}", "remove it, or change the type")

@@ -6,7 +6,7 @@ from ptpstack.config.findings import Report, show
 from ptpstack.config.model import ChannelOptions
 from ptpstack.config.option_tables import drop_ineffective, port_options
 from ptpstack.config.profiles import Profile
-from ptpstack.config.schema import MECHANISM_KEYS, TRANSPORT_KEYS
+from ptpstack.config.schema import MECHANISM_KEYS, PORT, TRANSPORT_KEYS
 from ptpstack.config.unicast import unicast_options
 from ptpstack.config.validate import Section
 from ptpstack.protocol.options import PortOptions
@@ -93,4 +93,7 @@ def _delay_mechanism(section: Section, profile: Profile, report: Report) -> str:
         )
     unused = [key for key, mechanisms in MECHANISM_KEYS.items() if wanted not in mechanisms]
     drop_ineffective(section, unused, f"the delay mechanism is {wanted}", report)
+    for key in unused:
+        own_parameter = profile.parameters.get(key)
+        section.values[key] = PORT.field(key).default if own_parameter is None else own_parameter.default
     return wanted

@@ -260,3 +260,9 @@ def test_random_documents_are_not_all_wrong() -> None:
 def test_effective_configuration_is_the_document() -> None:
     site = loads(SMALLEST)
     assert tomllib.loads(dumps(site)) == site_as_dict(site)
+
+
+def test_a_key_of_another_delay_mechanism_becomes_its_default() -> None:
+    site = loads('[[instance]]\n[[instance.port]]\ninterface = "eth1"\nlog_min_pdelay_req_interval = 1\n')
+    assert site.instances[0].options.ports[0].log_min_pdelay_req_interval == 0
+    assert loads(dumps(site)) == site
