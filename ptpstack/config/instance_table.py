@@ -5,7 +5,14 @@ from __future__ import annotations
 from ptpstack.config.clock_tables import clock_name, must_exist, reference_options
 from ptpstack.config.findings import Report
 from ptpstack.config.model import ChannelOptions, ClockOptions, InstanceSettings, ServoOptions
-from ptpstack.config.option_tables import acceptable_masters, alternate_timescales, bmca_of, metadata, power
+from ptpstack.config.option_tables import (
+    acceptable_masters,
+    alternate_timescales,
+    bmca_of,
+    expect_local_time,
+    metadata,
+    power,
+)
 from ptpstack.config.port_table import port_and_channel
 from ptpstack.config.profile_use import ProfileCache, apply_profile
 from ptpstack.config.profiles import Profile
@@ -32,6 +39,7 @@ def instance_settings(
     _in_profile(section, profile, report)
     bmca = bmca_of(section, profile)  # before the ports: they may get the desired state of their role
     ports = _ports(section, clocks, profile, report)
+    expect_local_time(section, profile, report)
     clock_class = 255 if client_only else section["clock_class"] or profile.quality.free_running
     accuracy = section["clock_accuracy"]
     options = InstanceOptions(

@@ -104,3 +104,13 @@ def metadata(section: Section, profile: Profile, report: Report) -> SyncMetadata
             'add [instance.sync_metadata] with zone = "Europe/Berlin" and frame_rate = "25"',
         )
     return wanted
+
+
+def expect_local_time(section: Section, profile: Profile, report: Report) -> None:
+    expected = profile.behaviours["local_time"] == "expected" and section["role"] == "grandmaster"
+    if expected and not section.tables["alternate_time_offset"]:
+        report.warning(
+            section.path,
+            f"profile {show(profile.name)} expects of a grandmaster to tell a local time",
+            'add [[instance.alternate_time_offset]] with key = 0 and zone = "Europe/Berlin"',
+        )

@@ -72,12 +72,13 @@ def _channel(section: Section, profile: Profile, report: Report) -> ChannelOptio
         drop_ineffective(section, ("l2_group",), f"the transport is {transport}", report)
     ineffective = [key for key, transports in TRANSPORT_KEYS.items() if transport not in transports]
     drop_ineffective(section, ineffective, f"the transport is {transport}", report)
+    tag = profile.behaviours["priority_tag"]
     return ChannelOptions(
         interface=section["interface"] or "?",
         transport=transport,
         stamping=section["stamping"],
         socket_priority=section["socket_priority"],
-        pcp=section["pcp"],
+        pcp=int(tag) if section["pcp"] is None and tag != "none" else section["pcp"],
         **{key: section[key] for key in TRANSPORT_KEYS if key not in ineffective},
     )
 

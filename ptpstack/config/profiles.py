@@ -50,6 +50,10 @@ BEHAVIOURS: dict[str, tuple[str, ...]] = {
     "interval_requests": ("ignored", "honoured"),
     # IEEE C37.238 on Announce
     "power_tlv": ("none", "2011", "2017"),
+    # 802.1Q priority of frames sent; VLAN 0 where the interface is no VLAN (`pcp` overrides it)
+    "priority_tag": ("none", "4"),
+    # ALTERNATE_TIME_OFFSET_INDICATOR on a grandmaster's Announce
+    "local_time": ("optional", "expected"),
     # SMPTE ST 2059-2: expected of a grandmaster
     "sync_metadata": ("optional", "expected"),
     # 16.2

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = (
     "aes-r16",
     "aes67",
+    "c37-238-2011",
     "c37-238-2017",
     "default-e2e",
     "default-p2p",
@@ -158,3 +159,17 @@ def test_mutated_profiles_raise_nothing(name: str, data: st.DataObject) -> None:
         assert report.failed
     else:
         build_profile(document, "x", report)
+
+
+def test_PRF_17_the_power_profile_of_2011_tags_its_frames_and_asks_for_a_local_time() -> None:
+    text = '[[instance]]\nprofile = "c37-238-2011"\nrole = "grandmaster"\n{}[[instance.port]]\ninterface = "eth1"\n{}'
+    site, findings = parse_site(text.format("", ""))
+    assert site is not None
+    assert site.instances[0].channels[0].pcp == 4
+    assert [(f.path, f.severity) for f in findings if "local time" in f.reason] == [("instance[0]", "warning")]
+    local = '[[instance.alternate_time_offset]]\nkey = 0\nzone = "Europe/Berlin"\n'
+    reference = '[instance.reference]\ntype = "declared"\nstate = "locked"\naccuracy = "100 ns"\n[instance.power]\ngrandmaster_id = 7\n'
+    site, findings = parse_site(text.format("", "pcp = 6\n" + local + reference))
+    assert site is not None
+    assert site.instances[0].channels[0].pcp == 6
+    assert findings == []

@@ -15,7 +15,8 @@ from ptpstack.wire.capture import CapturedFrame, read_capture
 from ptpstack.wire.codec import decode
 from ptpstack.wire.encapsulation import PtpPayload, extract
 from ptpstack.wire.messages import Announce, DelayReq, DelayResp, FollowUp, Message, PdelayReq, Sync
-from ptpstack.wire.tlvs.profiles import PowerProfile2017
+from ptpstack.wire.tlvs.announce import AlternateTimeOffsetIndicator
+from ptpstack.wire.tlvs.profiles import PowerProfile2011, PowerProfile2017
 from tests.interop.bench import Bench, Outcome, identity, need_peers, pause, together, until
 from tests.interop.frames import judge_frames
 
@@ -50,13 +51,18 @@ PROFILES: dict[str, dict[str, Any]] = {
     "rfc9760": {"dscp_event": 46, "dscp_general": 46},
     "default-p2p": {},
     "iec61850-9-3": {},
+    "c37-238-2011": {},
     # ptp4l 3 has no domain above 127
     "c37-238-2017": {"domainNumber": 93},
 }
 
 DOMAINS = {"c37-238-2017": "domain = 93\n"}
 #: tables of ours that a profile expects of a grandmaster
-OURS = {"st2059-2": '[instance.sync_metadata]\nzone = "Europe/Berlin"\nframe_rate = "25"\ndaily_jam = "02:00"\n'}
+OURS = {
+    "st2059-2": '[instance.sync_metadata]\nzone = "Europe/Berlin"\nframe_rate = "25"\ndaily_jam = "02:00"\n',
+    "c37-238-2011": "[instance.power]\ngrandmaster_id = 7\n"
+    '[[instance.alternate_time_offset]]\nkey = 0\nzone = "Europe/Berlin"\n',
+}
 
 
 def their_options(profile: Profile) -> dict[str, Any]:
@@ -225,3 +231,13 @@ def test_PRF_16_the_power_profile_of_2017_says_how_wrong_its_time_may_be(runs: d
     announced = [m for _, _, m in frames(runs["c37-238-2017: we serve"].get()) if isinstance(m, Announce)]
     assert announced
     assert all(m.tlvs == (PowerProfile2017(0, total_time_inaccuracy_ns=250),) for m in announced)
+
+
+def test_PRF_17_the_power_profile_of_2011_has_priority_tags_and_its_tlv_first(runs: dict[str, Outcome]) -> None:
+    watched: Watched = runs["c37-238-2011: we serve"].get()
+    announced = [m for _, _, m in frames(watched) if isinstance(m, Announce)]
+    assert announced
+    assert all(m.tlvs[0] == PowerProfile2011(7, 250, 0) for m in announced)
+    assert all(isinstance(m.tlvs[1], AlternateTimeOffsetIndicator) and len(m.tlvs) == 2 for m in announced)
+    ours = [frame.octets for frame, _, m in frames(watched) if isinstance(m, Announce)]
+    assert {octets[12:16] for octets in ours} == {bytes.fromhex("81008000")}  # priority 4, VLAN 0
