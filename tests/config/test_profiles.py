@@ -168,7 +168,8 @@ def test_PRF_17_the_power_profile_of_2011_tags_its_frames_and_asks_for_a_local_t
     assert site.instances[0].channels[0].pcp == 4
     assert [(f.path, f.severity) for f in findings if "local time" in f.reason] == [("instance[0]", "warning")]
     local = '[[instance.alternate_time_offset]]\nkey = 0\nzone = "Europe/Berlin"\n'
-    reference = '[instance.reference]\ntype = "declared"\nstate = "locked"\naccuracy = "100 ns"\n[instance.power]\ngrandmaster_id = 7\n'
+    reference = '[instance.reference]\ntype = "declared"\nstate = "locked"\naccuracy = "100 ns"\n'
+    reference += "[instance.power]\ngrandmaster_id = 7\n"
     site, findings = parse_site(text.format("", "pcp = 6\n" + local + reference))
     assert site is not None
     assert site.instances[0].channels[0].pcp == 6
