@@ -52,7 +52,13 @@ def log_interval_ns(log2_seconds: int) -> int:
 def format_ns(ns: float) -> str:
     """A short human rendering of a time difference, for example ``+1.25 us``."""
     magnitude = abs(ns)
-    for limit, divisor, unit in ((1e3, 1.0, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
-        if magnitude < limit:
-            return f"{ns / divisor:+.3g} {unit}" if magnitude < limit / 1000 else f"{ns / divisor:+.1f} {unit}"
+    # the smallest first: a clock that is followed is told its offset with each command
+    if magnitude < 1.0:
+        return f"{ns:+.3g} ns"
+    if magnitude < 1e3:
+        return f"{ns:+.1f} ns"
+    if magnitude < 1e6:
+        return f"{ns / 1e3:+.1f} us"
+    if magnitude < 1e9:
+        return f"{ns / 1e6:+.1f} ms"
     return f"{ns / 1e9:+.3f} s"

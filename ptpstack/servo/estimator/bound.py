@@ -43,7 +43,8 @@ class Bound:
 
     def saw(self, nu: float, variance: float, beta: float) -> None:
         """A packet ``nu`` ns from its prediction; ``variance`` of prediction and blur, ``beta`` the mean wait."""
-        misfit = (nu - beta) ** 2 / (variance + beta * beta)
+        error = nu - beta
+        misfit = error * error / (variance + beta * beta)
         if misfit > _CHI_MOST:
             misfit = _CHI_MOST
         self._chi += _CHI_MEMORY * (misfit - self._chi)

@@ -6,13 +6,15 @@ forgotten, so that nothing is explained twice.
 
 from __future__ import annotations
 
-from array import array
+from collections import deque
 from math import inf
 
 from ptpstack.servo.estimator.direction import Direction, Observed
 from ptpstack.servo.estimator.panel import Panel
 from ptpstack.servo.estimator.verdict import Verdict, name
 
+#: Round trips that are remembered.
+TRIPS = 6
 _AGAIN_INTERVALS = 20.0
 _SECOND_STEP_INTERVALS = 60.0
 #: A second such step soon after makes the wander so many times larger; the vote takes it back if it was none.
@@ -30,8 +32,8 @@ class Changes:
         #: when the clock was last seen to move
         self.clock_t = -inf
         #: the last round trips, each with what the clock may have done meanwhile added and taken off, ns
-        self.longest = array("d")
-        self.shortest = array("d")
+        self.longest: deque[float] = deque(maxlen=TRIPS)
+        self.shortest: deque[float] = deque(maxlen=TRIPS)
 
     def other(self, direction: Direction) -> Direction | None:
         """The one that is not this one: of Sync, Delay_Req or peer delay, and the other way round."""
@@ -43,8 +45,8 @@ class Changes:
     def happened(self, t: float) -> None:
         """Something was explained at ``t``: what led to it has been used."""
         self.event_t = t
-        del self.longest[:]
-        del self.shortest[:]
+        self.longest.clear()
+        self.shortest.clear()
         for direction in self.directions.values():
             direction.run.clear()
             direction.late.clear()

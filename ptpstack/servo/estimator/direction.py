@@ -86,11 +86,11 @@ class Direction:
     _count: int = 0
     #: the level as its looks say, which may lie below what a level can be
     _raw: float = 100.0
+    #: ways whose mean is observed
+    ways: float = field(init=False)
 
-    @property
-    def ways(self) -> float:
-        """Ways whose mean is observed."""
-        return 1.0 if self.side else 2.0
+    def __post_init__(self) -> None:
+        self.ways = 1.0 if self.side else 2.0
 
     def fits(self, tail: float) -> None:
         """A packet was taken; ``tail``: how far it was a long wait."""

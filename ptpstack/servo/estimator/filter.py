@@ -66,7 +66,10 @@ class Filter:
         self._back = -1
         self._one_clock = OneClock()
         self.samples = 0
-        self.reason = "no measurement yet"
+        #: what the last observation led to; "": it was taken
+        self.told = "no measurement yet"
+        #: how far it was from its prediction, ns
+        self._nu = 0.0
         #: news that the last observation has brought
         self.verdict: Decision | None = None
         self.begin(direct=False)
@@ -106,6 +109,11 @@ class Filter:
         self._heard: set[int] = set()
 
     # ---- what is believed -------------------------------------------------------------------------------------
+
+    @property
+    def reason(self) -> str:
+        # most are never read
+        return self.told or f"packet {self._nu:+.3g} ns from its prediction"
 
     def frequency(self) -> float:
         """Of the free clock on the ledger's scale, ppb."""
@@ -212,11 +220,11 @@ class Filter:
             frequency = known.oscillator_ppb + self.time.base_ppb
             fit = self._startup.fit_known(frequency, known.variance, max(known.levels.values(), default=1e6))
         if fit is None:
-            self.reason = f"start: {self._startup.packets} packets"
+            self.told = f"start: {self._startup.packets} packets"
             return None
         self.fit = fit
         self.samples += 1
-        self.reason = f"start: {fit.inliers} packets on a line, frequency {fit.frequency:+.1f} ppb"
+        self.told = f"start: {fit.inliers} packets on a line, frequency {fit.frequency:+.1f} ppb"
         if fit.ready:
             self._hand_over(fit)
         t = self.time.at(now_ns)
@@ -243,9 +251,10 @@ class Filter:
         if seen.t > self.heard_t:
             self.heard_t = seen.t
         panel.predict(seen.t, self._quietest())
-        seen.nu = nu = panel.residual(seen.side, seen.t, seen.value)
-        share, level = panel.chosen.share, direction.level
-        variance = panel.chosen.expected(seen.side)[1] + share * level / direction.ways + LEAST_NOISE + grain2
+        self._nu = seen.nu = nu = panel.residual(seen.side, seen.t, seen.value)
+        chosen, level = panel.chosen, direction.level
+        share = chosen.share
+        variance = chosen.expected(seen.side) + share * level / direction.ways + LEAST_NOISE + grain2
         beta = sqrt((1.0 - share) * level)
         root = sqrt(variance)
         self._bound.saw(nu, variance, beta)
@@ -260,7 +269,7 @@ class Filter:
             if len(self._heard) == len(self.directions):
                 self.samples += 1
             self._absurd = 0
-            self.reason = f"packet {nu:+.3g} ns from its prediction"
+            self.told = f"packet {nu:+.3g} ns from its prediction"
             if misfits.newcomer:
                 misfits.newcomer -= 1
             if self.probation:
@@ -269,7 +278,7 @@ class Filter:
             panel.settle()
             seen.misfit = True
             direction.misfit(seen)
-            self.reason = f"packet {nu:+.3g} ns off set aside"
+            self.told = f"packet {nu:+.3g} ns off set aside"
             if abs(nu) > _ABSURD_NS:
                 self._absurd_packet(nu)
                 return None
@@ -285,7 +294,7 @@ class Filter:
             if verdict.code in ("restart", "lost"):
                 self._start_again(verdict)
                 return None
-        self._doubt_ns = misfits.doubt_ns(self.interval.s) if self.contradicted() else 0.0
+        self._doubt_ns = misfits.doubt_ns(self.interval.s)
         if direction.late and not panel.direct:
             self._doubt_ns = max(self._doubt_ns, late_doubt_ns(changes))
         t = self.time.at(now_ns)
@@ -313,7 +322,7 @@ class Filter:
         return any(d.run for d in self.directions.values())
 
     def _explained(self, verdict: Verdict) -> None:
-        self.reason = verdict.reason
+        self.told = verdict.reason
         self.verdict = Decision(verdict.code, verdict.reason, verdict.inputs)
 
     def _start_again(self, verdict: Verdict) -> None:
@@ -429,4 +438,4 @@ class Filter:
         self.knowledge, self.record = knowledge.aged(age_s), record
         self.clock_ppb = frequency_ppb
         self.begin(direct=self.direct)
-        self.reason = f"goes on from {-(knowledge.oscillator_ppb or 0.0):+.1f} ppb, learnt {age_s:.0f} s ago"
+        self.told = f"goes on from {-(knowledge.oscillator_ppb or 0.0):+.1f} ppb, learnt {age_s:.0f} s ago"

@@ -5,6 +5,7 @@ Packets beyond the gate are misfits (``misfits``). These are within it, each by 
 
 from __future__ import annotations
 
+from itertools import islice
 from math import exp, inf, log, pi, sqrt
 
 from ptpstack.servo.estimator.changes import Changes
@@ -141,20 +142,21 @@ def _noise(panel: Panel, direction: Direction) -> tuple[float, float]:
 def floor_too_far(changes: Changes, direction: Direction, grain2: float) -> Verdict | None:
     """Packets that are all late by about the same do not wait: the floor lies elsewhere."""
     panel = changes.panel
-    kept = list(direction.kept)[-_CALM_PACKETS:]
-    if len(kept) < _CALM_PACKETS:
+    if len(direction.kept) < _CALM_PACKETS:
         return None
-    least, far = inf, (_FAR_READINGS if panel.direct else _FAR) * sqrt(direction.level)
-    most = -inf
+    far = (_FAR_READINGS if panel.direct else _FAR) * sqrt(direction.level)
+    residuals = []
     # the newest ones first: most often they say at once that all is well
-    for p in reversed(kept):
+    for p in islice(reversed(direction.kept), _CALM_PACKETS):
         residual = panel.residual(p.side, p.t, p.value)
         if p.misfit or (abs(residual) if panel.direct else residual) < far:
             return None
-        least, most = min(least, residual), max(most, residual)
+        residuals.append(residual)
+    kept = list(direction.kept)[-_CALM_PACKETS:]
+    least = min(residuals)
     if panel.direct:
         # readings that are all early count as well; some late and some early are noise
-        least = max(least, -most)
+        least = max(least, -max(residuals))
     if least < far:
         return None
     if -(len(kept) - 1) * log(max(direction.close_share, 0.1)) < _TOGETHER:

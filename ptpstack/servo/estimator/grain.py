@@ -18,11 +18,11 @@ _FINEST_SNS = 1 << 16
 class Grain:
     """Feed it stamps of one clock in order; ``skip`` when the clock was stepped in between."""
 
-    __slots__ = ("_gcd", "_last", "_seen", "_settled", "ns")
+    __slots__ = ("_gcd", "_last", "_seen", "_settled", "ns", "ns2")
 
     def __init__(self) -> None:
-        #: ns; 0 while it is not known
-        self.ns = 0.0
+        #: ns, and its square; 0 while it is not known
+        self.ns = self.ns2 = 0.0
         self._last: int | None = None
         self._gcd = 0
         self._seen: set[int] = set()
@@ -44,6 +44,7 @@ class Grain:
         if len(self._seen) >= _ENOUGH:
             grain = self._gcd / 65536.0
             self.ns = grain if grain <= _MOST_NS else 0.0
+            self.ns2 = self.ns * self.ns
             self._settled = self._gcd <= _FINEST_SNS
 
     def skip(self) -> None:

@@ -67,13 +67,13 @@ class Hypothesis:
         self.ff = ff + q2
         self.dd += qd2 * dt * self.x * self.x
 
-    def expected(self, side: int) -> tuple[float, float]:
-        """(prediction, its variance) of an observation of ``side``, ns and ns^2."""
+    def expected(self, side: int) -> float:
+        """Variance of the prediction of an observation of ``side``, ns^2."""
         s = self.tt + 2.0 * side * self.td + self.dd if side else self.dd
         if s <= 0.0:
             self.repair()
             s = self.tt + 2.0 * side * self.td + self.dd if side else self.dd
-        return side * self.phase + self.d, s
+        return s
 
     def repair(self) -> None:
         """Rounding has carried a covariance out of what covariances can be, after something huge was opened.
@@ -114,12 +114,13 @@ def observe(
     One pass over local variables: seven hypotheses do this for each packet, and it is most of what a packet costs.
     """
     said = one_sided if side else mean_of_two
-    share = weight = symmetric = beta = nu = v = s = delta = left = long = 0.0
+    share = weight = symmetric = beta = most = nu = v = s = delta = left = long = 0.0
     for h in (*others, chosen):
         if h.share != share or h.weight != weight:
             share, weight = h.share, h.weight
             symmetric = share * level * weight / ways + fixed
             beta = sqrt((1.0 - share) * level * weight)
+            most = 4.0 * beta * beta
         phase, f, d = h.phase, h.f, h.d
         tt, tf, td, ff, fd, dd = h.tt, h.tf, h.td, h.ff, h.fd, h.dd
         if dt and h is not chosen:
@@ -172,7 +173,6 @@ def observe(
         h.f = f + k1 * gain
         h.d = d + k2 * gain
         # one lucky packet must not make the filter too sure; a state far wider than the noise may shrink all the way
-        most = 4.0 * beta * beta
         least = _LEAST * (v if v < most else most)
         shrink = (1.0 - (left if left > least else least) / v) / v
         tt -= k0 * k0 * shrink

@@ -116,7 +116,9 @@ class Panel:
         qd2 = 0.0
         if not self.direct:
             qd = _PATH_OF_NOISE * sqrt(noise)
-            qd2 = max(_PATH_LEAST, qd * qd)
+            qd2 = qd * qd
+            if qd2 < _PATH_LEAST:
+                qd2 = _PATH_LEAST
         self.chosen.predict(dt, qd2)
         self._owed, self._owed_qd2 = dt, qd2
 

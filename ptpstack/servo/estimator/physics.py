@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from math import sqrt
 
-from ptpstack.servo.estimator.changes import Changes
+from ptpstack.servo.estimator.changes import TRIPS, Changes
 from ptpstack.servo.estimator.direction import Observed
 from ptpstack.servo.estimator.verdict import Verdict
 
-#: Round trips that are remembered.
-_TRIPS = 6
 #: Misfits in a row that may stay unexplained before physics speaks.
 _PATIENCE = 10
 
@@ -41,8 +39,6 @@ def note_round_trip(changes: Changes, seen: Observed) -> None:
 def _note(changes: Changes, trip: float, drift: float) -> None:
     changes.longest.append(trip + drift)
     changes.shortest.append(trip - drift)
-    if len(changes.longest) > _TRIPS:
-        del changes.longest[0], changes.shortest[0]
 
 
 def check(changes: Changes, seen: Observed, interval_s: float, grain2: float) -> Verdict | None:
@@ -50,7 +46,7 @@ def check(changes: Changes, seen: Observed, interval_s: float, grain2: float) ->
     panel = changes.panel
     own = changes.directions[seen.side]
     other = changes.other(own)
-    if other is None or len(changes.longest) < _TRIPS:
+    if other is None or len(changes.longest) < TRIPS:
         return None
     chosen = panel.chosen
     most, least = max(changes.longest), min(changes.shortest)

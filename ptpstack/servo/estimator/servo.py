@@ -306,8 +306,8 @@ class EstimatorServo:
         self._state = ServoState.HOLDOVER if held else ServoState.UNLOCKED
         if not known.running:
             return None
-        known.reason = f"no master: hold {self._rest_ppb():+.1f} ppb"
-        return self._hold(now_ns) if held else Command(self._rest_ppb(), None, None, known.reason)
+        known.told = f"no master: hold {self._rest_ppb():+.1f} ppb"
+        return self._hold(now_ns) if held else Command(self._rest_ppb(), None, None, known.told)
 
     # ---- across a restart -------------------------------------------------------------------------------------
 

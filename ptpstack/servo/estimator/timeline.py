@@ -101,15 +101,15 @@ class Timeline:
     def grain2(self, side: int) -> float:
         """Variance of rounding in a packet of this direction, ns^2. A peer delay is half of what four stamps say."""
         if side == 0:
-            return (self.local_grain.ns**2 + self.sent_grain.ns**2) / 24.0
+            return (self.local_grain.ns2 + self.sent_grain.ns2) / 24.0
         master = self.sent_grain if side > 0 else self.received_grain
-        return (self.local_grain.ns**2 + master.ns**2) / 12.0
+        return (self.local_grain.ns2 + master.ns2) / 12.0
 
     def hidden2(self, noise: float) -> float:
         """What rounding may hide, ns^2. Noise (ns^2) blurs its steps: it falls off as the transform of a normal
         distribution does, exp(-2 pi^2 noise / grain^2).
         """
-        grain2 = self.local_grain.ns**2 + self.received_grain.ns**2
+        grain2 = self.local_grain.ns2 + self.received_grain.ns2
         return grain2 * exp(-_BLURRED * noise / grain2) if grain2 else 0.0
 
     def doubt_ns(self) -> float:
