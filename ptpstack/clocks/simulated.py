@@ -130,7 +130,6 @@ class SimulatedClock(SimulatedPins):
         self._closed = False
         self._grain_sns = grain_ns << 16
         self._noise_sns = noise_ns * 65536.0
-        self._plain = not grain_ns and not noise_ns
         self._stamp_key = random.Random(f"stamp/{seed}").getrandbits(64)
         self._read_noise_ns = read_noise_ns
         self._read_random = random.Random(f"reading/{seed}")
@@ -176,7 +175,10 @@ class SimulatedClock(SimulatedPins):
         else:
             error = self._past_error(stamp_ns)
         clock_sns = ((stamp_ns + self._tai_ns) << 16) + (error >> 48)
-        return clock_sns if self._plain else self._blur(clock_sns, stamp_ns)
+        if self._noise_sns:
+            clock_sns += self._blur_sns(stamp_ns)
+        grain = self._grain_sns
+        return clock_sns - clock_sns % grain if grain else clock_sns
 
     def frequency_ppb(self) -> float:
         return self._scaled / SCALED_PER_PPB
@@ -282,7 +284,8 @@ class SimulatedClock(SimulatedPins):
 
     def _steer(self, ppb: float) -> None:
         self._scaled = scaled_ppm(ppb, self._capabilities.max_adjustment_ppb)
-        self._cut(0, round((self._scaled << 64) / 65_536_000_000))
+        # a scaled ppm is 2**-16 ppm, 2**64 / (2**16 * 10**6) of our units
+        self._cut(0, round(self._scaled / 15_625 * (1 << 42)))
 
     # -- segments -----------------------------------------------------------------------------------------------------
 
@@ -357,17 +360,13 @@ class SimulatedClock(SimulatedPins):
 
     # -- noise --------------------------------------------------------------------------------------------------------
 
-    def _blur(self, clock_sns: int, stamp_ns: int) -> int:
-        if self._noise_sns:
-            # splitmix64 of the stamp: noise without state
-            z = (stamp_ns * 0x9E3779B97F4A7C15 + self._stamp_key) & 0xFFFF_FFFF_FFFF_FFFF
-            z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFF_FFFF_FFFF_FFFF
-            z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFF_FFFF_FFFF_FFFF
-            z ^= z >> 31
-            clock_sns += round(self._noise_sns * _unit_normal().inv_cdf(((z >> 12) + 0.5) / (1 << 52)))
-        if self._grain_sns:
-            clock_sns -= clock_sns % self._grain_sns
-        return clock_sns
+    def _blur_sns(self, stamp_ns: int) -> int:
+        # splitmix64 of the stamp: noise without state
+        z = (stamp_ns * 0x9E3779B97F4A7C15 + self._stamp_key) & 0xFFFF_FFFF_FFFF_FFFF
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFF_FFFF_FFFF_FFFF
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFF_FFFF_FFFF_FFFF
+        z ^= z >> 31
+        return round(self._noise_sns * _unit_normal().inv_cdf(((z >> 12) + 0.5) / (1 << 52)))
 
     def _gone(self, operation: str) -> ClockError:
         return ClockError(errno.EBADF, f"{self._name}: {operation} failed: the clock was closed; make a new one")

@@ -76,4 +76,5 @@ def set_offset(delta_ns: int) -> Timex:
 def scaled_ppm(ppb: float, limit_ppb: float) -> int:
     """ppb as scaled ppm, rounded to nearest and clamped so that the kernel's own conversion stays within the limit."""
     limit = int(limit_ppb * SCALED_PER_PPB)
-    return max(-limit, min(limit, round(ppb * SCALED_PER_PPB)))
+    scaled = round(ppb * SCALED_PER_PPB)
+    return limit if scaled > limit else -limit if scaled < -limit else scaled

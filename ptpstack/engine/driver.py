@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from ptpstack.clocks.base import Clock, ClockError
 from ptpstack.engine.effects import (
@@ -132,7 +132,7 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
             hands.keep_settings(effect, now)
         else:
             try:
-                pending += _on_a_clock(engine, effect, hands, now)
+                pending += _ON_A_CLOCK[type(effect)](engine, effect, hands, now)
             except ClockError as error:
                 hands.clock_failed(effect.clock, error)
                 if isinstance(effect, (SetFrequency, StepClock)):
@@ -142,41 +142,69 @@ def carry_out(engine: Engine, effects: list[EngineEffect], hands: Hands, now: in
                     pending += engine.reading_failed(effect.clock, str(error), now, source)
 
 
-def _on_a_clock(engine: Engine, effect: EngineEffect, hands: Hands, now: int) -> list[EngineEffect]:
-    """Carry out what concerns a clock, and tell the engine. ClockError when the clock refuses."""
-    if isinstance(effect, SetFrequency):
-        # two programs at one clock would overwrite each other unseen
-        found = hands.clock_frequency(effect.clock) if engine.watch.watches(effect.clock) else None
-        taken = hands.set_frequency(effect.clock, effect.ppb)
-        try:
-            clock_sns = hands.clock_sns(effect.clock)
-        except ClockError:
-            # it has taken the command, and only does not tell the time: to call that refused would leave a correction
-            # in force that nobody knows of
-            about = engine.steering.about_sns(effect.clock, now)
-            if about is None:
-                raise
-            clock_sns = about
-        return engine.commanded(effect.clock, clock_sns, taken, 0, now, found)
-    if isinstance(effect, StepClock):
-        clock = effect.clock
-        hands.step(clock, effect.delta_sns)
-        return engine.commanded(clock, hands.clock_sns(clock), hands.clock_frequency(clock), effect.delta_sns, now)
-    if isinstance(effect, ReadPair):
-        pair = hands.read_pair(effect.source, effect.clock, effect.samples)
-        return engine.reading(effect.clock, *pair, now, effect.source)
-    if isinstance(effect, ReadReference):
-        reading = hands.read_reference(effect.clock)
-        return [] if reading is None else engine.reading(effect.clock, *reading, now)
-    if isinstance(effect, ReadTimeOfDay):
-        answer = hands.read_time_of_day(effect.clock)
-        return [] if answer is None else engine.time_of_day(effect.clock, *answer, now)
-    if isinstance(effect, ReadTemperature):
-        celsius = hands.read_temperature(effect.clock)
-        return [] if celsius is None else engine.temperature(effect.clock, celsius, now)
-    if isinstance(effect, ReadClock):
-        look = hands.look(effect.clock, now)
-        return engine.clock_time(effect.clock, look.clock_sns, now, look.at_ns, look.frequency_ppb, look.remark)
-    if isinstance(effect, DeclareClock):
-        hands.declare(effect)
+# ---- what concerns a clock: carry it out, and tell the engine; ClockError when the clock refuses ---------------------
+
+
+def _set_frequency(engine: Engine, effect: SetFrequency, hands: Hands, now: int) -> list[EngineEffect]:
+    clock = effect.clock
+    # two programs at one clock would overwrite each other unseen
+    found = hands.clock_frequency(clock) if engine.watch.watches(clock) else None
+    taken = hands.set_frequency(clock, effect.ppb)
+    try:
+        clock_sns = hands.clock_sns(clock)
+    except ClockError:
+        # it has taken the command, and only does not tell the time: to call that refused would leave a correction
+        # in force that nobody knows of
+        about = engine.steering.about_sns(clock, now)
+        if about is None:
+            raise
+        clock_sns = about
+    return engine.commanded(clock, clock_sns, taken, 0, now, found)
+
+
+def _step(engine: Engine, effect: StepClock, hands: Hands, now: int) -> list[EngineEffect]:
+    clock = effect.clock
+    hands.step(clock, effect.delta_sns)
+    return engine.commanded(clock, hands.clock_sns(clock), hands.clock_frequency(clock), effect.delta_sns, now)
+
+
+def _read_pair(engine: Engine, effect: ReadPair, hands: Hands, now: int) -> list[EngineEffect]:
+    pair = hands.read_pair(effect.source, effect.clock, effect.samples)
+    return engine.reading(effect.clock, *pair, now, effect.source)
+
+
+def _read_reference(engine: Engine, effect: ReadReference, hands: Hands, now: int) -> list[EngineEffect]:
+    reading = hands.read_reference(effect.clock)
+    return [] if reading is None else engine.reading(effect.clock, *reading, now)
+
+
+def _read_time_of_day(engine: Engine, effect: ReadTimeOfDay, hands: Hands, now: int) -> list[EngineEffect]:
+    answer = hands.read_time_of_day(effect.clock)
+    return [] if answer is None else engine.time_of_day(effect.clock, *answer, now)
+
+
+def _read_temperature(engine: Engine, effect: ReadTemperature, hands: Hands, now: int) -> list[EngineEffect]:
+    celsius = hands.read_temperature(effect.clock)
+    return [] if celsius is None else engine.temperature(effect.clock, celsius, now)
+
+
+def _read_clock(engine: Engine, effect: ReadClock, hands: Hands, now: int) -> list[EngineEffect]:
+    look = hands.look(effect.clock, now)
+    return engine.clock_time(effect.clock, look.clock_sns, now, look.at_ns, look.frequency_ppb, look.remark)
+
+
+def _declare(engine: Engine, effect: DeclareClock, hands: Hands, now: int) -> list[EngineEffect]:
+    hands.declare(effect)
     return []
+
+
+_ON_A_CLOCK: dict[type, Callable[[Engine, Any, Hands, int], list[EngineEffect]]] = {
+    SetFrequency: _set_frequency,
+    StepClock: _step,
+    ReadPair: _read_pair,
+    ReadReference: _read_reference,
+    ReadTimeOfDay: _read_time_of_day,
+    ReadTemperature: _read_temperature,
+    ReadClock: _read_clock,
+    DeclareClock: _declare,
+}

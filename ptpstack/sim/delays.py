@@ -54,7 +54,8 @@ def _drawer(noise: Noise, rng: random.Random) -> Callable[[float], float]:
     mean, sigma, kind = noise.mean_ns, noise.sigma_ns, noise.kind
     if kind == "exponential":
         # not expovariate(1 / mean): the draw stays the same when the mean is changed
-        return lambda now_s: -math.log(1.0 - rng.random()) * mean
+        uniform, log = rng.random, math.log
+        return lambda now_s: -log(1.0 - uniform()) * mean
     if kind == "gaussian":
         return lambda now_s: rng.gauss(0.0, sigma)
     if kind == "bimodal":

@@ -182,9 +182,11 @@ class Segment:
         if self.tap is not None:
             self.tap(elapsed_ns, name, octets)
         leaves_ns = now_ns + sender.late_ns
+        elapsed_s = elapsed_ns / 1e9
+        paths = self.paths
         for node, channel in self.members:
             if node is sender or destination not in (None, PEER_DELAY, node.name):
                 continue
-            delay = self.paths.get((name, node.name), self.default).draw_ns(elapsed_ns / 1e9)
+            delay = paths.get((name, node.name), self.default).draw_ns(elapsed_s)
             if delay is not None:
                 world.at(leaves_ns + delay, node.deliver, channel, octets, name)

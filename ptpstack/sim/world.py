@@ -13,11 +13,21 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
-from ptpstack.clocks.simulated import ManualBase
-
 #: How far a world runs ahead of those below it: long against the time between two events of a client, short against
 #: what simulated clocks remember (``clocks.simulated.HISTORY_NS``).
 SLICE_NS = 8_000_000_000
+
+
+class WorldBase:
+    """The perfect time of a world (``clocks.simulated.TimeBase``)."""
+
+    __slots__ = ("_world",)
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now_ns(self) -> int:
+        return self._world.now_ns
 
 
 class World:
@@ -25,7 +35,8 @@ class World:
 
     def __init__(self, start_ns: int = 1_767_225_600_000_000_000, *, above: World | None = None) -> None:
         self.start_ns = start_ns
-        self.base = ManualBase(start_ns)
+        #: what simulated clocks run on
+        self.base = WorldBase(self)
         self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._made = itertools.count(1).__next__
         #: perfect time (UTC-like base of the simulated clocks), ns
@@ -61,17 +72,14 @@ class World:
         self._run_alone(end)
 
     def _run_alone(self, end: int) -> None:
-        queue = self._queue
-        move = self.base.set_ns
+        queue, start = self._queue, self.start_ns
         events = 0
         while queue and queue[0][0] <= end:
             when, _, action, arguments = heappop(queue)
-            move(when)
             self.now_ns = when
-            self.elapsed_ns = when - self.start_ns
+            self.elapsed_ns = when - start
             events += 1
             action(*arguments)
-        move(end)
         self.now_ns = end
-        self.elapsed_ns = end - self.start_ns
+        self.elapsed_ns = end - start
         self.events += events
