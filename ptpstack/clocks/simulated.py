@@ -330,7 +330,7 @@ class SimulatedClock(SimulatedPins):
         base_ns = self._base.now_ns()
         error = self._error_at(base_ns) + delta  # draws the seconds until now, under the old command
         self._command = command
-        if self._starts[-1] <= base_ns:
+        if self._start_ns <= base_ns:
             self._append(base_ns, error, self._segments[-1][2])
             if len(self._starts) >= _HISTORY_CHECK:
                 self._forget()

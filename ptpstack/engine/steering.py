@@ -153,10 +153,11 @@ class Steering:
     def timer(self, now: int) -> None:
         if self.due > now:
             return
-        for edge in self.edges():
-            if edge.again_at_ns <= now:
-                edge.again_at_ns = NEVER
-                self.obey(edge, edge.servo.timer(now), now)
+        for clock in self.clocks.values():
+            for edge in clock.edges:
+                if edge.again_at_ns <= now:
+                    edge.again_at_ns = NEVER
+                    self.obey(edge, edge.servo.timer(now), now)
         self._find_due()
 
     def _find_due(self) -> None:

@@ -22,7 +22,7 @@ class AcceptableMasters:
 
     def judged(self, candidate: Candidate) -> Candidate:
         """The candidate with what its entry says of it."""
-        entry = self.get(candidate.sender)
+        entry = self.get(candidate.sender) if self._table else None
         if entry is None:
             return candidate
         return candidate._replace(

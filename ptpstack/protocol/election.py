@@ -14,6 +14,7 @@ from ptpstack.protocol.port import Port
 from ptpstack.protocol.state_decision import GRANDMASTER_CODES, PortView, Recommendation
 from ptpstack.protocol.states import ELECTING, PortEvent
 from ptpstack.protocol.timers import NEVER
+from ptpstack.timebase.units import log_interval_ns
 from ptpstack.wire.types import PortIdentity
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class Election:
         self._ebest: Candidate | None = None
 
     def schedule(self, now: int) -> None:
-        interval = min((p.announce_interval_ns for p in self._instance.ports if p.state in ELECTING), default=None)
-        self.due = NEVER if interval is None else now + interval
+        intervals = [p.ds.log_announce_interval for p in self._instance.ports if p.ds.port_state in ELECTING]
+        self.due = now + log_interval_ns(min(intervals)) if intervals else NEVER
 
     def hold(self, now: int) -> None:
         instance = self._instance
@@ -80,7 +81,7 @@ class Election:
 
     def candidates(self, port: Port, now: int) -> list[Candidate]:
         """The data sets that compete on a port. None for a server-only port."""
-        if port.ds.server_only or port.state not in ELECTING:
+        if port.ds.server_only or port.ds.port_state not in ELECTING:
             return []
         records = port.foreign.candidates(now, port.foreign_window_ns, _kept(port))
         return [port.candidate(r, now) for r in records]
@@ -91,10 +92,10 @@ class Election:
 
     def _view(self, port: Port, now: int) -> PortView:
         if not port.foreign:
-            return PortView(port.number, port.state, None, ())
+            return PortView(port.number, port.ds.port_state, None)
         port.foreign.expire(now, port.foreign_window_ns, _kept(port))
         candidates = self.candidates(port, now)
-        return PortView(port.number, port.state, self._instance.bmca.best_of(candidates), tuple(candidates))
+        return PortView(port.number, port.ds.port_state, self._instance.bmca.best_of(candidates), tuple(candidates))
 
     def _own_candidate(self) -> Candidate:
         d = self._instance.data.default

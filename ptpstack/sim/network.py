@@ -11,6 +11,7 @@ from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.short_cuts import PlainAnswer
 from ptpstack.protocol.effects import PEER_DELAY, Send
+from ptpstack.protocol.timers import NEVER
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.world import World
 
@@ -48,8 +49,9 @@ class SimNode(ClockHands):
         #: what is sent now leaves this much later
         self.late_ns = 0
         self._answers: dict[str, dict[bytes, PlainAnswer]] = {}
-        self._scheduled: int | None = None
-        self._generation = 0
+        #: when the engine is woken next, and for when wake-ups are in the world's queue (elapsed ns)
+        self._wakes_at = NEVER
+        self._queued: set[int] = set()
 
     def start(self, at_s: float = 0.0) -> None:
         self.world.after_start(at_s, self._begin)
@@ -63,8 +65,7 @@ class SimNode(ClockHands):
     def stop(self) -> None:
         """Like a power cut: nothing is sent or received any more."""
         self.running = False
-        self._generation += 1
-        self._scheduled = None
+        self._wakes_at = NEVER
 
     def perform(self, effects: list[EngineEffect]) -> None:
         """Carry out effects in order, hand over the stamps of what was sent, look when the engine wants to be woken.
@@ -83,10 +84,12 @@ class SimNode(ClockHands):
                         carry_out(self.engine, more, self, now)
                 self.late_ns = 0
         deadline = self.engine.next_deadline()
-        if deadline is not None and (self._scheduled is None or deadline < self._scheduled):
-            self._scheduled = deadline
-            self._generation += 1
-            self.world.at(self.world.start_ns + deadline, self._wake, self._generation)
+        if deadline is not None and deadline < self._wakes_at:
+            self._wakes_at = deadline
+            # often it was wanted before, and something else came up that was earlier
+            if deadline not in self._queued:
+                self._queued.add(deadline)
+                self.world.at(self.world.start_ns + deadline, self._wake, deadline)
 
     # ---- hands (engine.driver.Hands) --------------------------------------------------------------------------
 
@@ -116,10 +119,11 @@ class SimNode(ClockHands):
         if segment is not None:
             segment.carry(self, octets, destination, self.world.now_ns)
 
-    def _wake(self, generation: int) -> None:
-        if generation != self._generation or not self.running:
+    def _wake(self, at: int) -> None:
+        self._queued.remove(at)
+        if at != self._wakes_at or not self.running:
             return
-        self._scheduled = None
+        self._wakes_at = NEVER
         self.perform(self.engine.timer(self.world.elapsed_ns))
 
     def deliver(self, channel: str, octets: bytes, source: str) -> None:
@@ -185,7 +189,7 @@ class Segment:
         elapsed_s = elapsed_ns / 1e9
         paths = self.paths
         for node, channel in self.members:
-            if node is sender or destination not in (None, PEER_DELAY, node.name):
+            if node is sender or (destination is not None and destination not in (PEER_DELAY, node.name)):
                 continue
             delay = paths.get((name, node.name), self.default).draw_ns(elapsed_s)
             if delay is not None:

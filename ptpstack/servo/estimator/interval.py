@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
+from collections import deque
 
 _KEPT = 8
 _ENOUGH = 3
@@ -14,7 +14,7 @@ class Interval:
     def __init__(self) -> None:
         #: s
         self.s = 1.0
-        self._seen = array("d")
+        self._seen: deque[float] = deque(maxlen=_KEPT)
         self._last: float | None = None
 
     def saw(self, t: float) -> None:
@@ -23,8 +23,6 @@ class Interval:
         if last is not None and t > last:
             seen = self._seen
             seen.append(t - last)
-            if len(seen) > _KEPT:
-                del seen[0]
             if len(seen) >= _ENOUGH:
                 self.s = sorted(seen)[len(seen) // 2]
 
@@ -34,4 +32,4 @@ class Interval:
 
     def announced(self, interval_s: float) -> None:
         self.s = interval_s
-        del self._seen[:]
+        self._seen.clear()

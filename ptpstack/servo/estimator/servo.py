@@ -177,24 +177,23 @@ class EstimatorServo:
     def _drive(self, outlook: Outlook, now_ns: int) -> Command | None:
         if not self._steering:
             return None
-        offset = outlook.offset
-        if self._to_be_stepped(outlook):
-            self._stepped = True
-            reason = f"offset {format_ns(offset)} is beyond the step threshold: step"
-            return Command(self._rest_ppb(), -self._filter.time.offset_sns(outlook.phase, outlook.t), None, reason)
-        if outlook.fit is not None and self._stepped and self._far(offset):
-            return Command(self._rest_ppb(), None, None, "far off again: wait until it is sure enough for another step")
-        known = self._filter
+        known, offset = self._filter, outlook.offset
+        if self._far(offset):
+            if self._to_be_stepped(outlook):
+                self._stepped = True
+                reason = f"offset {format_ns(offset)} is beyond the step threshold: step"
+                return Command(self._rest_ppb(), -known.time.offset_sns(outlook.phase, outlook.t), None, reason)
+            if outlook.fit is not None and self._stepped:
+                reason = "far off again: wait until it is sure enough for another step"
+                return Command(self._rest_ppb(), None, None, reason)
         frequency = outlook.frequency - known.time.base_ppb
         wanted = drive(offset, frequency, known.interval.s, self._limit, self._options.max_slew_ppb)
-        again = None if wanted.ends_in_s is None else now_ns + max(1, round(wanted.ends_in_s * 1e9))
+        again = None if wanted.ends_in_s is None else now_ns + (round(wanted.ends_in_s * 1e9) or 1)
         return Command(wanted.frequency_ppb, None, again, f"offset {format_ns(offset)}")
 
     def _to_be_stepped(self, outlook: Outlook) -> bool:
-        offset = outlook.offset
-        if not self._far(offset):
-            return False
-        fit = outlook.fit
+        """Of an offset that is far off: whether it is sure enough for a step."""
+        fit, offset = outlook.fit, outlook.offset
         if fit is not None:
             sure = fit.inliers >= _STEP_PACKETS and abs(offset) > _STEP_SIGMAS * sqrt(fit.covariance[0])
             return sure or not self._stepped
@@ -211,7 +210,8 @@ class EstimatorServo:
 
     def _rest_ppb(self) -> float:
         """The command with which the clock neither gains nor loses."""
-        return max(-self._limit, min(self._limit, self._filter.time.base_ppb - self._filter.frequency()))
+        rest, limit = self._filter.time.base_ppb - self._filter.frequency(), self._limit
+        return limit if rest > limit else -limit if rest < -limit else rest
 
     def timer(self, now_ns: int) -> Command | None:
         """A slew has done its work, or a holdover goes on: the frequency alone."""
