@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ptpstack.engine.changes import Changes
 from ptpstack.engine.discipline import Edge
 from ptpstack.engine.effects import EngineEffect, KeepSettings, ReadClock, ReadTemperature
-from ptpstack.engine.instance_edges import MEASURED
 from ptpstack.engine.kept import kept_of, take_up
 from ptpstack.engine.management import Desk
 from ptpstack.engine.plan import EnginePlan, edge_name
@@ -18,10 +17,8 @@ from ptpstack.protocol.effects import (
     Effect,
     Keep,
     Managed,
-    ParentChanged,
     Rebuilt,
     Send,
-    SendLocal,
     StateChanged,
 )
 from ptpstack.protocol.instance import Instance
@@ -40,6 +37,14 @@ class Engine(Changes):
     def __init__(self, plan: EnginePlan) -> None:
         super().__init__(plan)
         self.management_desk = Desk(self)
+        #: what is done about an effect of an instance
+        self._takes: dict[type[Effect], Callable[[str, Any, int], None]] = {
+            **self.on_instances.takes,
+            StateChanged: self._port_changed,
+            Managed: self._was_managed,
+            Keep: self._keep_settings,
+            Rebuilt: self._was_rebuilt,
+        }
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
@@ -94,7 +99,9 @@ class Engine(Changes):
         if not isinstance(owner, Instance):
             self._out += owner.transmitted(token, egress_sns, now)
         elif self.instances.get(owner.options.name) is owner:
-            self.take(owner.options.name, owner.transmitted(token, egress_sns, now), now)
+            effects = owner.transmitted(token, egress_sns, now)
+            if effects:
+                self.take(owner.options.name, effects, now)
         return self._drain()
 
     def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
@@ -260,27 +267,31 @@ class Engine(Changes):
 
     def take(self, name: str, effects: Sequence[Effect], now: int) -> None:
         for effect in effects:
-            if isinstance(effect, (Send, SendLocal)):
-                self._out.append(effect)
-            elif isinstance(effect, MEASURED):
-                self.on_instances.measured(name, effect, now)
-            elif isinstance(effect, ParentChanged):
-                self.on_instances.parent_changed(name, effect, now)
-            elif isinstance(effect, StateChanged):
-                self.event("port-state", name, effect.port, effect.as_data())
-            elif isinstance(effect, Managed):
-                data = {"id": effect.name, "values": effect.values, "way": effect.way, "address": effect.address}
-                self.event("management", name, effect.port, data)
-            elif isinstance(effect, Keep):
-                rows = [[a, i, port, data.hex(), *rest] for a, i, port, data, *rest in effect.entries]
-                self.emit(KeepSettings(name, rows))
-            elif isinstance(effect, Rebuilt):
-                self.short_cuts.refresh()
+            take = self._takes.get(type(effect))
+            if take is None:
+                # Send, SendLocal: as they are
+                self._out.append(effect)  # type: ignore[arg-type]
+            else:
+                take(name, effect, now)
         monitor = self.monitors.get(name)
         for effect in effects if monitor is not None else ():
             monitor.saw(effect, now)  # type: ignore[union-attr]
         if name in self.instances:
             self.management_desk.happened(self.instances[name], effects, now)
+
+    def _port_changed(self, name: str, effect: StateChanged, now: int) -> None:
+        self.event("port-state", name, effect.port, effect.as_data())
+
+    def _was_managed(self, name: str, effect: Managed, now: int) -> None:
+        data = {"id": effect.name, "values": effect.values, "way": effect.way, "address": effect.address}
+        self.event("management", name, effect.port, data)
+
+    def _keep_settings(self, name: str, effect: Keep, now: int) -> None:
+        rows = [[a, i, port, data.hex(), *rest] for a, i, port, data, *rest in effect.entries]
+        self.emit(KeepSettings(name, rows))
+
+    def _was_rebuilt(self, name: str, effect: Rebuilt, now: int) -> None:
+        self.short_cuts.refresh()
 
     # ---- what steering tells ----------------------------------------------------------------------------------
 

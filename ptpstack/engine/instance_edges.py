@@ -11,13 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from ptpstack.engine.discipline import Edge
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.plan import EnginePlan, InstancePlan
 from ptpstack.engine.steering import Steering
 from ptpstack.protocol.delay_e2e import LOG_INTERVAL_RANGE
-from ptpstack.protocol.effects import DelayMeasured, LinkDelayMeasured, ParentChanged, SyncMeasured, SyncOverheard
+from ptpstack.protocol.effects import (
+    DelayMeasured,
+    Effect,
+    LinkDelayMeasured,
+    ParentChanged,
+    SyncMeasured,
+    SyncOverheard,
+)
 from ptpstack.protocol.instance import Instance
 from ptpstack.servo.base import Request, Servo
 from ptpstack.servo.options import ServoOptions
@@ -27,9 +35,6 @@ from ptpstack.wire.types import format_clock_identity
 #: A parent of this clockClass or worse has never had a reference: it may be a boundary clock that has just begun.
 UNVOUCHED_CLASS = 248
 SETTLING_NS = 30_000_000_000
-
-Measured = SyncMeasured | SyncOverheard | DelayMeasured | LinkDelayMeasured
-MEASURED = (SyncMeasured, SyncOverheard, DelayMeasured, LinkDelayMeasured)
 
 
 class InstanceEdges:
@@ -50,6 +55,14 @@ class InstanceEdges:
         self._emit = emit
         #: instance -> clock -> edge
         self.edges: dict[str, dict[str, Edge]] = {}
+        #: of the effects of an instance those that are for here, and what is done about them
+        self.takes: dict[type[Effect], Callable[[str, Any, int], None]] = {
+            SyncMeasured: self._sync,
+            SyncOverheard: self._overheard,
+            DelayMeasured: self._delay,
+            LinkDelayMeasured: self._link_delay,
+            ParentChanged: self._parent_changed,
+        }
 
     # ---- making -----------------------------------------------------------------------------------------------
 
@@ -70,36 +83,39 @@ class InstanceEdges:
         options = self._instances[name].options
         return edges[options.clock_of(options.ports[number - 1])]
 
-    # ---- measurements -----------------------------------------------------------------------------------------
+    # ---- measurements of an instance's ports, to the servo of their clock -------------------------------------
 
-    def measured(self, name: str, effect: Measured, now: int) -> None:
-        """What a port of instance ``name`` has measured, to the servo."""
-        instance = self._instances[name]
+    def _sync(self, name: str, effect: SyncMeasured, now: int) -> None:
+        instance, edge = self._instances[name], self.of_port(name, effect.port)
+        if effect.log_interval != edge.log_interval and effect.log_interval in LOG_INTERVAL_RANGE:
+            edge.log_interval = effect.log_interval
+            edge.interval_ns = log_interval_ns(effect.log_interval)
+            edge.servo.set_sync_interval(effect.log_interval)
+        edge.servo.master_uncertain(self._uncertain_master(instance, edge, now))
+        self._steering.saw_time(edge.clock, effect.t2_sns, now)
+        t1 = self._ptp_sns(instance, effect.t1_sns)
+        edge.shift_sns = t1 - effect.t1_sns
+        observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
+        self._steering.measured(edge, observe, now)
+
+    def _overheard(self, name: str, effect: SyncOverheard, now: int) -> None:
         edge = self.of_port(name, effect.port)
-        if isinstance(effect, SyncMeasured):
-            if effect.log_interval != edge.log_interval and effect.log_interval in LOG_INTERVAL_RANGE:
-                edge.log_interval = effect.log_interval
-                edge.interval_ns = log_interval_ns(effect.log_interval)
-                edge.servo.set_sync_interval(effect.log_interval)
-            edge.servo.master_uncertain(self._uncertain_master(instance, edge, now))
-            self._steering.saw_time(edge.clock, effect.t2_sns, now)
-            t1 = self._ptp_sns(instance, effect.t1_sns)
-            edge.shift_sns = t1 - effect.t1_sns
-            observe = partial(edge.servo.sync, t1, effect.t2_sns, effect.correction_sns, effect.received_ns)
-            self._steering.measured(edge, observe, now)
-        elif isinstance(effect, SyncOverheard):
-            t1 = effect.t1_sns + edge.shift_sns
-            self._steering.obey(edge, edge.servo.overheard(t1, effect.t2_sns, effect.correction_sns, now), now)
-        elif isinstance(effect, DelayMeasured):
-            t4 = self._ptp_sns(instance, effect.t4_sns)
-            self._steering.obey(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
-        else:
-            request = None
-            if effect.t2_sns is not None and effect.responder == instance.data.parent.parent_port_identity:
-                t2 = self._ptp_sns(instance, effect.t2_sns)
-                request = Request(effect.t1_sns, t2, effect.correction_sns)
-            observed = edge.servo.link_delay(effect.at_sns, effect.delay_sns, now, request)
-            self._steering.obey(edge, observed, now)
+        t1 = effect.t1_sns + edge.shift_sns
+        self._steering.obey(edge, edge.servo.overheard(t1, effect.t2_sns, effect.correction_sns, now), now)
+
+    def _delay(self, name: str, effect: DelayMeasured, now: int) -> None:
+        edge = self.of_port(name, effect.port)
+        t4 = self._ptp_sns(self._instances[name], effect.t4_sns)
+        self._steering.obey(edge, edge.servo.delay(effect.t3_sns, t4, effect.correction_sns, now), now)
+
+    def _link_delay(self, name: str, effect: LinkDelayMeasured, now: int) -> None:
+        request, instance = None, self._instances[name]
+        edge = self.of_port(name, effect.port)
+        if effect.t2_sns is not None and effect.responder == instance.data.parent.parent_port_identity:
+            t2 = self._ptp_sns(instance, effect.t2_sns)
+            request = Request(effect.t1_sns, t2, effect.correction_sns)
+        observed = edge.servo.link_delay(effect.at_sns, effect.delay_sns, now, request)
+        self._steering.obey(edge, observed, now)
 
     def _uncertain_master(self, instance: Instance, edge: Edge, now: int) -> bool:
         """Whether the parent is still settling: it says so, or it vouches for nothing and has been followed briefly."""
@@ -129,7 +145,7 @@ class InstanceEdges:
 
     # ---- masters ----------------------------------------------------------------------------------------------
 
-    def parent_changed(self, name: str, effect: ParentChanged, now: int) -> None:
+    def _parent_changed(self, name: str, effect: ParentChanged, now: int) -> None:
         decision = effect.decision
         data = {
             "old": str(effect.old),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ptpstack.engine.engine import Engine
 
 _SHORTEST = 34
+#: what others may want to hear of
+_NEWS = frozenset((SyncMeasured, StateChanged, ParentChanged))
 
 
 class Around:
@@ -108,12 +110,13 @@ class Desk:
         management = instance.management
         news: list[Effect] = []
         for effect in effects:
+            if type(effect) not in _NEWS:
+                continue
             if isinstance(effect, SyncMeasured):
                 management.last_sync_ns = effect.t2_sns >> 16
-                if management.subscriptions:
-                    news.append(effect)
-            elif isinstance(effect, (StateChanged, ParentChanged)):
-                news.append(effect)
+                if not management.subscriptions:
+                    continue
+            news.append(effect)
         if news:
             for told in instance.happened(news, now):
                 assert isinstance(told, SendLocal)

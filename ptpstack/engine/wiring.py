@@ -99,6 +99,8 @@ class Wiring(ABC):
         )
         self._temperature_due = 0
         self._out: list[EngineEffect] = []
+        #: how many owners of tokens the plan has
+        self._first_owners = len(plan.instances) + len(plan.transparent)
         self._token_owners: list[Instance | TransparentClock] = []
         self.transparent: dict[str, TransparentClock] = {}
         #: channel -> the transparent clock that gets all its frames
@@ -170,10 +172,6 @@ class Wiring(ABC):
             return itertools.count(index, self._first_owners).__next__
         # one that came later counts above all that those of the plan will ever use
         return itertools.count(index << LATE_TOKENS).__next__
-
-    @property
-    def _first_owners(self) -> int:
-        return len(self.plan.instances) + len(self.plan.transparent)
 
     def _owner_of(self, token: int) -> Instance | TransparentClock:
         return self._token_owners[token >> LATE_TOKENS or token % self._first_owners]

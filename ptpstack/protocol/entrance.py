@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ptpstack.protocol.effects import Send
 from ptpstack.protocol.part import Handler, Part, concerned
 from ptpstack.protocol.states import ELECTING
-from ptpstack.wire.codec import decode
+from ptpstack.wire.codec import MINIMUM_OCTETS, decode
 from ptpstack.wire.errors import MalformedFrame
 from ptpstack.wire.messages import Management, Message
 from ptpstack.wire.types import MessageType, PortState
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 ANSWERING = (PortState.FAULTY, PortState.DISABLED)
 
 #: names of counters; a member's name in small letters costs more than the counting
-_RECEIVED = {kind: f"rx-{kind.name.lower()}" for kind in MessageType}
+_RECEIVED = {kind: f"rx-{kind.type.name.lower()}" for kind in MINIMUM_OCTETS}
+#: by the lower half of octet 0; a member of an enumeration costs a look-up
+_DELAY_REQ, _MANAGEMENT = int(MessageType.DELAY_REQ), int(MessageType.MANAGEMENT)
 
 
 class Entrance:
@@ -46,13 +48,13 @@ class Entrance:
     def receive(self, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
         """A frame of this instance's domain and sdoId."""
         port = self._port
-        state = port.ds.port_state
-        if octets[:6] in port.delay.plain_requests:
+        state, message_type = port.ds.port_state, octets[0] & 0x0F
+        if message_type == _DELAY_REQ and octets[:6] in port.delay.plain_requests:
             answer = port.delay.answer_plain(octets, ingress_sns, address)
             if answer is not None:
                 port.instance.emit(Send(port.channel, *answer, None))
                 return
-        if state not in ELECTING and not (state in ANSWERING and octets[0] & 0x0F == MessageType.MANAGEMENT):
+        if state not in ELECTING and not (state in ANSWERING and message_type == _MANAGEMENT):
             port.counters["drop-state"] += 1
             return
         if not port.admission.permits(octets, address):
@@ -66,15 +68,16 @@ class Entrance:
         if source == port.identity:
             port.counters["drop-own-message"] += 1
             return
-        if source.port_number in (0, 0xFFFF) and message.type is not MessageType.MANAGEMENT:
+        if source[1] in (0, 0xFFFF) and message_type != _MANAGEMENT:
             port.counters["drop-source-port-number"] += 1
             return
         if port.security is not None and not port.security.admits(message, octets, port.memory_ns, now):
             return
         if not port.admission.within_limits(message, now):
             return
-        port.counters[_RECEIVED[message.type]] += 1
-        handler = self._handlers.get(type(message))
+        kind = type(message)
+        port.counters[_RECEIVED[kind]] += 1
+        handler = self._handlers.get(kind)
         if handler is None:
             port.counters["drop-not-used"] += 1
             return

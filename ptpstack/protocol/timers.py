@@ -26,9 +26,13 @@ class Timers(dict[str, int]):
         self.due = NEVER
 
     def __setitem__(self, name: str, due: int) -> None:
+        put_off = due > self.due and name in self
         _set(self, name, due)
-        # a timer that is put off may have been the earliest
-        self.due = due if due <= self.due else min(self.values())
+        if put_off:
+            # it may have been the earliest
+            self.due = min(self.values())
+        elif due < self.due:
+            self.due = due
 
     def __delitem__(self, name: str) -> None:
         _delete(self, name)
