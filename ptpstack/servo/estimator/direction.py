@@ -164,7 +164,7 @@ class Direction:
         self._count += 1
         if self._count == _LOOKS:
             mean = self._sum / _LOOKS
-            self._sum = self._count = 0
+            self._sum, self._count = 0.0, 0
             if mean < _ENDED * self.level:
                 self.set_level(2.0 * mean, 16)
         least = _VISIBLE * self.spread
