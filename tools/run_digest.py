@@ -1,7 +1,7 @@
 """A digest of what a campus does: two builds of the same code (interpreted, compiled) must print the same.
 
-``python -m tools.run_digest [--nodes N] [--seconds S]``: for each servo, a hash over the error and the frequency of every
-clock, every five seconds, over all events and over all counters.
+``python -m tools.run_digest [--nodes N] [--seconds S]``: for each servo, a hash over the error and the frequency of
+every clock, every five seconds, over all events and over all counters.
 """
 
 from __future__ import annotations

@@ -347,9 +347,10 @@ class SimulatedClock(SimulatedPins):
             self._forget()
 
     def _append(self, start_ns: int, error: int, oscillator: int) -> None:
-        self._start_ns, self._error, self._rate = start_ns, error, oscillator + self._command
+        rate = oscillator + self._command
+        self._start_ns, self._error, self._rate = start_ns, error, rate
         self._starts.append(start_ns)
-        self._segments.append((error, self._rate, oscillator))
+        self._segments.append((error, rate, oscillator))
 
     def _forget(self) -> None:
         """Drop what is older than the history; more than the limit only when commands come hundreds a second."""

@@ -266,6 +266,7 @@ class Engine(Changes):
     # ---- protocol effects -------------------------------------------------------------------------------------
 
     def take(self, name: str, effects: Sequence[Effect], now: int) -> None:
+        news = False
         for effect in effects:
             take = self._takes.get(type(effect))
             if take is None:
@@ -273,10 +274,11 @@ class Engine(Changes):
                 self._out.append(effect)  # type: ignore[arg-type]
             else:
                 take(name, effect, now)
+                news = True
         monitor = self.monitors.get(name)
         for effect in effects if monitor is not None else ():
             monitor.saw(effect, now)  # type: ignore[union-attr]
-        if name in self.instances:
+        if news and name in self.instances:
             self.management_desk.happened(self.instances[name], effects, now)
 
     def _port_changed(self, name: str, effect: StateChanged, now: int) -> None:

@@ -92,10 +92,10 @@ class DelayRequester:
         return request is not None and request.t4_sns is None
 
     def response(self, message: DelayResp) -> CompleteDelay | None:
-        if not self.expects(message.sequence_id):
+        request = self._requests.get(message.sequence_id)
+        if request is None or request.t4_sns is not None:
             self._counters["delay-resp-unmatched"] += 1
             return None
-        request = self._requests[message.sequence_id]
         if not representable(message.correction_sns):
             self._counters["correction-overflow"] += 1
             return None

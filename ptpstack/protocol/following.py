@@ -74,7 +74,9 @@ class Following(Part):
     def _receiver_of(self, message: Message, early: EarlySyncs | None, now: int) -> SyncReceiver | None:
         if early is not None:
             return early.receiver
-        return self._receiver if self._is_mute(message, now) or self.port.from_parent(message) else None
+        if self._mute is not None and self._is_mute(message, now):
+            return self._receiver
+        return self._receiver if self.port.from_parent(message) else None
 
     def _on_sync(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, Sync)
@@ -98,7 +100,7 @@ class Following(Part):
             return
         if early is not None:
             early.keep(complete, now)
-        if self._is_mute(message, now):
+        if self._mute is not None and self._is_mute(message, now):
             self.port.instance.emit(
                 SyncOverheard(self.port.number, complete.t1_sns, complete.t2_sns, complete.correction_sns)
             )

@@ -30,7 +30,7 @@ from ptpstack.protocol.sending import Sending
 from ptpstack.protocol.serving import Serving
 from ptpstack.protocol.states import FOLLOWING, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync
-from ptpstack.protocol.timers import Timers
+from ptpstack.protocol.timers import NEVER, Timers
 from ptpstack.protocol.unannounced import Unannounced
 from ptpstack.protocol.unicast_rules import UnicastRules
 from ptpstack.timebase.units import float_ns_to_sns, log_interval_ns
@@ -221,11 +221,11 @@ class Port:
     # ---- timers -----------------------------------------------------------------------------------------------
 
     def timer(self, now: int) -> None:
-        for name in [n for n, due in self.timers.items() if due <= now]:
+        timers = self.timers
+        for name, due in tuple(timers.items()):
             # an earlier handler of this round may have disarmed or re-armed it
-            due = self.timers.get(name)
-            if due is not None and due <= now:
-                del self.timers[name]
+            if due <= now and (due := timers.get(name, NEVER)) <= now:
+                del timers[name]
                 self._on_timer[name](now, due)
 
     def repeat(self, name: str, now: int, due: int, interval_ns: int) -> None:

@@ -110,7 +110,8 @@ class Panel:
         dt = t - self.t
         if dt <= 0.0:
             return
-        self.settle()
+        if self._owed:
+            self.settle()
         self.t = t
         self._belief = None
         qd2 = 0.0
@@ -240,7 +241,8 @@ class Panel:
     def belief(self) -> Belief:
         """All hypotheses together, at the time of the last packet."""
         if self._belief is None:
-            self.settle()
+            if self._owed:
+                self.settle()
             self._belief = self._mix()
         return self._belief
 
