@@ -15,6 +15,7 @@ from ptpstack.engine.plan import EnginePlan, edge_name
 from ptpstack.engine.reference import Reference
 from ptpstack.engine.short_cuts import PlainAnswer
 from ptpstack.protocol.effects import (
+    CapabilityChanged,
     Effect,
     Keep,
     Managed,
@@ -271,6 +272,9 @@ class Engine(Changes):
                 self.on_instances.parent_changed(name, effect, now)
             elif isinstance(effect, StateChanged):
                 self.event("port-state", name, effect.port, effect.as_data())
+            elif isinstance(effect, CapabilityChanged):
+                decision = effect.decision.as_dict()
+                self.event("as-capable", name, effect.port, {"as_capable": effect.capable, "decision": decision})
             elif isinstance(effect, Managed):
                 data = {"id": effect.name, "values": effect.values, "way": effect.way, "address": effect.address}
                 self.event("management", name, effect.port, data)
