@@ -14,6 +14,7 @@ from ptpstack.engine.plan import EnginePlan, edge_name
 from ptpstack.engine.reference import Reference
 from ptpstack.engine.short_cuts import PlainAnswer
 from ptpstack.protocol.effects import (
+    CapabilityChanged,
     Effect,
     Keep,
     Managed,
@@ -41,6 +42,7 @@ class Engine(Changes):
         self._takes: dict[type[Effect], Callable[[str, Any, int], None]] = {
             **self.on_instances.takes,
             StateChanged: self._port_changed,
+            CapabilityChanged: self._capability_changed,
             Managed: self._was_managed,
             Keep: self._keep_settings,
             Rebuilt: self._was_rebuilt,
@@ -52,6 +54,7 @@ class Engine(Changes):
         """``frequencies`` (ppb) are what the clocks run with already."""
         for name, ppb in (frequencies or {}).items():
             self.clocks[name].frequency_ppb = self.clocks[name].confirmed_ppb = ppb
+            self.local_clocks[name].reset(ppb)
         self.on_references.start(now)
         self.clock_edges.start(now)
         self.vouching.believe()
@@ -156,6 +159,7 @@ class Engine(Changes):
         """
         if found_ppb is not None:
             self.watch.before_command(clock, found_ppb, now)
+        self.local_clocks[clock].commanded(clock_sns, frequency_ppb, step_sns)
         self.steering.commanded(clock, clock_sns, frequency_ppb, step_sns, now)
         return self._drain()
 
@@ -229,6 +233,7 @@ class Engine(Changes):
 
         ``another``: it is another device, with an oscillator of which nothing is known.
         """
+        self.local_clocks[clock].reset(frequency_ppb)
         self.watch.renewed(clock, frequency_ppb, now, another)
         return self._drain()
 
@@ -284,6 +289,10 @@ class Engine(Changes):
     def _port_changed(self, name: str, effect: StateChanged, now: int) -> None:
         self.event("port-state", name, effect.port, effect.as_data())
 
+    def _capability_changed(self, name: str, effect: CapabilityChanged, now: int) -> None:
+        data = {"as_capable": effect.capable, "decision": effect.decision.as_dict()}
+        self.event("as-capable", name, effect.port, data)
+
     def _was_managed(self, name: str, effect: Managed, now: int) -> None:
         data = {"id": effect.name, "values": effect.values, "way": effect.way, "address": effect.address}
         self.event("management", name, effect.port, data)
@@ -303,7 +312,7 @@ class Engine(Changes):
         self.on_references.stepped(clock, step_sns)
         for instance in self.instances.values():
             if clock in instance.options.clocks:
-                instance.clock_stepped(clock)
+                instance.clock_stepped(clock, step_sns)
 
     def _servo_changed(self, edge: Edge, state: ServoState, now: int) -> None:
         """MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the port that follows; the reference's own state."""
