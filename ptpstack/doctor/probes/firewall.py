@@ -1,0 +1,116 @@
+"""Whether the machine's own packet filter lets PTP through: the rules of nf_tables, followed with PTP's packets.
+
+Rules of iptables-nft are rules of nf_tables. The old iptables has tables of its own, of which only the presence shows.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+
+from ptpstack.doctor.findings import ERROR, NOTE, OK, Finding, Unseen, kind
+from ptpstack.doctor.machine import nftables
+from ptpstack.doctor.machine.nftables import INET, IPV4, IPV6, NETDEV, Ruleset
+from ptpstack.doctor.machine.packet_filter import ACCEPT, DROP, Octets, Packet, outcome
+from ptpstack.doctor.machine.proc import read
+
+FIREWALL_OPEN = kind("firewall-open", OK, "The packet filter lets PTP pass")
+FIREWALL_DROPS = kind(
+    "firewall-drops",
+    ERROR,
+    "The packet filter drops PTP",
+    "Let UDP ports 319 and 320 pass in both directions (nft: `udp dport { 319, 320 } accept`; firewalld: "
+    "`firewall-cmd --permanent --add-port=319-320/udp`), or EtherType 0x88F7 for 802.3.",
+)
+FIREWALL_MAY_DROP = kind(
+    "firewall-may-drop",
+    NOTE,
+    "The packet filter may drop PTP, depending on what cannot be known here",
+    "Look at the rule: it depends on addresses, marks, limits or the like.",
+)
+LEGACY_IPTABLES = kind(
+    "legacy-iptables",
+    NOTE,
+    "There are rules of the old iptables",
+    "`iptables-legacy-save` shows them; UDP ports 319 and 320 must pass.",
+)
+
+#: hooks that a packet meets, in order
+_IN = (((NETDEV, 0),), ((INET, 0), (IPV4, 0), (IPV6, 0)), ((INET, 1), (IPV4, 1), (IPV6, 1)))
+_OUT = (((INET, 3), (IPV4, 3), (IPV6, 3)), ((INET, 4), (IPV4, 4), (IPV6, 4)), ((NETDEV, 1),))
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    interface: str
+    ruleset: Ruleset
+    #: the tables that the old iptables has in use here
+    legacy: tuple[str, ...] = ()
+
+
+def look(interface: str) -> Firewall | Unseen:
+    legacy = tuple(read("/proc/thread-self/net/ip_tables_names").split())
+    try:
+        return Firewall(interface, nftables.read_ruleset(), legacy)
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.EACCES):
+            return Unseen("packet filter (nftables)", "needs CAP_NET_ADMIN", "run as root")
+        # a kernel without nf_tables has no rules in it
+        return Firewall(interface, Ruleset(), legacy)
+
+
+def packets(interface: str, *, inwards: bool) -> list[Packet]:
+    """What PTP sends: event and general messages over IPv4, IPv6 and Ethernet."""
+    came, goes = (interface, "") if inwards else ("", interface)
+    found = []
+    for port, class_ in ((319, "event"), (320, "general")):
+        four: list[int | None] = [
+            0x45,
+            None,
+            *[None] * 7,
+            17,
+            None,
+            None,
+            *[None] * 4,
+            *socket.inet_aton("224.0.1.129"),
+        ]
+        six: list[int | None] = [None] * 6 + [17, None] + [None] * 16
+        six += list(socket.inet_pton(socket.AF_INET6, "ff0e::181"))
+        udp: Octets = [*port.to_bytes(2, "big"), *port.to_bytes(2, "big"), *[None] * 4]
+        for name, ethertype, family, network in (("UDPv4", 0x0800, IPV4, four), ("UDPv6", 0x86DD, IPV6, six)):
+            link: Octets = [None] * 12 + list(ethertype.to_bytes(2, "big"))
+            headers = (link, network, udp)
+            found.append(Packet(f"{class_} messages over {name}", ethertype, family, headers, came, goes))
+    link = [*bytes.fromhex("011b19000000"), *[None] * 6, 0x88, 0xF7]
+    found.append(Packet("802.3", 0x88F7, 0, (link, [], []), came, goes))
+    return found
+
+
+def judge(firewall: Firewall) -> list[Finding]:
+    found = []
+    name = firewall.interface
+    for inwards in (True, False):
+        way = "received" if inwards else "sent"
+        dropped: dict[str, list[str]] = {}
+        unsure: dict[str, list[str]] = {}
+        for packet in packets(name, inwards=inwards):
+            for hooks in _IN if inwards else _OUT:
+                families = (NETDEV,) if packet.ethertype == 0x88F7 else (NETDEV, INET, packet.family)
+                met = [hook for hook in hooks if hook[0] in families]
+                result = outcome(firewall.ruleset, met, packet)
+                if ACCEPT not in result.ways:
+                    dropped.setdefault(result.where, []).append(packet.name)
+                    break
+                if DROP in result.ways:
+                    unsure.setdefault(result.where, []).append(packet.name)
+        for where, names in dropped.items():
+            found.append(FIREWALL_DROPS(name, f"{where} drops {', '.join(names)} ({way})"))
+        for where, names in unsure.items():
+            found.append(FIREWALL_MAY_DROP(name, f"{where} may drop {', '.join(names)} ({way})"))
+    if firewall.legacy:
+        found.append(LEGACY_IPTABLES(name, f"tables in use: {', '.join(firewall.legacy)}"))
+    if not any(f.id == FIREWALL_DROPS.id or f.id == FIREWALL_MAY_DROP.id for f in found):
+        number = sum(len(chain.rules) for chain in firewall.ruleset.chains)
+        found.append(FIREWALL_OPEN(name, f"{number} rules in {len(firewall.ruleset.chains)} chains of nftables"))
+    return found
