@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -67,17 +68,17 @@ def catalogue() -> list[Kind]:
 
 
 def present_interfaces() -> tuple[str, ...]:
-    """Where nobody says where to look: Ethernet interfaces that are switched on."""
-    import socket
-
-    found = []
+    """Where nobody says where to look: Ethernet interfaces that are switched on, but no bridges and their ports, which
+    are mostly those of containers."""
+    found: list[str] = []
+    bridged: list[str] = []
     for _, name in socket.if_nameindex():
         try:
             if device.flags_of(name) & device.IFF_UP and device.hardware_address_of(name)[0] == device.ARPHRD_ETHER:
-                found.append(name)
+                (found if bridges.look(name) is None else bridged).append(name)
         except OSError:
             continue
-    return tuple(found)
+    return tuple(found or bridged)
 
 
 def examine(
@@ -177,8 +178,11 @@ class _Look:
             try:
                 listen(ears, seconds, census.take, lambda gone: progress(gone, seconds, census) if progress else None)
             finally:
+                census.overrun = sum(ear.drops() for ear in ears)
                 for ear in ears:
                     ear.close()
+            if census.overrun:
+                self._unseen("some PTP frames", f"{census.overrun} came faster than they could be read", "a capture")
             self._result.listened_s = seconds
             self._result.frames = census.frames
             self.traffic(census)

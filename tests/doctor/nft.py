@@ -1,4 +1,4 @@
-"""Plants rules of nf_tables by netlink, octet by octet: without nft, and by code that shares nothing with the reader."""
+"""Plants rules of nf_tables by netlink, octet by octet: without nft, by code that shares nothing with the reader."""
 
 from __future__ import annotations
 

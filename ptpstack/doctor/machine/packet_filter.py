@@ -19,7 +19,9 @@ _MAX_STEPS = 20_000
 _VERDICTS = {0: DROP, 1: ACCEPT, -1: "continue", -2: "break", -3: "jump", -4: "goto", -5: "return", 3: ACCEPT}
 #: expressions that neither match nor decide
 _NEUTRAL = frozenset({"counter", "log", "notrack", "dup", "last", "flow_offload"})
-_META_PROTOCOL, _META_IIFNAME, _META_OIFNAME, _META_NFPROTO, _META_L4PROTO = 1, 6, 7, 15, 16
+_META_PROTOCOL, _META_IIF, _META_OIF, _META_IIFNAME, _META_OIFNAME = 1, 4, 5, 6, 7
+_META_NFPROTO, _META_L4PROTO, _META_PKTTYPE = 15, 16, 19
+_MULTICAST = 2
 _CT_STATE, _CT_NEW = 0, 8
 #: an octet that is not known
 Octets = Sequence[int | None]
@@ -35,6 +37,8 @@ class Packet:
     headers: tuple[Octets, Octets, Octets]
     came_by: str = ""
     goes_by: str = ""
+    #: the kernel's number of that interface, 0: unknown
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,11 @@ class _Walk:
         if key in (_META_IIFNAME, _META_OIFNAME):
             name = packet.came_by if key == _META_IIFNAME else packet.goes_by
             return list(name.encode().ljust(16, b"\0"))
+        if key in (_META_IIF, _META_OIF):
+            name = packet.came_by if key == _META_IIF else packet.goes_by
+            return list(struct.pack("=I", packet.index if name else 0)) if packet.index or not name else [None] * 4
+        if key == _META_PKTTYPE:
+            return [_MULTICAST] if packet.came_by else [None]
         if key == _META_NFPROTO:
             return [packet.family]
         if key == _META_L4PROTO:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from ptpstack.doctor.machine.proc import CAP_SYS_TIME, Process, read
+from ptpstack.doctor.machine.proc import CAP_SYS_TIME, Process, own_network, read
 
 SYSTEM = "the system clock"
 
@@ -62,7 +62,9 @@ def programs(processes: Iterable[Process], phc_of: PhcOf) -> list[Program]:
         if name is None:
             continue
         kind, called = name
-        steers, how, interfaces, domain = _STEERS.get(called, _by_rights)(process, phc_of)
+        # names of interfaces mean something in their own network namespace only
+        lookup = phc_of if process.network in ("", own_network()) else _nothing
+        steers, how, interfaces, domain = _STEERS.get(called, _by_rights)(process, lookup)
         opened = [path for path in process.clocks or () if path not in steers]
         # the others say by their options which clock they steer, and open some only to read them
         if opened and called in PTP_PROGRAMS.values() and called != "ptp4l":
@@ -139,7 +141,11 @@ def _ts2phc(process: Process, phc_of: PhcOf) -> _Told:
 def _clock(target: str, phc_of: PhcOf) -> str:
     if target == "CLOCK_REALTIME":
         return SYSTEM
-    return target if target.startswith("/dev/") else phc_of(target) or target
+    return target if target.startswith("/dev/") else phc_of(target) or f"the clock of {target}"
+
+
+def _nothing(interface: str) -> str:
+    return ""
 
 
 def _ptp4l(process: Process, phc_of: PhcOf) -> _Told:
@@ -168,7 +174,7 @@ def _ptp4l(process: Process, phc_of: PhcOf) -> _Told:
         return (), "free_running 1: it steers nothing", names, number
     if settings.get("time_stamping", "hardware") == "software":
         return (SYSTEM,), "software time stamps: as a client it steers the system clock", names, number
-    clocks = tuple(dict.fromkeys(clock for name in names if (clock := phc_of(name))))
+    clocks = tuple(dict.fromkeys(clock for name in names if (clock := phc_of(name)))) or process.clocks or ()
     return clocks, "hardware time stamps: as a client it steers the clock of its interface", names, number
 
 

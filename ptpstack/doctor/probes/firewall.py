@@ -45,6 +45,8 @@ _OUT = (((INET, 3), (IPV4, 3), (IPV6, 3)), ((INET, 4), (IPV4, 4), (IPV6, 4)), ((
 class Firewall:
     interface: str
     ruleset: Ruleset
+    #: the interface's number
+    index: int = 0
     #: the tables that the old iptables has in use here
     legacy: tuple[str, ...] = ()
 
@@ -52,15 +54,16 @@ class Firewall:
 def look(interface: str) -> Firewall | Unseen:
     legacy = tuple(read("/proc/thread-self/net/ip_tables_names").split())
     try:
-        return Firewall(interface, nftables.read_ruleset(), legacy)
+        index = socket.if_nametoindex(interface)
+        return Firewall(interface, nftables.read_ruleset(), index, legacy)
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EACCES):
             return Unseen("packet filter (nftables)", "needs CAP_NET_ADMIN", "run as root")
         # a kernel without nf_tables has no rules in it
-        return Firewall(interface, Ruleset(), legacy)
+        return Firewall(interface, Ruleset(), legacy=legacy)
 
 
-def packets(interface: str, *, inwards: bool) -> list[Packet]:
+def packets(interface: str, index: int = 0, *, inwards: bool) -> list[Packet]:
     """What PTP sends: event and general messages over IPv4, IPv6 and Ethernet."""
     came, goes = (interface, "") if inwards else ("", interface)
     found = []
@@ -81,9 +84,9 @@ def packets(interface: str, *, inwards: bool) -> list[Packet]:
         for name, ethertype, family, network in (("UDPv4", 0x0800, IPV4, four), ("UDPv6", 0x86DD, IPV6, six)):
             link: Octets = [None] * 12 + list(ethertype.to_bytes(2, "big"))
             headers = (link, network, udp)
-            found.append(Packet(f"{class_} messages over {name}", ethertype, family, headers, came, goes))
+            found.append(Packet(f"{class_} messages over {name}", ethertype, family, headers, came, goes, index))
     link = [*bytes.fromhex("011b19000000"), *[None] * 6, 0x88, 0xF7]
-    found.append(Packet("802.3", 0x88F7, 0, (link, [], []), came, goes))
+    found.append(Packet("802.3", 0x88F7, 0, (link, [], []), came, goes, index))
     return found
 
 
@@ -94,7 +97,7 @@ def judge(firewall: Firewall) -> list[Finding]:
         way = "received" if inwards else "sent"
         dropped: dict[str, list[str]] = {}
         unsure: dict[str, list[str]] = {}
-        for packet in packets(name, inwards=inwards):
+        for packet in packets(name, firewall.index, inwards=inwards):
             for hooks in _IN if inwards else _OUT:
                 families = (NETDEV,) if packet.ethertype == 0x88F7 else (NETDEV, INET, packet.family)
                 met = [hook for hook in hooks if hook[0] in families]

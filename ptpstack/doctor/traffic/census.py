@@ -115,6 +115,8 @@ class Census:
         self.speakers: dict[tuple[Place, PortIdentity], Speaker] = {}
         self.frames = 0
         self.unheeded = 0
+        #: frames that were not read in time: what is missing then may be our fault
+        self.overrun = 0
         self.begun_ns: int | None = None
         self.ended_ns = 0
         #: (interface, address, reason) -> how many

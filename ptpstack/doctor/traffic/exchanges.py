@@ -117,6 +117,8 @@ def judge(census: Census) -> list[Finding]:
         for speaker in speakers:
             found += _follow_ups(place, speaker)
             found += _numbers(place, speaker)
+            if not census.overrun:
+                found += _losses(place, speaker)
             found += _answers(place, speaker, census, with_masters)
         versions = {min(speaker.minor_versions): speaker for speaker in speakers}
         if len(versions) > 1:
@@ -146,9 +148,7 @@ def _follow_ups(place: Place, speaker: Speaker) -> Iterator[Finding]:
 
 def _numbers(place: Place, speaker: Speaker) -> Iterator[Finding]:
     for type_, name in ((MessageType.SYNC, "Sync"), (MessageType.ANNOUNCE, "Announce")):
-        got, lost = speaker.counts[type_], speaker.lost[type_]
-        if lost >= _MIN and lost > 0.05 * (got + lost):
-            yield SYNCS_LOST(str(place), f"{speaker}: {lost} of {got + lost} {name}s by their sequenceIds")
+        got = speaker.counts[type_]
         rate, log = speaker.rate(type_), speaker.intervals.get(type_, 0x7F)
         multicast_only = speaker.group_counts[type_] == got
         if rate is not None and got >= 6 and -10 <= log <= 10 and multicast_only and not speaker.alternate:
@@ -158,6 +158,13 @@ def _numbers(place: Place, speaker: Speaker) -> Iterator[Finding]:
                 yield RATE_DIFFERS(str(place), f"{speaker}: {text}")
     if speaker.strange_corrections:
         yield STRANGE_CORRECTION(str(place), f"{speaker}: {speaker.strange_corrections} messages")
+
+
+def _losses(place: Place, speaker: Speaker) -> Iterator[Finding]:
+    for type_, name in ((MessageType.SYNC, "Sync"), (MessageType.ANNOUNCE, "Announce")):
+        got, lost = speaker.counts[type_], speaker.lost[type_]
+        if lost >= _MIN and lost > 0.05 * (got + lost):
+            yield SYNCS_LOST(str(place), f"{speaker}: {lost} of {got + lost} {name}s by their sequenceIds")
 
 
 def _answers(place: Place, speaker: Speaker, census: Census, with_masters: set[Place]) -> Iterator[Finding]:

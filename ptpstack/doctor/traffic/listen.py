@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ptpstack.net import device, timestamping
-from ptpstack.net.sockets import BpfInstruction, attach_filter, bind_to_device, grow_receive_buffer
+from ptpstack.net.sockets import BpfInstruction, attach_filter, bind_to_device, grow_receive_buffer, kernel_drops
 from ptpstack.wire.capture import LINK_ETHERNET, CapturedFrame
 from ptpstack.wire.encapsulation import PtpPayload, extract
 
@@ -135,6 +135,10 @@ class Ear:
         hardware = timestamping.stamp_of(ancillary, timestamping.HARDWARE_INDEX)
         outgoing = address[2] == _PACKET_OUTGOING
         return Heard(self.interface, payload, arrived, hardware, outgoing, octets[6:12].hex(":"))
+
+    def drops(self) -> int:
+        """Frames that the kernel dropped because they were not read in time."""
+        return kernel_drops(self.sock)
 
     def close(self) -> None:
         for sock in (self.sock, *self._others):

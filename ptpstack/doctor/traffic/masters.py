@@ -174,7 +174,9 @@ def _across(census: Census) -> Iterator[Finding]:
             sdos = sorted({s.place.sdo_id for s in here if s.place.sdo_id >> 8 != 2})
             if len(sdos) > 1:
                 each = "; ".join(f"0x{sdo:03X}: {_first(here, sdo)}" for sdo in sdos)
-                yield MIXED_SDO(f"{interface} domain {domain}", each)
+                # on transports of their own they are apart anyhow
+                apart = len({s.place.transport for s in here}) > 1
+                yield MIXED_SDO(f"{interface} domain {domain}", each, severity=NOTE if apart else None)
         domains_of: dict[tuple[int, int], list[Speaker]] = {}
         for master in masters:
             domains_of.setdefault((master.place.domain, master.place.sdo_id), []).append(master)
