@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -59,3 +60,30 @@ def test_stamps_that_come_late(doctor: Callable[..., dict[str, Any]]) -> None:
     hil.knob("port0/txts_delay_us", 60_000)
     found = doctor("--switch-on")
     assert found["stamp-slow"]["evidence"].startswith("hardware")
+
+
+def test_vlans_and_bonds_and_what_they_mean(rig: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    def ip(arguments: str) -> None:
+        subprocess.run(["ip", *arguments.split()], check=True)
+
+    rig(ports=6)
+    subprocess.run(["modprobe", "-a", "8021q", "bonding"], check=True)
+    try:
+        ip("link add bond7 type bond mode active-backup miimon 100")
+        ip("link set hil0 master bond7")
+        ip("link set hil2 master bond7")
+        ip("link add bond8 type bond mode balance-rr miimon 100")
+        ip("link set hil4 master bond8")
+        for name in ("hil1", "hil3", "hil5", "bond7", "bond8"):
+            ip(f"link set {name} up")
+        ip("link add link bond7 name v5 type vlan id 5")
+        ip("link set v5 up")
+        time.sleep(1)
+        main(["doctor", "-i", "v5", "-i", "bond7", "-i", "bond8", "--listen", "0", "--json"])
+    finally:
+        for name in ("bond7", "bond8"):
+            subprocess.run(["ip", "link", "del", name], check=False)
+    found = {(f["id"], f["subject"]): f["evidence"] for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert "v5 is VLAN 5 on bond7" in found["vlan", "v5"]
+    assert "hil0: /dev/ptp" in found["bond-different-clocks", "bond7"]
+    assert ("bond-spreads", "bond8") in found

@@ -15,7 +15,7 @@ NO_INTERFACE = kind(
     "There is no such interface",
     "`ptpstack interfaces` lists those that are here; an interface in another network namespace is not.",
 )
-LINK_OFF = kind("link-off", ERROR, "The interface is switched off", "`ip link set dev INTERFACE up`")
+LINK_OFF = kind("link-off", ERROR, "The interface is switched off", "`ip link set dev INTERFACE up`.")
 NO_CARRIER = kind(
     "no-carrier", ERROR, "The interface has no carrier", "Look at the cable, the optics and the port at the other end."
 )
