@@ -104,19 +104,23 @@ def _progress() -> Progress:
 
 
 def render(examination: Examination) -> list[str]:
-    """Worst first, each with evidence and advice; what is in order on one line each; then what was not looked at."""
+    """Worst first, what is alike together, with evidence and advice; what is in order on one line each; then what was
+    not looked at."""
     from ptpstack.doctor.findings import OK, SEVERITIES
 
     lines = []
     findings = examination.findings
+    alike: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in findings:
-        if finding.severity == OK:
-            lines.append(f"ok       {finding.subject}: {finding.title}: {finding.evidence}")
+        alike.setdefault((finding.severity, finding.id, finding.title, finding.advice), []).append(finding)
+    for (severity, id_, title, advice), group in alike.items():
+        if severity == OK:
+            lines += [f"ok       {finding.subject}: {title}: {finding.evidence}" for finding in group]
             continue
-        lines.append(f"{finding.severity:8} {finding.subject}: {finding.title}  [{finding.id}]")
-        lines += textwrap.wrap(finding.evidence, 112, initial_indent=" " * 9, subsequent_indent=" " * 9)
-        if finding.advice:
-            lines += textwrap.wrap(f"-> {finding.advice}", 112, initial_indent=" " * 9, subsequent_indent=" " * 12)
+        lines.append(f"{severity:8} {title}  [{id_}]")
+        for finding in group:
+            lines += _wrapped(f"{finding.subject}: {finding.evidence}", "  ")
+        lines += _wrapped(f"-> {advice}", "   ") if advice else []
     if examination.unseen:
         lines += ["", "not looked at:"]
         lines += [f"  {unseen.what}: {unseen.why} ({unseen.how})" for unseen in examination.unseen]
@@ -129,3 +133,7 @@ def render(examination: Examination) -> list[str]:
     where = ", ".join(examination.interfaces) or "no interface"
     lines += ["", f"{where}{heard}: {', '.join(counts) or 'nothing to complain of'}"]
     return lines
+
+
+def _wrapped(text: str, hanging: str) -> list[str]:
+    return textwrap.wrap(text, 112, initial_indent=" " * 9, subsequent_indent=" " * 9 + hanging)

@@ -6,6 +6,7 @@ import errno
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from ptpstack.clocks.open import describe_clocks
@@ -101,6 +102,7 @@ def examine(
         look.network(there, listen_s, progress)
     else:
         result.unseen.append(Unseen("PTP on the wire", "told not to listen", "--listen 10"))
+        look.passage(there, Census())
     result.findings = by_severity(result.findings)
     return result
 
@@ -132,7 +134,7 @@ class _Look:
         add(leap.judge(seen))
         if (kept := self._ask("the system clock", lambda: clocks.look(self._leap))) is not None:
             add(clocks.judge(kept))
-        if (known := self._ask("other programs", lambda: daemons.look(wishes.steered))) is not None:
+        if (known := self._ask("other programs", partial(daemons.look, wishes.steered))) is not None:
             add(daemons.judge(known))
             if not all(program.network for program in known.programs):
                 self._unseen("network namespaces of other users' programs", "needs CAP_SYS_PTRACE", "run as root")
@@ -157,19 +159,14 @@ class _Look:
         transports = self._wishes.transports(name)
         add(layers.judge(layers.look(name)))
         if link.flags & device.IFF_UP:
-            tried = self._ask(f"time stamps of {name}", lambda: stamping.look(name, switch=switch_on))
+            tried = self._ask(f"time stamps of {name}", partial(stamping.look, name, switch=switch_on))
             add(stamping.judge(tried) if tried is not None else [])
-        filtered = firewall.look(name)
-        if isinstance(filtered, Unseen):
-            self._unseen(filtered.what, filtered.why, filtered.how)
-        else:
-            add(firewall.judge(filtered))
-        add(bridges.judge(self._ask(f"the bridge of {name}", lambda: bridges.look(name, transports))))
+        add(bridges.judge(self._ask(f"the bridge of {name}", partial(bridges.look, name, transports))))
         return bool(link.flags & device.IFF_UP)
 
     def network(self, names: Sequence[str], seconds: float, progress: Progress | None) -> None:
         census = Census()
-        ears = [ear for name in names if (ear := self._ask(f"PTP on {name}", lambda: Ear(name))) is not None]  # noqa: B023
+        ears = [ear for name in names if (ear := self._ask(f"PTP on {name}", partial(Ear, name))) is not None]
         if ears:
             for ear in ears:
                 setting = abilities.current(layers_of(ear.interface)[-1].name)
@@ -186,10 +183,23 @@ class _Look:
             self._result.listened_s = seconds
             self._result.frames = census.frames
             self.traffic(census)
+        self.passage(names, census)
+
+    def passage(self, names: Sequence[str], census: Census) -> None:
+        """What the kernel lets through of what is there."""
+        add = self._result.findings.extend
         for name in names:
+            wanted = self._wishes.transports(name)
+            heard = {place.transport for place, _ in census.places() if place.interface == name}
+            used = frozenset(heard | {expected.TRANSPORTS[transport] for transport in wanted})
+            filtered = self._ask(f"the packet filter of {name}", partial(firewall.look, name, used))
+            if isinstance(filtered, Unseen):
+                self._unseen(filtered.what, filtered.why, filtered.how)
+            elif filtered is not None:
+                add(firewall.judge(filtered))
             sources = frozenset(census.sources.get(name, ()))
-            facts = self._ask(f"routes of {name}", lambda: multicast.look(name, sources, self._wishes.transports(name)))  # noqa: B023
-            self._result.findings += multicast.judge(facts) if facts is not None else []
+            routes = self._ask(f"routes of {name}", partial(multicast.look, name, sources, wanted))
+            add(multicast.judge(routes) if routes is not None else [])
 
     def traffic(self, census: Census) -> None:
         add = self._result.findings.extend

@@ -51,7 +51,13 @@ def test_the_text_names_what_was_not_looked_at_and_the_sum() -> None:
         unseen=[Unseen("packet filter", "needs CAP_NET_ADMIN", "run as root")],
     )
     text = "\n".join(render(examination))
-    for words in ("warning  eth0: The link is half duplex  [half-duplex]", "-> negotiate.", "run as root", "1 warning"):
+    for words in (
+        "warning  The link is half duplex  [half-duplex]",
+        "eth0: 10 Mbit/s",
+        "-> negotiate.",
+        "run as root",
+        "1 warning",
+    ):
         assert words in text
 
 

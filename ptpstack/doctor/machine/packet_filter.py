@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ptpstack.doctor.machine.netlink import attributes, text
 from ptpstack.doctor.machine.nftables import Chain, Expression, Ruleset, SetElement
+from ptpstack.doctor.machine.xtables import xt_match
 
 ACCEPT, DROP = "accept", "drop"
 _MAX_DEPTH = 16
@@ -20,6 +21,7 @@ _VERDICTS = {0: DROP, 1: ACCEPT, -1: "continue", -2: "break", -3: "jump", -4: "g
 #: expressions that neither match nor decide
 _NEUTRAL = frozenset({"counter", "log", "notrack", "dup", "last", "flow_offload"})
 _META_PROTOCOL, _META_IIF, _META_OIF, _META_IIFNAME, _META_OIFNAME = 1, 4, 5, 6, 7
+_META_IIFTYPE, _META_OIFTYPE, _ETHERNET = 8, 9, 1
 _META_NFPROTO, _META_L4PROTO, _META_PKTTYPE = 15, 16, 19
 _MULTICAST = 2
 _CT_STATE, _CT_NEW = 0, 8
@@ -32,6 +34,8 @@ class Packet:
     """``headers``: link, network, transport octets. ``came_by``, ``goes_by``: interfaces, "" where there is none."""
 
     name: str
+    #: as captured: ``UDPv4``, ``UDPv6``, ``802.3``
+    transport: str
     ethertype: int
     family: int
     headers: tuple[Octets, Octets, Octets]
@@ -215,6 +219,8 @@ class _Walk:
         if key in (_META_IIF, _META_OIF):
             name = packet.came_by if key == _META_IIF else packet.goes_by
             return list(struct.pack("=I", packet.index if name else 0)) if packet.index or not name else [None] * 4
+        if key in (_META_IIFTYPE, _META_OIFTYPE):
+            return list(struct.pack("=H", _ETHERNET))
         if key == _META_PKTTYPE:
             return [_MULTICAST] if packet.came_by else [None]
         if key == _META_NFPROTO:
@@ -244,17 +250,10 @@ class _Walk:
         return (element is not None) != inverted, []
 
     def _xt_match(self, fields: dict[int, bytes]) -> bool | None:
-        """Matches of iptables that iptables-nft keeps as they are: of these, ``udp``."""
-        info = fields.get(3, b"")
-        if text(fields.get(1)) != "udp" or len(info) < 9:
-            return None
-        source_low, source_high, low, high, inverted = struct.unpack_from("=HHHHB", info)
-        octets = _known(self._packet.headers[2][:4])
-        if octets is None:
-            return None
-        source, destination = struct.unpack(">HH", octets)
-        from_it = bool(source_low <= source <= source_high) != bool(inverted & 1)
-        return from_it and bool(low <= destination <= high) != bool(inverted & 2)
+        """A match of iptables that iptables-nft keeps as it is."""
+        ports = _known(self._packet.headers[2][:4])
+        source, destination = struct.unpack(">HH", ports) if ports is not None else (None, None)
+        return xt_match(text(fields.get(1)), fields.get(3, b""), source, destination)
 
 
 def _known(octets: Octets) -> bytes | None:

@@ -1,6 +1,6 @@
 """Whether the machine's own packet filter lets PTP through: the rules of nf_tables, followed with PTP's packets.
 
-Rules of iptables-nft are rules of nf_tables. The old iptables has tables of its own, of which only the presence shows.
+Rules of iptables-nft are rules of nf_tables. Those of the old iptables are read by its own program, where there is one.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import errno
 import socket
 from dataclasses import dataclass
 
-from ptpstack.doctor.findings import ERROR, NOTE, OK, Finding, Unseen, kind
+from ptpstack.doctor.findings import ERROR, NOTE, OK, WARNING, Finding, Unseen, kind
 from ptpstack.doctor.machine import nftables
+from ptpstack.doctor.machine.legacy_iptables import read_legacy
 from ptpstack.doctor.machine.nftables import INET, IPV4, IPV6, NETDEV, Ruleset
 from ptpstack.doctor.machine.packet_filter import ACCEPT, DROP, Octets, Packet, outcome
 from ptpstack.doctor.machine.proc import read
@@ -32,7 +33,7 @@ FIREWALL_MAY_DROP = kind(
 LEGACY_IPTABLES = kind(
     "legacy-iptables",
     NOTE,
-    "There are rules of the old iptables",
+    "There are rules of the old iptables that could not be read",
     "`iptables-legacy-save` shows them; UDP ports 319 and 320 must pass.",
 )
 
@@ -47,20 +48,28 @@ class Firewall:
     ruleset: Ruleset
     #: the interface's number
     index: int = 0
-    #: the tables that the old iptables has in use here
+    #: transports in use: configured or heard; empty: nobody knows
+    used: frozenset[str] = frozenset()
+    #: the tables that the old iptables has in use here and that could not be read
     legacy: tuple[str, ...] = ()
 
 
-def look(interface: str) -> Firewall | Unseen:
-    legacy = tuple(read("/proc/thread-self/net/ip_tables_names").split())
+def look(interface: str, used: frozenset[str] = frozenset()) -> Firewall | Unseen:
     try:
-        index = socket.if_nametoindex(interface)
-        return Firewall(interface, nftables.read_ruleset(), index, legacy)
+        ruleset = nftables.read_ruleset()
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EACCES):
-            return Unseen("packet filter (nftables)", "needs CAP_NET_ADMIN", "run as root")
-        # a kernel without nf_tables has no rules in it
-        return Firewall(interface, Ruleset(), legacy=legacy)
+            return Unseen("packet filter (nftables, iptables)", "needs CAP_NET_ADMIN", "run as root")
+        ruleset = Ruleset()  # a kernel without nf_tables has no rules in it
+    chains, unread = ruleset.chains, []
+    for family, names in ((IPV4, "ip_tables_names"), (IPV6, "ip6_tables_names")):
+        tables = read(f"/proc/thread-self/net/{names}").split()
+        # asked only when the table is in use: asking would make it
+        old = read_legacy(family) if "filter" in tables else Ruleset()
+        chains += old.chains if old is not None else ()
+        unread += tables if old is None else []
+    index = socket.if_nametoindex(interface)
+    return Firewall(interface, Ruleset(chains, ruleset.sets), index, used, tuple(unread))
 
 
 def packets(interface: str, index: int = 0, *, inwards: bool) -> list[Packet]:
@@ -84,36 +93,39 @@ def packets(interface: str, index: int = 0, *, inwards: bool) -> list[Packet]:
         for name, ethertype, family, network in (("UDPv4", 0x0800, IPV4, four), ("UDPv6", 0x86DD, IPV6, six)):
             link: Octets = [None] * 12 + list(ethertype.to_bytes(2, "big"))
             headers = (link, network, udp)
-            found.append(Packet(f"{class_} messages over {name}", ethertype, family, headers, came, goes, index))
+            found.append(Packet(f"{class_} messages over {name}", name, ethertype, family, headers, came, goes, index))
     link = [*bytes.fromhex("011b19000000"), *[None] * 6, 0x88, 0xF7]
-    found.append(Packet("802.3", 0x88F7, 0, (link, [], []), came, goes, index))
+    found.append(Packet("802.3", "802.3", 0x88F7, 0, (link, [], []), came, goes, index))
     return found
 
 
 def judge(firewall: Firewall) -> list[Finding]:
+    """What is dropped of a transport in use is an error, of others a note; a warning where nobody knows what is used."""
     found = []
     name = firewall.interface
     for inwards in (True, False):
         way = "received" if inwards else "sent"
-        dropped: dict[str, list[str]] = {}
-        unsure: dict[str, list[str]] = {}
+        told: dict[tuple[str, str, bool], list[str]] = {}
         for packet in packets(name, firewall.index, inwards=inwards):
+            severity = ERROR if packet.transport in firewall.used else NOTE if firewall.used else WARNING
             for hooks in _IN if inwards else _OUT:
                 families = (NETDEV,) if packet.ethertype == 0x88F7 else (NETDEV, INET, packet.family)
                 met = [hook for hook in hooks if hook[0] in families]
                 result = outcome(firewall.ruleset, met, packet)
-                if ACCEPT not in result.ways:
-                    dropped.setdefault(result.where, []).append(packet.name)
-                    break
+                certain = ACCEPT not in result.ways
                 if DROP in result.ways:
-                    unsure.setdefault(result.where, []).append(packet.name)
-        for where, names in dropped.items():
-            found.append(FIREWALL_DROPS(name, f"{where} drops {', '.join(names)} ({way})"))
-        for where, names in unsure.items():
-            found.append(FIREWALL_MAY_DROP(name, f"{where} may drop {', '.join(names)} ({way})"))
+                    told.setdefault((result.where, severity if certain else NOTE, certain), []).append(packet.name)
+                if certain:
+                    break
+        for (where, severity, certain), names in told.items():
+            what = f"{', '.join(names)} ({way})"
+            if certain:
+                found.append(FIREWALL_DROPS(name, f"{where} drops {what}", severity=severity))
+            else:
+                found.append(FIREWALL_MAY_DROP(name, f"{where} may drop {what}"))
     if firewall.legacy:
         found.append(LEGACY_IPTABLES(name, f"tables in use: {', '.join(firewall.legacy)}"))
     if not any(f.id == FIREWALL_DROPS.id or f.id == FIREWALL_MAY_DROP.id for f in found):
         number = sum(len(chain.rules) for chain in firewall.ruleset.chains)
-        found.append(FIREWALL_OPEN(name, f"{number} rules in {len(firewall.ruleset.chains)} chains of nftables"))
+        found.append(FIREWALL_OPEN(name, f"{number} rules in {len(firewall.ruleset.chains)} chains"))
     return found
