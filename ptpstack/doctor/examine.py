@@ -21,6 +21,7 @@ from ptpstack.doctor.probes import (
     leap,
     links,
     multicast,
+    nodes,
     platform,
     ports,
     rights,
@@ -32,6 +33,7 @@ from ptpstack.doctor.traffic.census import Census
 from ptpstack.doctor.traffic.listen import Ear, listen
 from ptpstack.net import abilities, device
 from ptpstack.net.layers import layers_of
+from ptpstack.node.client import default_socket
 from ptpstack.timebase.leap import LeapTable
 
 _T = TypeVar("_T")
@@ -142,6 +144,7 @@ class _Look:
             add(ports.judge(taken))
             if any(not entry.socket.owners for entry in taken):
                 self._unseen("who has UDP ports 319 and 320", "programs of other users cannot be seen", "run as root")
+        add(nodes.judge(nodes.look(wishes.control or default_socket())))
         add(platform.judge(platform.look(wishes.scheduling_priority)))
 
     def _unseen(self, what: str, why: str, how: str) -> None:

@@ -36,6 +36,8 @@ class Wishes:
     steered: tuple[str, ...] = ()
     leap_file: str | None = None
     scheduling_priority: int = 0
+    #: control socket of the node; None: the usual one
+    control: str | None = None
 
     def transports(self, interface: str) -> tuple[str, ...]:
         return tuple(sorted({port.transport for port in self.expected if port.interface == interface}))
@@ -70,6 +72,12 @@ def wishes(site: Site) -> Wishes:
             steered.append(SYSTEM)
         elif clock.type in ("phc", "auto") and clock.steers("phc"):
             steered += [clock.device] if clock.device else [path for name in interfaces if (path := phc_of(name))]
+    node = site.node
     return Wishes(
-        interfaces, tuple(expected), tuple(dict.fromkeys(steered)), site.node.leap_file, site.node.scheduling_priority
+        interfaces,
+        tuple(expected),
+        tuple(dict.fromkeys(steered)),
+        node.leap_file,
+        node.scheduling_priority,
+        node.control,
     )

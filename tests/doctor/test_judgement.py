@@ -19,6 +19,7 @@ from ptpstack.doctor.probes import (
     leap,
     links,
     multicast,
+    nodes,
     platform,
     ports,
     rights,
@@ -294,6 +295,32 @@ def test_ptp_programs_are_rivals_in_one_network_interface_and_domain_only() -> N
     ):
         found = daemons.judge(daemons.Daemons((one, other), "net:[1]"))
         assert ("two-ptp-programs" in ids(found)) == rivals
+
+
+def test_the_running_node() -> None:
+    port = {"number": 1, "channel": "eth0/udp4", "state": "SLAVE", "decision": None}
+    channel = {"name": "eth0/udp4", "problem": None, "counters": {"sent": 10_000, "tx_stamp_missing": 2}}
+    fine = {
+        "node": "a",
+        "pid": 5,
+        "instances": [{"name": "i", "ports": [port]}],
+        "channels": [channel],
+        "clocks": [],
+        "identity_conflicts": [],
+    }
+    assert nodes.judge(None) == []
+    assert ids(nodes.judge(fine)) == {"node-fine"}
+    faulty = {**port, "state": "FAULTY", "decision": {"reason": "the link is down"}}
+    (finding,) = nodes.judge({**fine, "instances": [{"name": "i", "ports": [faulty]}]})
+    assert (finding.id, finding.evidence) == ("node-port-faulty", "i port 1 on eth0/udp4: the link is down")
+    for change, id_ in (
+        ({"identity_conflicts": ["another node speaks with our clockIdentity"]}, "node-identity-conflict"),
+        ({"channels": [{**channel, "problem": "the interface went away"}]}, "node-channel-problem"),
+        ({"channels": [{**channel, "counters": {"sent": 100, "tx_stamp_missing": 9}}]}, "node-stamps-missing"),
+        ({"channels": [{**channel, "counters": {"kernel_drops": 9}}]}, "node-drops"),
+        ({"clocks": [{"name": "nic", "foreign": {"changes": 3, "age_s": 9.0}}]}, "node-clock-changed-by-others"),
+    ):
+        assert ids(nodes.judge({**fine, **change})) == {id_}
 
 
 def test_a_finding_knows_its_severity() -> None:

@@ -100,7 +100,7 @@ def packets(interface: str, index: int = 0, *, inwards: bool) -> list[Packet]:
 
 
 def judge(firewall: Firewall) -> list[Finding]:
-    """What is dropped of a transport in use is an error, of others a note; a warning where nobody knows what is used."""
+    """What is dropped of a transport in use is an error, of others a note; a warning where nobody knows which it is."""
     found = []
     name = firewall.interface
     for inwards in (True, False):
