@@ -6,7 +6,7 @@ its words are not. ``CATALOGUE`` holds those of all modules imported so far (``e
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 ERROR = "error"
@@ -15,6 +15,8 @@ NOTE = "note"
 OK = "ok"
 #: worst first
 SEVERITIES = (ERROR, WARNING, NOTE, OK)
+#: more of the same help nobody: a flood of invented masters must not fill the screen
+MAX_OF_A_KIND = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,19 @@ def kind(id_: str, severity: str, title: str, advice: str = "") -> Kind:
 
 
 def by_severity(findings: list[Finding]) -> list[Finding]:
-    """Worst first; what is equally bad keeps its order. Each finding once."""
-    return sorted(dict.fromkeys(findings), key=lambda finding: SEVERITIES.index(finding.severity))
+    """Worst first; what is equally bad keeps its order. Each once, and of one kind ``MAX_OF_A_KIND`` at most."""
+    kept: list[Finding] = []
+    of_kind: dict[tuple[str, str], int] = {}
+    for finding in dict.fromkeys(findings):
+        key = finding.id, finding.severity
+        of_kind[key] = of_kind.get(key, 0) + 1
+        if of_kind[key] <= MAX_OF_A_KIND:
+            kept.append(finding)
+    for (id_, severity), number in of_kind.items():
+        if number > MAX_OF_A_KIND:
+            like = next(f for f in kept if (f.id, f.severity) == (id_, severity))
+            kept.append(replace(like, subject="others", evidence=f"{number - MAX_OF_A_KIND} more like these"))
+    return sorted(kept, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def exit_code(findings: list[Finding]) -> int:

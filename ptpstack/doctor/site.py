@@ -60,6 +60,8 @@ def wishes(site: Site) -> Wishes:
         options = instance.options
         for port, channel in zip(options.ports, instance.channels, strict=True):
             follows = not port.server_only and instance.role != "grandmaster" and port.desired_state != "master"
+            # a master that serves by unicast only is heard by nobody else
+            follows = follows and port.unicast.multicast
             mechanism = port.delay_mechanism
             expected.append(
                 Expected(channel.interface, channel.transport, options.domain, options.sdo_id, mechanism, follows)

@@ -64,6 +64,7 @@ def test_ptp4l_serves_and_a_node_follows_in_three_networks(tmp_path: Path) -> No
     assert labs.troubles(answer) == []
     assert answer["exit"] == 0
     assert labs.found(answer, "node-fine", "3 instances")
+    assert labs.found(answer, "clock-only-watched", "PTP on va, vc, ve"), labs.names(answer["findings"])
     for domain, ours, *_ in NETWORKS:
         assert labs.found(answer, "master-heard", f"{ours} domain {domain}|"), labs.names(answer["findings"])
         assert labs.found(answer, "stamps-come", f"{ours}|software")

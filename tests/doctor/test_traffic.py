@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ptpstack.doctor.findings import NOTE, WARNING, Finding
+from ptpstack.doctor.findings import NOTE, WARNING, Finding, by_severity
 from ptpstack.doctor.traffic import exchanges, masters, mechanisms, scale
 from ptpstack.doctor.traffic.census import MAX_SPEAKERS, Census
 from ptpstack.doctor.traffic.expected import Expected
@@ -250,10 +250,15 @@ def test_a_flood_of_speakers_is_bounded() -> None:
     wire = Wire()
     for number in range(MAX_SPEAKERS + 10):
         stranger = PortIdentity(number.to_bytes(8, "big"), 1)
-        wire.say(Announce(stranger, 0, grandmaster=bytes(8)), 0)
+        announce = Announce(stranger, 0, grandmaster=bytes(8))
+        payload = PtpPayload(encode(announce), "UDPv4", "10.0.0.66", "224.0.1.129")
+        wire.census.take(Heard("eth0", payload, NOW_S * NS, None, False, "02:00:00:00:00:66"))
     assert len(wire.census.speakers) == MAX_SPEAKERS
     assert wire.census.unheeded == 10
-    assert wire.found()
+    found = by_severity(wire.found())
+    assert "identity-flood" in bad(found)
+    assert len(found) < 200
+    assert any(f.subject == "others" and f.evidence.endswith("more like these") for f in found)
 
 
 def test_what_a_configuration_expects() -> None:

@@ -56,6 +56,13 @@ DUPLICATE_IDENTITY = kind(
     "Others take them for one clock that contradicts itself. A cloned virtual machine or a copied clockIdentity: give "
     "one another identity (or MAC address).",
 )
+IDENTITY_FLOOD = kind(
+    "identity-flood",
+    WARNING,
+    "One sender speaks under many identities",
+    "A test device, a broken one, or an attack: clients keep room for some masters only. Find it by its address and "
+    "take it off the network; PTP security or acceptable masters keep it out.",
+)
 ANNOUNCE_WITHOUT_SYNC = kind(
     "announce-without-sync",
     ERROR,
@@ -99,6 +106,8 @@ HOLDOVER = kind(
 _HOLDOVER_CLASSES = frozenset({7, 14, 52, 58, 135, 140, 150, 160, 165})
 #: Announce intervals that two masters must both have lived through: before that one may be giving way
 _OVERLAP = 2.5
+#: clocks behind one address: no boundary or transparent clock has so many
+_MANY_CLOCKS = 32
 
 
 def judge(census: Census) -> list[Finding]:
@@ -111,6 +120,13 @@ def judge(census: Census) -> list[Finding]:
     for place, speakers in census.places():
         found += _in_place(place, speakers, census)
     found += _across(census)
+    clocks: dict[tuple[str, str], set[bytes]] = {}
+    for speaker in census.speakers.values():
+        for address in speaker.addresses:
+            clocks.setdefault((speaker.place.interface, address), set()).add(speaker.identity.clock_identity)
+    for (interface, address), identities in clocks.items():
+        if len(identities) > _MANY_CLOCKS:
+            found.append(IDENTITY_FLOOD(interface, f"{address}: {len(identities)} clockIdentities"))
     return found
 
 
