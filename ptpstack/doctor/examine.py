@@ -136,10 +136,6 @@ class _Look:
         add(leap.judge(seen))
         if (kept := self._ask("the system clock", lambda: clocks.look(self._leap))) is not None:
             add(clocks.judge(kept))
-        if (known := self._ask("other programs", partial(daemons.look, wishes.steered))) is not None:
-            add(daemons.judge(known))
-            if not all(program.network for program in known.programs):
-                self._unseen("network namespaces of other users' programs", "needs CAP_SYS_PTRACE", "run as root")
         if (taken := self._ask("UDP ports 319 and 320", ports.look)) is not None:
             add(ports.judge(taken))
             if any(not entry.socket.owners for entry in taken):
@@ -189,8 +185,13 @@ class _Look:
         self.passage(names, census)
 
     def passage(self, names: Sequence[str], census: Census) -> None:
-        """What the kernel lets through of what is there."""
+        """What needs to know what was heard: who steers, what the kernel lets through."""
         add = self._result.findings.extend
+        serving = frozenset((m.place.interface, m.place.domain) for m in census.masters() if m.local)
+        if (known := self._ask("other programs", partial(daemons.look, self._wishes.steered, serving))) is not None:
+            add(daemons.judge(known))
+            if not all(program.network for program in known.programs):
+                self._unseen("network namespaces of other users' programs", "needs CAP_SYS_PTRACE", "run as root")
         for name in names:
             wanted = self._wishes.transports(name)
             heard = {place.transport for place, _ in census.places() if place.interface == name}

@@ -235,6 +235,8 @@ def phc_of(interface: str) -> str:
         (["ptp4l", "-S", "-i", "eth0"], (SYSTEM,)),
         (["ptp4l", "-i", "eth0", "--free_running=1"], ()),
         (["ptp4l", "-i", "eth0", "--free_running", "1"], ()),
+        (["ptp4l", "-i", "eth0", "--serverOnly=1"], ()),
+        (["ptp4l", "-i", "eth0", "-s"], ("/dev/ptp0",)),
         (["ptpstack", "oc", "-i", "eth0", "--steer"], (SYSTEM,)),
     ],
 )
@@ -282,6 +284,25 @@ def test_one_steers_two_contest_and_a_configuration_wants() -> None:
     assert bad(daemons.judge(daemons.Daemons((chronyd,), "net:[1]", (SYSTEM,)))) == ["clock-taken"]
     node = Program("ptpstack", 7, "ptp", "net:[1]", (SYSTEM,), "site file")
     assert bad(daemons.judge(daemons.Daemons((node,), "net:[1]", (SYSTEM,)))) == []
+
+
+def test_who_may_serve_as_well_as_follow_contests_only_while_it_follows() -> None:
+    """phc2sys feeds the clock of ptp4l's interface: a grandmaster made of linuxptp, and a fight once it follows."""
+    (server,) = programs([process(5, "ptp4l", "-i", "eth0")], phc_of)
+    (client,) = programs([process(5, "ptp4l", "-i", "eth0", "-s")], phc_of)
+    (feeder,) = programs([process(6, "phc2sys", "-s", "CLOCK_REALTIME", "-c", "eth0")], phc_of)
+    assert (server.if_client, client.if_client) == (True, False)
+
+    def severity(ptp4l: Program, serving: frozenset[tuple[str, int]]) -> str:
+        (finding,) = [
+            f for f in daemons.judge(daemons.Daemons((ptp4l, feeder), "", serving=serving)) if f.id == "clock-contested"
+        ]
+        return finding.severity
+
+    assert severity(client, frozenset()) == ERROR
+    assert severity(server, frozenset()) == WARNING
+    assert severity(server, frozenset({("eth0", 0)})) == NOTE
+    assert severity(server, frozenset({("eth0", 24)})) == WARNING
 
 
 def test_ptp_programs_are_rivals_in_one_network_interface_and_domain_only() -> None:

@@ -87,3 +87,24 @@ def test_vlans_and_bonds_and_what_they_mean(rig: Callable[..., None], capsys: py
     assert "v5 is VLAN 5 on bond7" in found["vlan", "v5"]
     assert "hil0: /dev/ptp" in found["bond-different-clocks", "bond7"]
     assert ("bond-spreads", "bond8") in found
+
+
+def test_two_real_programs_at_one_clock(doctor: Callable[..., dict[str, Any]]) -> None:
+    commands = (
+        ["ptp4l", "-i", "hil0", "-s", "-q", "-2"],
+        ["phc2sys", "-s", "CLOCK_REALTIME", "-c", "hil0", "-O", "37", "-q"],
+    )
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for command in commands]
+    try:
+        time.sleep(2)
+        found = doctor()
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    contested = found["clock-contested"]
+    assert (contested["subject"], contested["severity"]) == ("/dev/ptp0", "error")
+    for process, name in zip(running, ("ptp4l", "phc2sys"), strict=True):
+        assert f"{name} (pid {process.pid})" in contested["evidence"]
+    # ptp4l has switched the NIC's stamping on: the trial needs no setting changed
+    assert found["stamps-come"]["evidence"].startswith("hardware")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from ptpstack.doctor.machine.proc import CAP_SYS_TIME, Process, own_network, read
 
@@ -48,6 +49,8 @@ class Program:
     how: str
     interfaces: tuple[str, ...] = ()
     domain: int | None = None
+    #: it steers only while it follows a master, and it may as well serve
+    if_client: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} (pid {self.pid})"
@@ -64,7 +67,8 @@ def programs(processes: Iterable[Process], phc_of: PhcOf) -> list[Program]:
         kind, called = name
         # names of interfaces mean something in their own network namespace only
         lookup = phc_of if process.network in ("", own_network()) else _nothing
-        steers, how, interfaces, domain = _STEERS.get(called, _by_rights)(process, lookup)
+        told = _STEERS.get(called, _by_rights)(process, lookup)
+        steers, how = told.steers, told.how
         opened = [path for path in process.clocks or () if path not in steers]
         # the others say by their options which clock they steer, and open some only to read them
         if opened and called in PTP_PROGRAMS.values() and called != "ptp4l":
@@ -72,7 +76,8 @@ def programs(processes: Iterable[Process], phc_of: PhcOf) -> list[Program]:
         if SYSTEM in steers and not (process.may(CAP_SYS_TIME) and process.same_user_namespace):
             steers = tuple(clock for clock in steers if clock != SYSTEM)
             how = "it has no CAP_SYS_TIME, so it cannot set the system clock"
-        found[process.pid] = Program(called, process.pid, kind, process.network, steers, how, interfaces, domain)
+        known = (told.interfaces, told.domain, told.if_client)
+        found[process.pid] = Program(called, process.pid, kind, process.network, steers, how, *known)
         parents[process.pid] = process.parent
     return [p for pid, p in found.items() if not (parents[pid] in found and found[parents[pid]].name == p.name)]
 
@@ -96,12 +101,18 @@ def _node_words(argv: tuple[str, ...]) -> tuple[str, ...]:
     return ()
 
 
-# what each is told: (clocks, how it is known, interfaces, domain)
-_Told = tuple[tuple[str, ...], str, tuple[str, ...], int | None]
+class _Told(NamedTuple):
+    """What a program is told by its command line and file."""
+
+    steers: tuple[str, ...]
+    how: str
+    interfaces: tuple[str, ...] = ()
+    domain: int | None = None
+    if_client: bool = False
 
 
 def _by_rights(process: Process, phc_of: PhcOf) -> _Told:
-    return (SYSTEM,), "that is what it is for, and it has CAP_SYS_TIME", (), None
+    return _Told((SYSTEM,), "that is what it is for, and it has CAP_SYS_TIME")
 
 
 def _options(process: Process, short: str) -> list[tuple[str, str]]:
@@ -115,7 +126,7 @@ def _options(process: Process, short: str) -> list[tuple[str, str]]:
 def _chronyd(process: Process, phc_of: PhcOf) -> _Told:
     options = {key for key, _ in _options(process, "46DdF:f:hL:l:mnP:pqQrRst:Uu:vx")}
     if options & {"-x", "-Q", "-p"}:
-        return (), "it was started with -x (or -Q, -p), so it does not touch the clock", (), None
+        return _Told((), "it was started with -x (or -Q, -p), so it does not touch the clock")
     return _by_rights(process, phc_of)
 
 
@@ -130,12 +141,12 @@ def _phc2sys(process: Process, phc_of: PhcOf) -> _Told:
     else:
         clocks = clocks or (SYSTEM,)
         how = f"-c {' '.join(targets)}" if targets else "it has no -c, so it is the system clock"
-    return clocks, f"command line: {how}", (), None
+    return _Told(clocks, f"command line: {how}")
 
 
 def _ts2phc(process: Process, phc_of: PhcOf) -> _Told:
     targets = [value for key, value in _options(process, "c:f:hi:l:mqs:t:v") if key == "-c"]
-    return tuple(_clock(target, phc_of) for target in targets), "command line: -c", (), None
+    return _Told(tuple(_clock(target, phc_of) for target in targets), "command line: -c")
 
 
 def _clock(target: str, phc_of: PhcOf) -> str:
@@ -171,11 +182,15 @@ def _ptp4l(process: Process, phc_of: PhcOf) -> _Told:
     domain = settings.get("domainNumber", "0")
     number = int(domain) if domain.isdigit() else None
     if settings.get("free_running") == "1":
-        return (), "free_running 1: it steers nothing", names, number
+        return _Told((), "free_running 1: it steers nothing", names, number)
+    if "1" in (settings.get("serverOnly"), settings.get("masterOnly")):
+        return _Told((), "serverOnly 1: it steers nothing", names, number)
+    only = "-s" in keys or "1" in (settings.get("clientOnly"), settings.get("slaveOnly"))
+    when = "client only" if only else "as long as it is a client"
     if settings.get("time_stamping", "hardware") == "software":
-        return (SYSTEM,), "software time stamps: as a client it steers the system clock", names, number
+        return _Told((SYSTEM,), f"software time stamps: it steers the system clock, {when}", names, number, not only)
     clocks = tuple(dict.fromkeys(clock for name in names if (clock := phc_of(name)))) or process.clocks or ()
-    return clocks, "hardware time stamps: as a client it steers the clock of its interface", names, number
+    return _Told(clocks, f"hardware time stamps: it steers its interface's clock, {when}", names, number, not only)
 
 
 def linuxptp_settings(text: str) -> list[tuple[str, str, str]]:
@@ -218,7 +233,7 @@ def _ptpstack(process: Process, phc_of: PhcOf) -> _Told:
             clocks += [clock.device for clock in site.clocks if clock.device and clock.steers("phc")]
             if len({instance.options.domain for instance in site.instances}) == 1:
                 number = site.instances[0].options.domain
-    return tuple(dict.fromkeys(clocks)), how, tuple(dict.fromkeys(interfaces)), number
+    return _Told(tuple(dict.fromkeys(clocks)), how, tuple(dict.fromkeys(interfaces)), number)
 
 
 _STEERS: dict[str, Callable[[Process, PhcOf], _Told]] = {

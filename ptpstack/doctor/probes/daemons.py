@@ -1,7 +1,8 @@
 """Programs that steer the same clock, or speak PTP on the same interface: named, with how it is known.
 
 1. The system clock is one for the whole machine, whatever the network namespace; a hardware clock is its device's.
-   One program that steers a clock is as it should be; two are not.
+   One program that steers a clock is as it should be; two are not. What may as well serve as follow is in the way
+   only while it follows.
 2. PTP programs are in each other's way only in one network namespace, on one interface, in one domain.
 """
 
@@ -20,7 +21,7 @@ CLOCK_CONTESTED = kind(
     ERROR,
     "Two programs steer one clock",
     "Leave it to one of them: stop the other (`systemctl disable --now ...`), or let it only watch (chronyd -x, "
-    "ptp4l free_running 1, no -r for phc2sys -a).",
+    "ptp4l free_running 1 or serverOnly 1, no -r for phc2sys -a).",
 )
 CLOCK_TAKEN = kind(
     "clock-taken",
@@ -50,10 +51,17 @@ class Daemons:
     programs: tuple[Program, ...]
     network: str
     wanted: tuple[str, ...] = ()
+    #: (interface, domain) where a program of this machine serves as master now: what serves follows nobody
+    serving: frozenset[tuple[str, int]] = frozenset()
+
+    def serves(self, program: Program) -> bool:
+        """A master on all its interfaces."""
+        where = {(interface, program.domain) for interface in program.interfaces}
+        return bool(where) and program.network == self.network and where <= self.serving
 
 
-def look(wanted: tuple[str, ...] = ()) -> Daemons:
-    return Daemons(tuple(programs(proc.processes(), phc_of)), proc.own_network(), wanted)
+def look(wanted: tuple[str, ...] = (), serving: frozenset[tuple[str, int]] = frozenset()) -> Daemons:
+    return Daemons(tuple(programs(proc.processes(), phc_of)), proc.own_network(), wanted, serving)
 
 
 def phc_of(interface: str) -> str:
@@ -72,7 +80,10 @@ def judge(daemons: Daemons) -> list[Finding]:
     for clock, by in steering.items():
         each = "; ".join(f"{program}: {program.how}" for program in by)
         if len(by) > 1:
-            found.append(CLOCK_CONTESTED(clock, each))
+            certain = sum(not program.if_client for program in by)
+            following = sum(program.if_client and not daemons.serves(program) for program in by)
+            severity = ERROR if certain > 1 else WARNING if certain + following > 1 else NOTE
+            found.append(CLOCK_CONTESTED(clock, each, severity=severity))
         elif clock in daemons.wanted and by[0].name != "ptpstack":
             found.append(CLOCK_TAKEN(clock, each))
         else:
