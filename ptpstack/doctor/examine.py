@@ -140,7 +140,8 @@ class _Look:
             add(ports.judge(taken))
             if any(not entry.socket.owners for entry in taken):
                 self._unseen("who has UDP ports 319 and 320", "programs of other users cannot be seen", "run as root")
-        add(nodes.judge(nodes.look(wishes.control or default_socket())))
+        control = wishes.control or default_socket()
+        add(nodes.judge(self._ask("the running node", partial(nodes.look, control))))
         add(platform.judge(platform.look(wishes.scheduling_priority)))
 
     def _unseen(self, what: str, why: str, how: str) -> None:

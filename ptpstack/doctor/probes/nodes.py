@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -57,7 +59,9 @@ _LATELY_S = 3600
 
 
 def look(path: str) -> dict[str, Any] | None:
-    """The node's status; None: no node answers there."""
+    """The node's status; None: no node answers there. PermissionError when this user may not ask."""
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "this user may not use its control socket")
     with suppress(ControlUnavailable, ValueError), ControlClient(path) as client:
         answer = client.request("status")
         return answer if isinstance(answer, dict) else None
