@@ -178,6 +178,14 @@ def test_when_masters_agree_it_is_this_machine_that_differs() -> None:
     assert "1 other masters agree with this machine" in next(f for f in found if f.id == "master-differs").evidence
 
 
+def test_a_master_that_is_off_and_does_not_announce() -> None:
+    wire = Wire()
+    for second in range(4):
+        origin = (NOW_S + 37 + 3600 + second) * NS
+        wire.say(Sync(identity(1), second, control=0, origin_ns=origin), second)
+    assert "master-whole-hours-off" in bad(wire.found())
+
+
 def test_a_small_difference_is_a_fault_only_of_a_declared_clock() -> None:
     wire = Wire()
     wire.serve(1, off_s=0.4)

@@ -16,6 +16,8 @@ from ptpstack.doctor.machine.xtables import xt_match
 
 ACCEPT, DROP = "accept", "drop"
 _MAX_DEPTH = 16
+#: octets of all registers of nf_tables together
+_REGISTERS = 64
 _MAX_STEPS = 20_000
 _VERDICTS = {0: DROP, 1: ACCEPT, -1: "continue", -2: "break", -3: "jump", -4: "goto", -5: "return", 3: ACCEPT}
 #: expressions that neither match nor decide
@@ -71,6 +73,7 @@ class _Register:
 
     def get(self, number: int, length: int) -> Octets:
         start = self._index(number)
+        length = min(length, _REGISTERS)
         octets: list[int | None] = []
         for word in range(start, start + (length + 3) // 4):
             octets += self._words.get(word, [None] * 4)
@@ -78,7 +81,7 @@ class _Register:
 
 
 def _number(fields: dict[int, bytes], key: int, default: int = 0) -> int:
-    return int(struct.unpack(">I", fields[key])[0]) if key in fields else default
+    return int.from_bytes(fields[key][:4], "big") if key in fields else default
 
 
 def _value(octets: bytes) -> bytes:
@@ -206,7 +209,7 @@ class _Walk:
         yield matches, "continue", ""
 
     def _payload(self, fields: dict[int, bytes]) -> Octets:
-        base, offset, length = _number(fields, 2), _number(fields, 3), _number(fields, 4)
+        base, offset, length = _number(fields, 2), _number(fields, 3), min(_number(fields, 4), _REGISTERS)
         header = self._packet.headers[base] if base < 3 else []
         octets = list(header[offset : offset + length])
         return octets + [None] * (length - len(octets))
@@ -274,7 +277,7 @@ def _compare(have: Octets, wanted: bytes, operation: int) -> bool | None:
 
 
 def _bitwise(registers: _Register, fields: dict[int, bytes]) -> None:
-    length = _number(fields, 3)
+    length = min(_number(fields, 3), _REGISTERS)
     have = registers.get(_number(fields, 1), length)
     mask, flip = _value(fields.get(4, b"")), _value(fields.get(5, b""))
     if _number(fields, 6) != 0 or len(mask) != length or len(flip) != length:
@@ -291,7 +294,7 @@ def _verdict(octets: bytes) -> tuple[str, str]:
     fields = dict(attributes(dict(attributes(octets)).get(2, b"")))
     if 1 not in fields:
         return "", ""
-    return _VERDICTS.get(struct.unpack(">i", fields[1])[0], ACCEPT), text(fields.get(2))
+    return _VERDICTS.get(int.from_bytes(fields[1][:4], "big", signed=True), ACCEPT), text(fields.get(2))
 
 
 def _find(elements: tuple[SetElement, ...], key: bytes) -> SetElement | None:

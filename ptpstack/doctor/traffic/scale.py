@@ -175,7 +175,7 @@ def _times(masters: list[Speaker], time: Time) -> Iterator[Finding]:
         yield MASTERS_AGREE(
             "masters", f"{len(good)} of {len(measured)} within {worst * 1000:.1f} ms of this machine's clock"
         )
-    clocks = {masters[index].grandmasters and min(masters[index].grandmasters) for index in off}
+    clocks = {min(m.grandmasters, default=m.identity.clock_identity) for m in (masters[index] for index in off)}
     alike = off and max(measured[i] for i in off) - min(measured[i] for i in off) < _FINE_S
     if not good and alike and len(clocks) > 1:
         from_here = f"all {_seconds(measured[off[0]])} from this machine"
