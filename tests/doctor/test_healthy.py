@@ -55,8 +55,8 @@ def test_ptp4l_serves_and_a_node_follows_in_three_networks(tmp_path: Path) -> No
                 command = _ptp4l(tmp_path, f"gm{domain}", theirs, how)
                 masters.append(n.popen(*command.split(), stdout=subprocess.DEVNULL))
             # ptp4l waits up to some seconds before it serves
-            node = f"cd {labs.REPOSITORY}; {labs.PYTHON} -m ptpstack run {site} >{tmp_path}/node.log 2>&1 & sleep 4"
-            answer = labs.doctor(m, f"--listen 6 --config {site}", before=node)
+            node = f"cd {labs.REPOSITORY}; {labs.PYTHON} -m ptpstack run {site} >{tmp_path}/node.log 2>&1 & sleep 3"
+            answer = labs.doctor(m, f"--listen 5 --config {site}", before=node)
         finally:
             for master in masters:
                 master.kill()
@@ -85,7 +85,7 @@ def test_a_node_serves_and_ptp4l_follows(tmp_path: Path) -> None:
         ) as far:
             try:
                 client = _ptp4l(tmp_path, "client", "va", "slaveOnly 1")
-                answer = labs.doctor(m, "-i va --listen 5", before=f"{client} & sleep 3")
+                answer = labs.doctor(m, "-i va --listen 5", before=f"{client} & sleep 2")
             finally:
                 far.kill()
     assert labs.troubles(answer) == []

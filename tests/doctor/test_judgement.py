@@ -255,9 +255,9 @@ def test_who_may_not_set_the_system_clock_does_not() -> None:
         assert "CAP_SYS_TIME" in program.how
 
 
-def test_a_helper_process_is_not_a_second_program_and_a_doctor_is_none() -> None:
-    main_, helper = process(5, "chronyd"), replace(process(6, "chronyd"), parent=5)
-    assert [program.pid for program in programs([main_, helper], phc_of)] == [5]
+def test_a_child_process_is_not_a_second_program_and_a_doctor_is_none() -> None:
+    main_, child = process(5, "chronyd"), replace(process(6, "chronyd"), parent=5)
+    assert [program.pid for program in programs([main_, child], phc_of)] == [5]
     assert programs([process(7, "python3", "-m", "ptpstack", "doctor")], phc_of) == []
     assert programs([process(7, "ptpstack", "status")], phc_of) == []
     (node,) = programs([process(8, "python3", "/opt/bin/ptpstack", "gm", "-i", "eth0", "--domain", "4")], phc_of)

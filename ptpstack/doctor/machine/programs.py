@@ -57,7 +57,7 @@ class Program:
 
 
 def programs(processes: Iterable[Process], phc_of: PhcOf) -> list[Program]:
-    """The time programs among ``processes``. A helper process of the same program is left out."""
+    """The time programs among ``processes``. A child process of the same program is left out."""
     found: dict[int, Program] = {}
     parents: dict[int, int] = {}
     for process in processes:
