@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from ptpstack.config.reference import rows, tables
+from ptpstack.doctor.examine import catalogue
+from ptpstack.doctor.findings import SEVERITIES
 from ptpstack.protocol.gptp.states import gptp_table
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions
@@ -111,6 +113,20 @@ def management() -> str:
     return before + head + "".join(lines)
 
 
+_DOCTOR_TABLE = "| finding | severity | what it means | what to do |\n|---|---|---|---|\n"
+
+
+def doctor() -> str:
+    """docs/doctor.md: the catalogue at its end; what stands before is written by hand."""
+    before, head, _ = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8").partition(_DOCTOR_TABLE)
+    kinds = sorted(catalogue(), key=lambda kind: SEVERITIES.index(kind.severity))
+    lines = [
+        f"| `{kind.id}` | {kind.severity} | {kind.title} | {kind.advice.replace('|', chr(92) + '|')} |"
+        for kind in kinds
+    ]
+    return before + head + "\n".join(lines) + "\n"
+
+
 def _limit(expect: Expectation) -> str:
     if expect.near is not None:
         return f"{show(expect.figure, expect.near)} ± {show(expect.figure, expect.must)}"
@@ -123,6 +139,7 @@ DOCUMENTS = {
     "docs/scenarios.md": scenarios,
     "docs/profiles.md": profiles_page,
     "docs/management.md": management,
+    "docs/doctor.md": doctor,
 }
 
 

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pmc": ("pmc", "ask PTP nodes for their data sets, and set them (management messages)"),
     "apply": ("apply", "change the configuration of a running node, with a way back"),
     "keys": ("keys", "the keys a node signs and verifies with, what they were used for; read the file again"),
+    "doctor": ("doctor", "look at this machine and its PTP network the way an expert would"),
     "interfaces": ("interfaces", "network interfaces, their time stamping abilities, and what would be used"),
     "clocks": ("clocks", "the clocks of this machine, what they can do and what they show"),
     "clock": ("clock", "read, set, steer and compare one clock; its inputs, outputs and pins"),

@@ -175,6 +175,11 @@ def apply(
     return granted
 
 
+def restore(interface: str, config: HardwareConfig, ioctl: device.Ioctl = device.system_ioctl) -> None:
+    """Set the NIC's stamping to what ``current`` gave before. OSError when the driver refuses."""
+    _transfer(interface, SIOCSHWTSTAMP, config, ioctl)
+
+
 def prepare(
     interface: str, transport: str, stamping: str = "auto", ioctl: device.Ioctl = device.system_ioctl
 ) -> Choice:
