@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ptpstack.config.reference import rows, tables
+from ptpstack.protocol.gptp.states import gptp_table
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.protocol.states import CLIENT_ONLY, FULL, PASSIVE_ONLY, SERVER_ONLY, PortEvent, StateTable, diagram
@@ -25,6 +26,11 @@ MACHINES: tuple[tuple[str, str, StateTable], ...] = (
     ("Client-only", "The one port of a slaveOnly instance (figure 31): it never serves.", CLIENT_ONLY),
     ("Server-only", "A masterOnly port (9.2.2.2): it hears no Announce, so it never follows.", SERVER_ONLY),
     ("Told to be silent", "A port whose desired state is passive (17.6).", PASSIVE_ONLY),
+    (
+        "IEEE 802.1AS",
+        "Nobody waits, and who is not asCapable has no role (`protocol/gptp/states.py`).",
+        gptp_table(FULL),
+    ),
 )
 
 

@@ -215,7 +215,12 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
         if security is not None:
             key = security["signing_key"]
             line.append(" no key to sign with" if key is None else f" signs with key {key}", style="dim")
+        gptp = port.get("gptp")
+        if gptp is not None and gptp["as_capable"]:
+            line.append(", asCapable" + (", syncLocked" if gptp["sync_locked"] else ""), style="dim")
         yield line
+        if gptp is not None and not gptp["as_capable"]:
+            yield Text(f"     not asCapable: {gptp['decision']['reason']}", style="yellow")
         for text in unicast_lines(port):
             yield Text(f"     {text}")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 
 from ptpstack.config.findings import Path, Report, show, show_path
+from ptpstack.config.gptp import gptp_checks
 from ptpstack.config.graph_checks import GRAPH_CHECKS
 from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
 from ptpstack.config.option_checks import OPTION_CHECKS
@@ -313,6 +314,7 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     authentication,
     *OPTION_CHECKS,
     unicast_checks,
+    gptp_checks,
     *GRAPH_CHECKS,
 )
 

@@ -131,12 +131,14 @@ def _management(management: ManagementOptions) -> dict[str, Any]:
 #: Members of PortOptions that are no keys of the schema: made from others, or the profile's.
 _NOT_KEYS = (
     "unicast",
+    "gptp",
     "channel",
     "foreign_master_capacity",
     "announce",
     "link_local",
     "requestable_sync",
     "requestable_announce",
+    "requestable_pdelay",
     "monitor",
 )
 
@@ -160,6 +162,9 @@ def _port(port: PortOptions) -> dict[str, Any]:
             del values[name]
     for name in ("allow_sources", "deny_sources"):
         values[name] = list(values[name])
+    if port.gptp is not None:
+        # whether they are sent, and asCapable measured, is the profile's to say
+        values["gptp"] = _members(port.gptp, ("as_capable", "capable_messages"))
     return values | ({"unicast": _unicast(port.unicast)} if port.unicast.active else {})
 
 

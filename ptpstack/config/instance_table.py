@@ -16,7 +16,7 @@ from ptpstack.config.option_tables import (
 from ptpstack.config.port_table import port_and_channel
 from ptpstack.config.profile_use import ProfileCache, apply_profile
 from ptpstack.config.profiles import Profile
-from ptpstack.config.schema import INSTANCE, PORT, UNICAST
+from ptpstack.config.schema import GPTP, INSTANCE, PORT, UNICAST
 from ptpstack.config.validate import Section
 from ptpstack.protocol.management.access import writer_rule
 from ptpstack.protocol.options import InstanceOptions, ManagementOptions, PortOptions
@@ -99,6 +99,7 @@ def _ports(
             port.values["acceptable_masters_only"] = bool(section.tables["acceptable_master"])
         apply_profile(port, PORT, profile, report)
         apply_profile(port.one("unicast"), UNICAST, profile, report)
+        apply_profile(port.one("gptp"), GPTP, profile, report)
         ports.append(port_and_channel(port, profile, section["role"], report))
         if port["clock"] is not None:
             must_exist(port["clock"], names, port, "clock", report)

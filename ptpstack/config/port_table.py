@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ptpstack.config.findings import Report, show
+from ptpstack.config.gptp import gptp_options
 from ptpstack.config.model import ChannelOptions
 from ptpstack.config.option_tables import drop_ineffective, port_options
 from ptpstack.config.profiles import Profile
@@ -35,7 +36,9 @@ def port_and_channel(
         listen_first=(
             values["listen_first"]
             if values["listen_first"] is not None
-            else not (role == "grandmaster" or server_only or values["desired_state"] == "master")
+            # nobody waits under IEEE 802.1AS
+            else profile.behaviours["gptp"] == "none"
+            and not (role == "grandmaster" or server_only or values["desired_state"] == "master")
         ),
         delay_asymmetry_ns=values["delay_asymmetry_ns"],
         ingress_latency_ns=values["ingress_latency_ns"],
@@ -53,6 +56,7 @@ def port_and_channel(
         limit_signaling=values["limit_signaling"],
         limit_management=values["limit_management"],
         unicast=unicast_options(section.one("unicast"), channel.transport, profile, report),
+        gptp=gptp_options(section.one("gptp"), profile, report),
     )
     return port, channel
 

@@ -3,7 +3,7 @@
 A profile file holds::
 
     name, title, identifier (profileIdentifier, IEEE 1588-2019 20.3.3, not checked against the text), client_priority
-    [instance], [port], [unicast]   parameter = { default, min, max } for every profiled key of the schema
+    [instance], [port], [unicast], [gptp]   parameter = { default, min, max } for every profiled key of the schema
     [transport]             default, allowed
     [quality]               clockClass by state of the reference; boundary_... of boundary clocks without a master
     [behaviours]            named variants; BEHAVIOURS lists what there is
@@ -21,6 +21,7 @@ from ptpstack.config.data import parse_toml, read_file, shipped
 from ptpstack.config.findings import ERROR, ConfigError, Finding, Path, Report, show, suggest
 from ptpstack.config.schema import (
     CHOICE,
+    GPTP,
     INSTANCE,
     INTEGER,
     PORT,
@@ -37,11 +38,15 @@ SUFFIX = ".toml"
 
 #: Named behaviours a profile can ask for, with the variants that exist; the first is what a silent profile gets.
 BEHAVIOURS: dict[str, tuple[str, ...]] = {
-    "bmca": ("default", "itu-alternate", "g8265.1", "external"),
+    "bmca": ("default", "itu-alternate", "g8265.1", "external", "802.1AS"),
     "delay_mechanism": ("E2E", "P2P", "AUTO"),
     "other_delay_mechanisms": ("allowed", "refused"),
     # server-only: a grandmaster never follows, unless its port says server_only = false (G.8275.1 masterOnly)
     "grandmaster_ports": ("elected", "server-only"),
+    # IEEE 802.1AS: time-aware systems, by the edition of 2011 or of 2020
+    "gptp": ("none", "2011", "2020"),
+    # assumed: static networks (automotive), whose links are what they are
+    "as_capable": ("measured", "assumed"),
     # none: static roles; Announce is neither sent nor needed
     "announce": ("sent", "none"),
     # Ethernet: the group that all messages go to
@@ -63,7 +68,7 @@ BEHAVIOURS: dict[str, tuple[str, ...]] = {
 }
 
 #: The tables with parameters that a profile may set.
-_TABLES = (INSTANCE, PORT, UNICAST)
+_TABLES = (INSTANCE, PORT, UNICAST, GPTP)
 #: (table, field) of every parameter that a profile may set.
 PROFILED: tuple[tuple[Table, Field], ...] = tuple(
     (table, spec) for table in _TABLES for spec in table.fields if spec.profiled and spec.kind == INTEGER

@@ -137,6 +137,21 @@ UNICAST = Table(
     (UNICAST_SERVER,),
 )  # fmt: skip
 
+GPTP = Table(
+    "gptp",
+    "What only a port of IEEE 802.1AS has. See docs/gptp.md.",
+    (
+        Field("delay_threshold_ns", NUMBER, "meanLinkDelayThresh: with a longer link the port is not asCapable.", 800.0, 0, 1e9, "ns"),
+        Field("min_delay_ns", NUMBER, "With a measured delay below this the port is not asCapable.", -800.0, -1e9, 0, "ns"),
+        Field("allowed_lost_responses", INTEGER, "allowedLostResponses: Pdelay_Req in a row without an answer that do not matter.", 9, 1, 255, profiled=True),
+        Field("allowed_faults", INTEGER, "allowedFaults: delays beyond the threshold in a row that do not matter once the port is asCapable.", 9, 0, 255, profiled=True),
+        Field("sync_receipt_timeout", INTEGER, "syncReceiptTimeout: Sync intervals of silence until a grandmaster is given up; 0: its Announce alone counts.", 3, 0, 255, "intervals", profiled=True),
+        Field("sync_locked", BOOLEAN, "syncLocked: a relay sends Sync the moment one arrives, where the intervals agree.", True),
+        Field("log_capable_interval", INTEGER, "Time between gPTP-capable messages (2020).", 0, -3, 4, "log2 s", profiled=True),
+        Field("capable_receipt_timeout", INTEGER, "gPtpCapableReceiptTimeout: intervals of silence until the neighbour is not asCapable (2020).", 9, 1, 255, "intervals", profiled=True),
+    ),
+)  # fmt: skip
+
 PORT = Table(
     "port",
     "A PTP port: this instance on one interface.",
@@ -150,6 +165,7 @@ PORT = Table(
         Field("l2_group", CHOICE, "Ethernet only: the group that bridges forward (01-1B-19-00-00-00), or the one that they do not (01-80-C2-00-00-0E), for all messages. Both are always listened to.", choices=("forwardable", "non-forwardable"), absent="as the profile says"),
         Field("honour_interval_requests", BOOLEAN, "Do as a message interval request of a peer says (802.1AS-2020 10.6.4.3), within the profile's ranges. For links with one peer.", None, absent="as the profile says"),
         Field("operational_log_sync_interval", INTEGER, "As a client, once locked, ask the master for this logSyncInterval, and for its initial one when no longer locked.", low=-10, high=10, unit="log2 s", absent="never ask"),
+        Field("operational_log_pdelay_req_interval", INTEGER, "As a client, once locked, measure the link so often; while not, as log_min_pdelay_req_interval says.", low=-7, high=5, unit="log2 s", absent="as before"),
         Field("monitor", NAMES, "Slave event monitoring (16.11): tell all of these by Signaling: `rx-sync-timing`, `tx-event-timestamps`.", None, absent="none"),
         Field("monitor_events", INTEGER, "Events that one monitoring message holds.", 1, 1, 30),
         Field("monitor_every", INTEGER, "Of every so many events one is told.", 1, 1, 255),
@@ -183,7 +199,7 @@ PORT = Table(
         Field("socket_priority", INTEGER, "SO_PRIORITY of frames sent; above 6 needs CAP_NET_ADMIN.", 0, 0, 15, profiled=True),
         Field("pcp", INTEGER, "Priority code point of the 802.1Q tag. On a VLAN interface a socket_priority that its egress map turns into it is used; elsewhere l2 frames get a tag of VLAN 0.", low=0, high=7, absent="what socket_priority is mapped to"),
     ),
-    (UNICAST,),
+    (UNICAST, GPTP),
     array=True,
 )  # fmt: skip
 
@@ -296,7 +312,7 @@ INSTANCE = Table(
         Field("priority2", INTEGER, "defaultDS.priority2: lower wins, after quality.", 128, 0, 255, absent="the profile's; 255 when client only", profiled=True),
         Field("clock_class", INTEGER, "clockClass while no reference speaks for the clock (7.6.2.5).", low=1, high=255, absent="the profile's for `free-running`; 255 when client only"),
         Field("clock_accuracy", ACCURACY, "clockAccuracy while no reference speaks for the clock.", absent="`unknown`"),
-        Field("variance", INTEGER, "offsetScaledLogVariance (7.6.3).", 0xFFFF, 0, 0xFFFF),
+        Field("variance", INTEGER, "offsetScaledLogVariance (7.6.3).", 0xFFFF, 0, 0xFFFF, profiled=True),
         Field("client_only", BOOLEAN, "defaultDS.slaveOnly (8.2.1.4.4): never a master.", False),
         Field("clock_identity", IDENTITY, "defaultDS.clockIdentity, 16 hexadecimal digits.", absent="from the MAC of the first port"),
         Field("max_steps_removed", INTEGER, "defaultDS.maxStepsRemoved: masters this far away are ignored.", 255, 2, 255, profiled=True),

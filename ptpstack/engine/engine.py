@@ -52,6 +52,7 @@ class Engine(Changes):
         """``frequencies`` (ppb) are what the clocks run with already."""
         for name, ppb in (frequencies or {}).items():
             self.clocks[name].frequency_ppb = self.clocks[name].confirmed_ppb = ppb
+            self.local_clocks[name].reset(ppb)
         self.on_references.start(now)
         self.clock_edges.start(now)
         self.vouching.believe()
@@ -156,6 +157,7 @@ class Engine(Changes):
         """
         if found_ppb is not None:
             self.watch.before_command(clock, found_ppb, now)
+        self.local_clocks[clock].commanded(clock_sns, frequency_ppb, step_sns)
         self.steering.commanded(clock, clock_sns, frequency_ppb, step_sns, now)
         return self._drain()
 
@@ -229,6 +231,7 @@ class Engine(Changes):
 
         ``another``: it is another device, with an oscillator of which nothing is known.
         """
+        self.local_clocks[clock].reset(frequency_ppb)
         self.watch.renewed(clock, frequency_ppb, now, another)
         return self._drain()
 
@@ -303,7 +306,7 @@ class Engine(Changes):
         self.on_references.stepped(clock, step_sns)
         for instance in self.instances.values():
             if clock in instance.options.clocks:
-                instance.clock_stepped(clock)
+                instance.clock_stepped(clock, step_sns)
 
     def _servo_changed(self, edge: Edge, state: ServoState, now: int) -> None:
         """MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the port that follows; the reference's own state."""

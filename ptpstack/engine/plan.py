@@ -9,6 +9,7 @@ from typing import Any
 from ptpstack.protocol.options import (
     AcceptableMaster,
     AlternateTimescale,
+    GptpOptions,
     InstanceOptions,
     ManagementOptions,
     PortOptions,
@@ -198,11 +199,19 @@ def _sync_metadata(data: Mapping[str, Any] | None) -> SyncMetadataOptions | None
 
 
 def _port(data: Mapping[str, Any]) -> PortOptions:
-    lists = {name: tuple(data[name]) for name in ("requestable_sync", "requestable_announce", "monitor")}
+    lists = {
+        name: tuple(data[name])
+        for name in ("requestable_sync", "requestable_announce", "requestable_pdelay", "monitor")
+    }
     sources = {name: tuple(data.get(name, ())) for name in ("allow_sources", "deny_sources")}
     unicast = data.get("unicast", {})
     servers = tuple(UnicastServer(**server) for server in unicast.get("servers", ()))
-    return PortOptions(**{**data, **lists, **sources, "unicast": UnicastOptions(**{**unicast, "servers": servers})})
+    gptp = data.get("gptp")
+    options = {
+        "unicast": UnicastOptions(**{**unicast, "servers": servers}),
+        "gptp": None if gptp is None else GptpOptions(**gptp),
+    }
+    return PortOptions(**{**data, **lists, **sources, **options})
 
 
 def _instance(data: Mapping[str, Any]) -> InstanceOptions:

@@ -106,6 +106,7 @@ def _port(port: Port, clock: str, now: int) -> dict[str, Any]:
         "log_min_delay_req_interval": port.ds.log_min_delay_req_interval,
         "delay_mechanism": port.ds.delay_mechanism,
         **(_link(port) if port.ds.delay_mechanism == "P2P" else {}),
+        **_gptp(port),
         "announce_receipt_timeout": port.ds.announce_receipt_timeout,
         "server_only": port.ds.server_only,
         "security": None if port.security is None else port.security.as_dict(),
@@ -124,6 +125,13 @@ def _link(port: Port) -> dict[str, Any]:
         "mean_link_delay_ns": None if neighbor is None else sns_to_float_ns(ds.mean_link_delay_sns),
         "neighbor_rate_ratio": ds.neighbor_rate_ratio,
     }
+
+
+def _gptp(port: Port) -> dict[str, Any]:
+    """IEEE 802.1AS: whether and why the port is asCapable, and how it sends Sync."""
+    if port.gptp is None:
+        return {}
+    return {"gptp": {**port.gptp.as_dict(), "sync_locked": port.serving is not None and port.serving.sync_locked}}
 
 
 def unicast(port: Port, now: int) -> dict[str, Any] | None:

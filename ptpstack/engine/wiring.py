@@ -26,6 +26,7 @@ from ptpstack.engine.short_cuts import ShortCuts
 from ptpstack.engine.steering import Steering
 from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
+from ptpstack.protocol.gptp.local_clock import LocalClock
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.options import TransparentOptions
 from ptpstack.protocol.security import Security
@@ -59,6 +60,7 @@ class Wiring(ABC):
         self.instances: dict[str, Instance] = {}
         self.security = Security()
         self.plans: dict[str, InstancePlan] = {}
+        self.local_clocks = {clock.name: LocalClock() for clock in plan.clocks}
         self.steering = Steering(
             [SteeredClock(c.name, c.steerable, c.why_not_steerable, c.max_frequency_ppb) for c in plan.clocks],
             self.emit,
@@ -135,7 +137,7 @@ class Wiring(ABC):
         options = plan.options
         # instances that share a channel speak one after the other
         offsets = [self._free_offset_ns(port.channel) for port in options.ports]
-        instance = Instance(options, rng, self._new_tokens(), offsets, self.security)
+        instance = Instance(options, rng, self._new_tokens(), offsets, self.security, self.local_clocks)
         self._token_owners.append(instance)
         self.instances[options.name] = instance
         self.plans[options.name] = plan

@@ -48,6 +48,10 @@ class AnnounceReceipt(Part):
         spread = port.rng.random() * TIMEOUT_SPREAD
         port.timers[TIMER_RECEIPT] = now + int((port.ds.announce_receipt_timeout + spread) * port.heard_interval_ns)
 
+    def disarm(self) -> None:
+        if TIMER_RECEIPT in self.port.timers:
+            del self.port.timers[TIMER_RECEIPT]
+
     def rearm(self, now: int) -> None:
         """The interval or the timeout is another from now on."""
         if TIMER_RECEIPT in self.port.timers:

@@ -54,10 +54,17 @@ class ByComparison:
         return decide(own, ports, self._compare)
 
 
+def _priority_vectors(options: InstanceOptions) -> Bmca:
+    from ptpstack.protocol.gptp.priority_vectors import PriorityVectors
+
+    return PriorityVectors(options)
+
+
 #: the variants; ValueError from one whose options do not fit
 BMCA: dict[str, Callable[[InstanceOptions], Bmca]] = {
     "default": ByComparison,
     "itu-alternate": lambda options: ByComparison(options, compare_itu),
     "g8265.1": Selection8265,
     "external": External,
+    "802.1AS": _priority_vectors,
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import PEER_DELAY, LinkDelayMeasured
-from ptpstack.protocol.part import DelayMechanism
+from ptpstack.protocol.part import DelayMechanism, LinkView
 from ptpstack.protocol.pdelay_requester import CompletePdelay, PdelayRequester
 from ptpstack.protocol.pdelay_responder import PdelayResponder, Request
 from ptpstack.protocol.states import PortEvent
@@ -68,6 +68,11 @@ class P2PDelay(DelayMechanism):
         self.stamps = {MessageType.PDELAY_REQ: self._request_sent, MessageType.PDELAY_RESP: self._response_sent}
         #: then stamps are of a clock that runs by itself (IEEE 802.1AS LocalClock): they tell no time
         self._gptp = port.instance.options.sdo_id >> 8 == _GPTP
+        #: by whose time links are counted; None: the clock as it is
+        self._local = None if port.options.gptp is None else port.local_clock
+        self._flags = 0 if port.options.gptp is None else Flag.PTP_TIMESCALE
+        #: as long as the neighbour has asked for it
+        self.stopped = False
         sign = 1 if self._gptp else -1
         self.requester = PdelayRequester(
             port.rng, port.counters, receipt_sign=sign, asymmetry_sns=port.ds.delay_asymmetry_sns
@@ -86,6 +91,17 @@ class P2PDelay(DelayMechanism):
         self._early: deque[tuple[LinkDelayMeasured, int]] = deque(maxlen=EARLY)
 
     @property
+    def link(self) -> LinkView:
+        requester = self.requester
+        return LinkView(
+            self._neighbor,
+            self.port.ds.mean_link_delay_sns,
+            requester.rate.known,
+            requester.unanswered,
+            self._owed > 0,
+        )
+
+    @property
     def neighbor(self) -> PortIdentity | None:
         return self._neighbor
 
@@ -93,6 +109,7 @@ class P2PDelay(DelayMechanism):
 
     def entered(self, state: PortState, now: int) -> None:
         if state in SILENT:
+            self.requester.flush()
             self.flush()
             self._recent.clear()
             self._neighbor = None
@@ -100,18 +117,22 @@ class P2PDelay(DelayMechanism):
             self._due_ns = now
             self.requester.several = 0
             self.port.ds.mean_link_delay_sns = 0
+            self.stopped = False
             if state is PortState.FAULTY and self._isolated:
                 self.port.timers[TIMER_RECOVERY] = now + RECOVERY_NS
             self._isolated = False
             return
         # the link does not care who is master: the request under way goes on
-        self.port.timers[TIMER_PDELAY_REQ] = max(now, self._due_ns)
+        if not self.stopped:
+            self.port.timers[TIMER_PDELAY_REQ] = max(now, self._due_ns)
         if self.port.following and self._early:
             # after the Syncs that were kept: what they all lead to is then a matter of now
             self.port.timers[TIMER_EARLY] = now
 
     def flush(self) -> None:
-        self.requester.flush()
+        if self._local is None:
+            # a clock that nobody steers was not stepped either
+            self.requester.flush()
         self.responder.flush()
         self._early.clear()
 
@@ -146,6 +167,7 @@ class P2PDelay(DelayMechanism):
             self._owed -= 1
         sequence_id = self.requester.begin()
         port.ds.neighbor_rate_ratio = self.requester.rate.ratio
+        port.link_seen(now, measured=False)
         if self.requester.several >= ALLOWED_SEVERAL and port.options.several_peers == "fault":
             self._isolate(now)
             return
@@ -153,10 +175,26 @@ class P2PDelay(DelayMechanism):
         self._due_ns = port.timers[TIMER_PDELAY_REQ]
         self._asked_ns = now
         if not self._template:
-            message = port.new(PdelayReq, 0, 0x7F)
+            interval = 0x7F if port.options.gptp is None else port.ds.log_min_pdelay_req_interval
+            message = port.new(PdelayReq, 0, interval)
+            message.flags = self._flags
             message.correction_sns = -port.ds.delay_asymmetry_sns
             self._template = encode(message)
         port.send_event(self._template, sequence_id, MessageType.PDELAY_REQ, PEER_DELAY)
+
+    def interval_changed(self, now: int) -> None:
+        """Another interval holds from now on, or asking was stopped or begins again."""
+        self._template = b""
+        if TIMER_PDELAY_REQ in self.port.timers:
+            del self.port.timers[TIMER_PDELAY_REQ]
+        if not self.stopped and self.port.state not in SILENT:
+            self._due_ns = self.port.timers[TIMER_PDELAY_REQ] = now
+
+    def _free(self, stamp_sns: int | None) -> int | None:
+        return stamp_sns if stamp_sns is None or self._local is None else self._local.free(stamp_sns)
+
+    def _shown(self, stamp_sns: int) -> int:
+        return stamp_sns if self._local is None else self._local.stamp(stamp_sns)
 
     def _isolate(self, now: int) -> None:
         self._isolated = True
@@ -174,24 +212,24 @@ class P2PDelay(DelayMechanism):
         )
 
     def _request_sent(self, sequence_id: int, egress_sns: int | None) -> None:
-        self._complete(self.requester.transmitted(sequence_id, egress_sns))
+        self._complete(self.requester.transmitted(sequence_id, self._free(egress_sns)))
 
     def _on_response(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, PdelayResp)
         if not self._for_us(message):
             return
-        t4 = None if ingress_sns is None else ingress_sns - self.port.ingress_latency_sns
+        t4 = None if ingress_sns is None else self._free(ingress_sns - self.port.ingress_latency_sns)
         before = len(self.requester.responders)
         complete = self.requester.response(message, t4)
         if before == 1 and len(self.requester.responders) == 2:
             self.port.counters["pdelay-several-peers"] += 1
             self._owed = CLEAN
-        self._complete(complete)
+        self._complete(complete, now)
 
     def _on_follow_up(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, PdelayRespFollowUp)
         if self._for_us(message):
-            self._complete(self.requester.follow_up(message))
+            self._complete(self.requester.follow_up(message), now)
 
     def _for_us(self, message: PdelayResp | PdelayRespFollowUp) -> bool:
         if message.requesting == self.port.identity:
@@ -199,7 +237,8 @@ class P2PDelay(DelayMechanism):
         self.port.counters["pdelay-resp-for-others"] += 1
         return False
 
-    def _complete(self, complete: CompletePdelay | None) -> None:
+    def _complete(self, complete: CompletePdelay | None, now: int | None = None) -> None:
+        """``now`` None: a stamp has come, which tells no time of its own."""
         if complete is None:
             return
         port = self.port
@@ -217,9 +256,9 @@ class P2PDelay(DelayMechanism):
             port.number,
             complete.responder,
             complete.sequence_id,
-            complete.t4_sns,
+            self._shown(complete.t4_sns),
             complete.delay_sns,
-            complete.t1_sns,
+            self._shown(complete.t1_sns),
             None if self._gptp else complete.t2_sns,
             -port.ds.delay_asymmetry_sns,
         )
@@ -227,13 +266,15 @@ class P2PDelay(DelayMechanism):
             port.instance.emit(measured)
         else:
             self._early.append((measured, self._asked_ns))
+        if now is not None:
+            port.link_seen(now, measured=True)
 
     # ---- answering --------------------------------------------------------------------------------------------
 
     def _on_request(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
         assert isinstance(message, PdelayReq)
         port = self.port
-        t2 = None if ingress_sns is None else ingress_sns - port.ingress_latency_sns
+        t2 = None if ingress_sns is None else self._free(ingress_sns - port.ingress_latency_sns)
         unicast = message.flags & Flag.UNICAST
         request = Request(
             message.source,
@@ -248,19 +289,19 @@ class P2PDelay(DelayMechanism):
             return
         key, receipt_ns, correction = begun
         response = port.new(PdelayResp, message.sequence_id, 0x7F)
-        response.flags = Flag.TWO_STEP | unicast
+        response.flags = Flag.TWO_STEP | unicast | self._flags
         response.correction_sns = correction
         response.request_receipt_ns = receipt_ns
         response.requesting = message.source
         port.send_stamped(encode(response), key, MessageType.PDELAY_RESP, request.address)
 
     def _response_sent(self, key: int, egress_sns: int | None) -> None:
-        stamped = self.responder.transmitted(key, egress_sns)
+        stamped = self.responder.transmitted(key, self._free(egress_sns))
         if stamped is None:
             return
         request, origin_ns, correction = stamped
         follow_up = self.port.new(PdelayRespFollowUp, request.sequence_id, 0x7F)
-        follow_up.flags = request.flags
+        follow_up.flags = request.flags | self._flags
         follow_up.correction_sns = correction
         follow_up.response_origin_ns = origin_ns
         follow_up.requesting = request.requesting

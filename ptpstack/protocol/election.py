@@ -47,7 +47,7 @@ class Election:
 
     def hold(self, now: int) -> None:
         instance = self._instance
-        views = [self._view(port, now) for port in instance.ports]
+        views = [self._view(port, now) for port in instance.ports if port.able]
         own = self._own_candidate()
         if (own, views) == self._judged:
             # what follows from the same data sets is the same, and done; most turns of the timer find nothing new

@@ -18,11 +18,13 @@ from ptpstack.protocol.datasets import new_data_sets
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.election import Election
+from ptpstack.protocol.gptp.local_clock import LocalClock
+from ptpstack.protocol.gptp.shared import Relay, TimeBase
 from ptpstack.protocol.live import change_options, configure, set_priorities
 from ptpstack.protocol.management.responder import Responder
 from ptpstack.protocol.management.settings import Settings
 from ptpstack.protocol.management.storage import Entry
-from ptpstack.protocol.options import InstanceOptions, TimeProperties, class_255, ruled
+from ptpstack.protocol.options import InstanceOptions, PortOptions, TimeProperties, class_255, ruled
 from ptpstack.protocol.port import Port
 from ptpstack.protocol.rebuilding import rebuild
 from ptpstack.protocol.security import Security
@@ -52,8 +54,11 @@ class Instance:
         new_token: Callable[[], int] | None = None,
         transmit_offsets_ns: Sequence[int] = (),
         security: Security | None = None,
+        local_clocks: Mapping[str, LocalClock] | None = None,
     ) -> None:
-        """``transmit_offsets_ns``: see ``Port``, one for each port (none: 0). ``security``: that of the engine."""
+        """``transmit_offsets_ns``: see ``Port``, one for each port (none: 0). ``security``,
+        ``local_clocks`` (by name of a clock): those of the engine.
+        """
         #: as they were given, before the rules of a client-only clock
         self.configured = options
         self.options = options = ruled(options)
@@ -61,6 +66,9 @@ class Instance:
         #: ValueError when the options do not fit the variant
         self.bmca = BMCA[options.bmca](options)
         self.security = security or Security()
+        self._local_clocks = local_clocks or {name: LocalClock() for name in options.clocks}
+        #: IEEE 802.1AS
+        self.relay, self.time_base = Relay(), TimeBase()
         #: what an operator has said by management, over the next
         self.settings = Settings()
         #: quality and time properties as the reference has them
@@ -218,11 +226,13 @@ class Instance:
         self.management.happened(effects, now)
         return self._drain()
 
-    def clock_stepped(self, clock: str | None = None) -> None:
+    def clock_stepped(self, clock: str | None = None, step_sns: int | None = None) -> None:
         """The clock behind the time stamps was stepped: nothing measured before may meet anything measured after.
 
         Ports that are stamped by another clock than ``clock`` (None: every clock was stepped) go on.
         """
+        if not self.has_parent:
+            self.time_base.stepped(step_sns)
         for port in self.ports:
             if clock is None or self.options.clock_of(port.options) == clock:
                 port.epoch += 1
@@ -234,6 +244,15 @@ class Instance:
         return self._drain()
 
     # ---- what its ports and rooms ask of it -----------------------------------------------------------------
+
+    def local_clock_of(self, port: PortOptions) -> LocalClock:
+        """Of the clock that stamps the frames of a port."""
+        return self._local_clocks[self.options.clock_of(port)]
+
+    @property
+    def relays(self) -> bool:
+        """Whether it is a PTP Relay Instance (IEEE 802.1AS)."""
+        return len(self.ports) > 1 and self.options.ports[0].gptp is not None
 
     def fault(self, port: Port, decision: Decision, now: int) -> None:
         port.event(PortEvent.FAULT_DETECTED, now, decision)

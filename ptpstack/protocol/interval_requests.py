@@ -1,6 +1,7 @@
 """Message interval requests (IEEE 802.1AS-2020 10.6.4.3, not checked against the text): a peer asks for others.
 
-1. A master does as asked within the limits of its port, or not at all; every request is counted either way.
+1. A master does as asked within the limits of its port, or not at all; every request is counted either way. How often
+   the link is measured may be asked of any port that does.
 2. A client asks once its servo has locked, and asks for the initial interval again when it no longer is. It sees by the
    Syncs that come whether it was heard, and repeats itself, more and more rarely.
 """
@@ -51,6 +52,7 @@ class IntervalRequests(Part):
 
     def _do(self, request: MessageIntervalRequest, now: int) -> None:
         port, options = self.port, self.port.options
+        self._do_link(request.link_delay_interval, now)
         serving, ds = port.serving, port.ds
         if serving is None:
             # nothing is sent to the group: there is no interval to change
@@ -70,6 +72,22 @@ class IntervalRequests(Part):
             port.counters["interval-request-done"] += 1
             serving.intervals_changed(now)
 
+    def _do_link(self, value: int, now: int) -> None:
+        port, options = self.port, self.port.options
+        wanted = self._wanted(value, options.log_min_pdelay_req_interval, options.requestable_pdelay)
+        if wanted is not None:
+            self._measure_link(port.ds.log_min_pdelay_req_interval if wanted == INTERVAL_STOP else wanted, now)
+            if port.delay.stopped != (wanted == INTERVAL_STOP):
+                port.delay.stopped = wanted == INTERVAL_STOP
+                port.delay.interval_changed(now)
+
+    def _measure_link(self, log_interval: int, now: int) -> None:
+        ds = self.port.ds
+        if ds.log_min_pdelay_req_interval != log_interval:
+            ds.log_min_pdelay_req_interval = log_interval
+            self.port.counters["pdelay-interval-changed"] += 1
+            self.port.delay.interval_changed(now)
+
     def _wanted(self, value: int, initial: int, limits: tuple[int, int]) -> int | None:
         """The interval to have, INTERVAL_STOP, or None: leave it."""
         if value == INTERVAL_UNCHANGED:
@@ -84,10 +102,15 @@ class IntervalRequests(Part):
     # ---- client -----------------------------------------------------------------------------------------------
 
     def sync_heard(self, sync: CompleteSync, now: int) -> None:
-        wanted = self.port.options.operational_log_sync_interval
+        locked = self.port.state is PortState.SLAVE and self.port.instance.upstream.locked
+        options = self.port.options
+        own = options.operational_log_pdelay_req_interval
+        if own is not None:
+            self._measure_link(own if locked else options.log_min_pdelay_req_interval, now)
+        wanted = options.operational_log_sync_interval
         if wanted is None:
             return
-        if self.port.state is PortState.SLAVE:
+        if locked:
             if sync.log_interval != wanted:
                 if self._initial is None:
                     self._initial = sync.log_interval

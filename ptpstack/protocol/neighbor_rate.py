@@ -25,11 +25,13 @@ class NeighborRate:
         self._window: deque[tuple[int, int]] = deque(maxlen=WINDOW)
         #: neighbour / own; 1.0 while it is not known
         self.ratio = 1.0
+        self.known = False
 
     def clear(self) -> None:
         """Another neighbour, or a clock was stepped."""
         self._window.clear()
         self.ratio = 1.0
+        self.known = False
 
     def add(self, t3_sns: int, t4_sns: int) -> None:
         """A Pdelay_Resp left the neighbour at ``t3_sns`` of its clock and came here at ``t4_sns`` of ours."""
@@ -44,6 +46,7 @@ class NeighborRate:
                     self.clear()
                 else:
                     self.ratio = ratio
+                    self.known = True
             elif span <= 0:
                 self.clear()
         window.append((t3_sns, t4_sns))

@@ -118,6 +118,28 @@ class PowerOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class GptpOptions:
+    """A port of a time-aware system (IEEE 802.1AS). Defaults: 2020, 802.3 over copper; not checked against the text."""
+
+    #: ``measured`` by peer delay, or ``assumed`` (automotive)
+    as_capable: str = "measured"
+    #: meanLinkDelayThresh (11.2.2), and how far below 0 a measured delay may be
+    delay_threshold_ns: float = 800.0
+    min_delay_ns: float = -800.0
+    #: allowedLostResponses, allowedFaults: in a row
+    allowed_lost_responses: int = 9
+    allowed_faults: int = 9
+    #: syncReceiptTimeout, intervals; 0: none
+    sync_receipt_timeout: int = 3
+    #: syncLocked (10.2.5.15) where the intervals agree
+    sync_locked: bool = True
+    #: gPTP-capable messages (2020)
+    capable_messages: bool = True
+    log_capable_interval: int = 0
+    capable_receipt_timeout: int = 9
+
+
+@dataclass(frozen=True, slots=True)
 class PortOptions:
     """One PTP port. ``channel`` names the network channel it lives on, such as ``eth1/udp4``."""
 
@@ -156,8 +178,11 @@ class PortOptions:
     honour_interval_requests: bool = False
     requestable_sync: tuple[int, int] = (-7, 4)
     requestable_announce: tuple[int, int] = (-3, 4)
+    requestable_pdelay: tuple[int, int] = (-3, 5)
     #: as a client, once locked: ask the master for this logSyncInterval; None: never ask
     operational_log_sync_interval: int | None = None
+    #: as a client, once locked: measure the link so often (802.1AS, automotive); None: as before
+    operational_log_pdelay_req_interval: int | None = None
     #: slave event monitoring: of ``MONITORS``
     monitor: tuple[str, ...] = ()
     #: events of each TLV; and of every how many one is told
@@ -182,6 +207,8 @@ class PortOptions:
     limit_signaling: int = 1000
     limit_management: int = 1000
     unicast: UnicastOptions = field(default_factory=UnicastOptions)
+    #: IEEE 802.1AS; None: a port of IEEE 1588
+    gptp: GptpOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)

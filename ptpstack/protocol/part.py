@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.wire.messages import Announce, Message, Signaling
@@ -65,6 +65,9 @@ class Part:
     def sync_heard(self, sync: CompleteSync, now: int) -> None:
         """A Sync of the parent, with its Follow_Up if it has one."""
 
+    def link_seen(self, now: int, measured: bool) -> None:
+        """Peer delay has ended an exchange (``measured``), or begins another."""
+
     def event_sent(self, kind: MessageType, key: Any, egress_sns: int) -> None:
         """An event message has left the port, at the wire; ``key``: as it was sent, for most its sequenceId."""
 
@@ -75,11 +78,34 @@ def concerned(parts: Sequence[Part], method: Callable[Concatenate[Part, P], T]) 
     return [getattr(part, name) for part in parts if getattr(type(part), name) is not method]
 
 
+class LinkView(NamedTuple):
+    """What peer delay knows of the link."""
+
+    #: whose answers measure it; None: nobody's yet
+    neighbor: PortIdentity | None
+    delay_sns: int
+    rate_known: bool
+    #: Pdelay_Req in a row without an answer
+    unanswered: int
+    #: several ports have answered one Pdelay_Req lately
+    several: bool
+
+
+NO_LINK = LinkView(None, 0, False, 0, False)
+
+
 class DelayMechanism(Part):
     """The part that measures the path to the parent (E2E), or to the neighbour (P2P)."""
 
+    #: no more requests, as long as the neighbour wishes
+    stopped = False
     #: the first six octets of the frames that ``answer_plain`` is for
     plain_requests: frozenset[bytes] = frozenset()
+
+    @property
+    def link(self) -> LinkView:
+        """What it knows of the link; a mechanism that measures none knows nothing."""
+        return NO_LINK
 
     @property
     def neighbor(self) -> PortIdentity | None:
@@ -89,6 +115,9 @@ class DelayMechanism(Part):
     def answer_plain(self, octets: bytes, ingress_sns: int | None, address: str) -> tuple[bytes, str | None] | None:
         """(octets of the answer, destination), without a change of state; None: take the general way."""
         return None
+
+    def interval_changed(self, now: int) -> None:
+        """Another interval of requests holds from now on, or ``stopped`` has changed."""
 
     def sync_received(self, now: int) -> None:
         """A Sync of the parent is complete."""

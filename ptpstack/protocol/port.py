@@ -22,12 +22,19 @@ from ptpstack.protocol.effects import PEER_DELAY, Send, StateChanged
 from ptpstack.protocol.entrance import Entrance
 from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
+from ptpstack.protocol.gptp.states import gptp_table
 from ptpstack.protocol.options import PortOptions
 from ptpstack.protocol.part import Part, StampHandler, TimerHandler, concerned
-from ptpstack.protocol.port_parts import delay_mechanism, parts_of, unicast_discovery, unicast_service
+from ptpstack.protocol.port_parts import (
+    capability,
+    delay_mechanism,
+    parts_of,
+    sending,
+    serving,
+    unicast_discovery,
+    unicast_service,
+)
 from ptpstack.protocol.security import PortSecurity
-from ptpstack.protocol.sending import Sending
-from ptpstack.protocol.serving import Serving
 from ptpstack.protocol.states import FOLLOWING, SERVER_ONLY, PortEvent, next_state
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.protocol.timers import NEVER, Timers
@@ -95,24 +102,28 @@ class Port:
         self.link_up = True
         #: how often the clock behind its time stamps was stepped
         self.epoch = 0
-        self._table = instance.bmca.table(options)
+        table = instance.bmca.table(options)
+        self._table = table if options.gptp is None else gptp_table(table)
+        self.local_clock = instance.local_clock_of(options)
+        self.gptp = capability(self)
         self.security = None if options.spp is None else PortSecurity(instance.security, options, self.counters)
         #: where multicast goes: None is the channel's group
         self.group = PEER_DELAY if options.link_local else None
         self.unicast_rules = UnicastRules(self)
         self.delay = delay_mechanism(self)
         self.admission = Admission(options, self.foreign, self.counters)
-        self.sending = Sending(self)
+        self.sending = sending(self)
         self.unicast_service = unicast_service(self) if options.unicast.serve else None
         self.unicast_discovery = unicast_discovery(self) if options.unicast.servers else None
         self.announces = AnnounceReceipt(self)
         self.receiving = Following(self) if options.announce else Unannounced(self)
-        self.serving = Serving(self, transmit_offset_ns) if options.unicast.multicast else None
+        self.serving = serving(self, transmit_offset_ns) if options.unicast.multicast else None
         self._parts = parts_of(self)
         self.entrance = Entrance(self, self._parts)
         self.announce_watchers = concerned(self._parts, Part.announce_heard)
         self._sync_watchers = concerned(self._parts, Part.sync_heard)
         self._event_watchers = concerned(self._parts, Part.event_sent)
+        self._link_watchers = concerned(self._parts, Part.link_seen)
         self._signaling_sequence = 0
         self._on_timer: dict[str, TimerHandler] = {TIMER_QUALIFICATION: self._qualification_expired}
         self._on_stamp: dict[MessageType, StampHandler] = {}
@@ -125,6 +136,11 @@ class Port:
     @property
     def state(self) -> PortState:
         return self.ds.port_state
+
+    @property
+    def able(self) -> bool:
+        """Whether it takes part in the election: a port of IEEE 802.1AS has to be asCapable."""
+        return self.gptp is None or self.gptp.capable
 
     @property
     def following(self) -> bool:
@@ -286,7 +302,7 @@ class Port:
         if sequence_id is None:
             sequence_id = self._signaling_sequence = (self._signaling_sequence + 1) & 0xFFFF
         message = self.new(Signaling, sequence_id, 0x7F)
-        message.flags = Flag.UNICAST if destination else 0
+        message.flags = (Flag.UNICAST if destination else 0) | (Flag.PTP_TIMESCALE if self.gptp is not None else 0)
         message.target = target
         message.tlvs = tuple(tlvs)
         self.send_general(message, destination)
@@ -305,6 +321,11 @@ class Port:
         """A Sync of the parent, with its Follow_Up if it has one."""
         for watch in self._sync_watchers:
             watch(sync, now)
+
+    def link_seen(self, now: int, *, measured: bool) -> None:
+        """Peer delay has ended an exchange (``measured``), or begins another."""
+        for watch in self._link_watchers:
+            watch(now, measured)
 
     def from_parent(self, message: Message) -> bool:
         """Whether it is from whom we follow; counted when not."""

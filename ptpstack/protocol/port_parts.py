@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from ptpstack.protocol.delay_e2e import E2EDelay
 from ptpstack.protocol.options import DELAY_MECHANISMS
 from ptpstack.protocol.part import DelayMechanism, NoDelay, Part
+from ptpstack.protocol.sending import Sending
+from ptpstack.protocol.serving import Serving
 from ptpstack.protocol.signaling import SignalingDesk
 
 if TYPE_CHECKING:
+    from ptpstack.protocol.gptp.capable import Capability
     from ptpstack.protocol.port import Port
     from ptpstack.protocol.unicast_discovery import UnicastDiscovery
     from ptpstack.protocol.unicast_service import UnicastService
@@ -37,7 +40,8 @@ def parts_of(port: Port) -> tuple[Part, ...]:
 
 def _optional(port: Port) -> Iterator[Part]:
     options, metadata = port.options, port.instance.options.sync_metadata
-    if options.honour_interval_requests or options.operational_log_sync_interval is not None:
+    operational = (options.operational_log_sync_interval, options.operational_log_pdelay_req_interval)
+    if options.honour_interval_requests or operational != (None, None):
         from ptpstack.protocol.interval_requests import IntervalRequests
 
         yield IntervalRequests(port)
@@ -53,6 +57,36 @@ def _optional(port: Port) -> Iterator[Part]:
         from ptpstack.protocol.alternate_master import AlternateMaster
 
         yield AlternateMaster(port)
+    if options.gptp is not None and port.gptp is not None:
+        from ptpstack.protocol.gptp.parts import gptp_parts
+
+        yield from gptp_parts(port, options.gptp, port.gptp)
+
+
+def capability(port: Port) -> Capability | None:
+    """Whether a port of IEEE 802.1AS is asCapable; None: it is one of IEEE 1588."""
+    if port.options.gptp is None:
+        return None
+    from ptpstack.protocol.gptp.capable import Capability
+
+    return Capability(port, port.options.gptp)
+
+
+def sending(port: Port) -> Sending:
+    if port.options.gptp is None:
+        return Sending(port)
+    from ptpstack.protocol.gptp.relay import GptpSending
+
+    return GptpSending(port)
+
+
+def serving(port: Port, transmit_offset_ns: int) -> Serving:
+    """``transmit_offset_ns``: see ``Port``."""
+    if port.options.gptp is None:
+        return Serving(port, transmit_offset_ns)
+    from ptpstack.protocol.gptp.relay import GptpServing
+
+    return GptpServing(port, transmit_offset_ns, port.options.gptp.sync_locked)
 
 
 def delay_mechanism(port: Port) -> DelayMechanism:

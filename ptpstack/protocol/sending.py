@@ -59,11 +59,15 @@ class Sending(Part):
         key = (NO_INTERVAL if unicast else self.port.ds.log_sync_interval, unicast)
         template = self._syncs.get(key)
         if template is None:
-            message = self.port.new(Sync, 0, key[0])
-            message.flags = Flag.TWO_STEP | (Flag.UNICAST if unicast else 0)
-            template = self._syncs[key] = encode(message)
+            template = self._syncs[key] = encode(self._new_sync(*key))
         octets = template[:_SEQUENCE_AT] + _SEQUENCE.pack(sequence_id) + template[_SEQUENCE_AT + 2 :]
         self.port.send_stamped(octets, (sequence_id, destination), MessageType.SYNC, destination)
+
+    def _new_sync(self, log_interval: int, unicast: bool) -> Sync:
+        """What every Sync of ours says."""
+        message = self.port.new(Sync, 0, log_interval)
+        message.flags = Flag.TWO_STEP | (Flag.UNICAST if unicast else 0)
+        return message
 
     def _sync_sent(self, key: tuple[int, str | None], egress_sns: int | None) -> None:
         sequence_id, destination = key

@@ -22,6 +22,9 @@ TIMER_SYNC = "sync"
 
 
 class Serving(Part):
+    #: syncLocked (802.1AS-2020 10.2.5.15): it sends when Syncs come in, and not by its own timer
+    sync_locked = False
+
     def __init__(self, port: Port, transmit_offset_ns: int) -> None:
         """``transmit_offset_ns``: see ``Port``."""
         super().__init__(port)

@@ -34,6 +34,7 @@ class PortEvent(Enum):
     QUALIFICATION_TIMEOUT = "qualification-timeout"
     SYNCHRONIZATION_FAULT = "synchronization-fault"
     MASTER_CLOCK_SELECTED = "master-clock-selected"
+    NOT_CAPABLE = "not-as-capable"  # IEEE 802.1AS only
 
 
 _S = PortState

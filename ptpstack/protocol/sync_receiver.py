@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ptpstack.timebase.units import INTERVAL_MAX_SNS, INTERVAL_MIN_SNS
 from ptpstack.wire.messages import FollowUp, Sync
+from ptpstack.wire.tlvs.ieee802_1as import FollowUpInformation
 from ptpstack.wire.types import Flag
 
 #: Syncs of a master that is not accepted yet: how many are kept, and for how long.
@@ -23,6 +24,8 @@ class CompleteSync(NamedTuple):
     t2_sns: int
     correction_sns: int
     log_interval: int
+    #: Follow_Up information TLV (IEEE 802.1AS)
+    information: FollowUpInformation | None = None
 
 
 class _WaitingSync(NamedTuple):
@@ -62,7 +65,9 @@ class SyncReceiver:
         if not message.flags & Flag.TWO_STEP:
             self._follow_up = None
             self._done = sequence
-            return CompleteSync(sequence, message.origin_ns << 16, ingress_sns, correction, message.log_interval)
+            origin = message.origin_ns << 16
+            told = _information(message)
+            return CompleteSync(sequence, origin, ingress_sns, correction, message.log_interval, told)
         self._sync = _WaitingSync(sequence, ingress_sns, correction, message.log_interval)
         early = self._follow_up
         if early is not None:
@@ -102,7 +107,12 @@ class SyncReceiver:
             waiting.ingress_sns,
             waiting.correction_sns + follow_up.correction_sns,
             waiting.log_interval,
+            _information(follow_up),
         )
+
+
+def _information(message: Sync | FollowUp) -> FollowUpInformation | None:
+    return next((tlv for tlv in message.tlvs if isinstance(tlv, FollowUpInformation)), None)
 
 
 class EarlySyncs:

@@ -83,6 +83,11 @@ class Upstream:
                 port.event(PortEvent.SYNCHRONIZATION_FAULT, now, Decision("servo-unlocked", reason))
         self._refresh_uncertain()
 
+    @property
+    def locked(self) -> bool:
+        """The servo's word."""
+        return not self._uncertain
+
     def withholds_sync(self, now: int) -> bool:
         """Whether our time is not to be handed on yet: we have just begun to follow, and have never been right before.
 
@@ -95,5 +100,6 @@ class Upstream:
         instance, data = self._instance, self._instance.data
         following = instance.has_parent or instance.following_port is not None
         data.current.synchronization_uncertain = following and (
-            data.parent.synchronization_uncertain or self._uncertain
+            # a relay of IEEE 802.1AS hands on what it is given, whatever its own servo thinks
+            data.parent.synchronization_uncertain or (self._uncertain and not instance.relays)
         )

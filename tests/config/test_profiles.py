@@ -18,8 +18,11 @@ from ptpstack.config.schema import REFERENCE_STATES
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = (
+    "802-1as-2011",
+    "802-1as-2020",
     "aes-r16",
     "aes67",
+    "automotive",
     "c37-238-2011",
     "c37-238-2017",
     "default-e2e",

@@ -179,7 +179,10 @@ def test_a_step_flushes_all_instances_of_the_clock_and_nobody_elses() -> None:
     flushed: list[str] = []
     for name, i in table.engine.instances.items():
         original = i.clock_stepped
-        i.clock_stepped = lambda clock, name=name, original=original: (flushed.append(name), original(clock))[1]  # type: ignore[method-assign,misc,func-returns-value]
+        i.clock_stepped = lambda clock, step, name=name, original=original: (
+            flushed.append(name),
+            original(clock, step),
+        )[1]  # type: ignore[method-assign,misc,func-returns-value]
     servos: list[str] = []
     for name, edge in table.engine.edges.items():
         stepped = edge.servo.clock_stepped

@@ -146,6 +146,7 @@ class Ptp4l(Process):
         self.uds = str(folder / f"{name}.uds")
         self._folder, self._name, self._asked = folder, name, 0
         self._domain = str(options.get("domainNumber", 0))
+        self._major_sdo_id = str(options.get("transportSpecific", 0))
         settings = {
             "free_running": 1,
             "time_stamping": "software",
@@ -172,7 +173,21 @@ class Ptp4l(Process):
         self._asked += 1
         mine = self._folder / f"{self._name}.pmc{self._asked}"
         done = subprocess.run(
-            ["pmc", "-u", "-b", "0", "-d", self._domain, "-s", self.uds, "-i", str(mine), *requests],
+            [
+                "pmc",
+                "-u",
+                "-b",
+                "0",
+                "-d",
+                self._domain,
+                "-t",
+                self._major_sdo_id,
+                "-s",
+                self.uds,
+                "-i",
+                str(mine),
+                *requests,
+            ],
             capture_output=True,
             text=True,
             timeout=30,
