@@ -48,6 +48,10 @@ _DROP_ADVICE = {
     "delay_mechanism E2E; both ends of a link must have the same",
     "drop-p2p-on-e2e-port": "peer delay messages came to this port, which measures end to end: somebody here has "
     "delay_mechanism P2P; both ends of a link must have the same",
+    "drop-not-as-capable": "Announce and Sync came to this port while it was not asCapable: why, is said by `ptpstack "
+    "status`",
+    "sync-receipt-timeout": "the grandmaster was given up because its Syncs stayed away",
+    "follow-up-without-origin": "Syncs to hand on whose origin was lost, because the parent changed",
     "drop-not-parent": "Sync of masters other than the parent: another master is active on the segment",
     "sync-without-follow-up": "two-step Sync without Follow_Up: general messages (UDP 320) are being lost",
     "follow-up-unmatched": "Follow_Up without its Sync: event messages (UDP 319) are being lost",

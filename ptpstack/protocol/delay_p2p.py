@@ -78,7 +78,8 @@ class P2PDelay(DelayMechanism):
             port.rng, port.counters, receipt_sign=sign, asymmetry_sns=port.ds.delay_asymmetry_sns
         )
         self.responder = PdelayResponder(port.counters, receipt_sign=sign)
-        self._template = b""
+        #: what every Pdelay_Req says, and of which interval
+        self._template, self._told_interval = b"", -128
         self._due_ns = 0
         self._asked_ns = 0
         self._sync_ns: int | None = None
@@ -174,8 +175,9 @@ class P2PDelay(DelayMechanism):
         port.repeat(TIMER_PDELAY_REQ, now, due, log_interval_ns(port.ds.log_min_pdelay_req_interval))
         self._due_ns = port.timers[TIMER_PDELAY_REQ]
         self._asked_ns = now
-        if not self._template:
-            interval = 0x7F if port.options.gptp is None else port.ds.log_min_pdelay_req_interval
+        interval = 0x7F if port.options.gptp is None else port.ds.log_min_pdelay_req_interval
+        if interval != self._told_interval:
+            self._told_interval = interval
             message = port.new(PdelayReq, 0, interval)
             message.flags = self._flags
             message.correction_sns = -port.ds.delay_asymmetry_sns
@@ -184,7 +186,6 @@ class P2PDelay(DelayMechanism):
 
     def interval_changed(self, now: int) -> None:
         """Another interval holds from now on, or asking was stopped or begins again."""
-        self._template = b""
         if TIMER_PDELAY_REQ in self.port.timers:
             del self.port.timers[TIMER_PDELAY_REQ]
         if not self.stopped and self.port.state not in SILENT:

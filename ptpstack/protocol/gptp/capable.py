@@ -17,7 +17,7 @@ from ptpstack.protocol.part import LinkView, Part
 from ptpstack.protocol.states import PortEvent
 from ptpstack.timebase.units import sns_to_float_ns
 from ptpstack.wire.messages import Announce, FollowUp, Message, Sync
-from ptpstack.wire.types import PortState
+from ptpstack.wire.types import PortIdentity, PortState
 
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
@@ -33,6 +33,8 @@ class Capability(Part):
         self._options = options
         self._assumed = options.as_capable == "assumed"
         self._faults = 0
+        #: whose link was fit
+        self._fit_to: PortIdentity | None = None
         #: asCapableAcrossDomains: as far as peer delay tells
         self.link_fit = self._assumed
         #: neighborGptpCapable; None: the neighbour has never said
@@ -73,6 +75,7 @@ class Capability(Part):
                 return
         if why is None:
             self._faults = 0
+            self._fit_to = self.port.delay.neighbor
         self.link_fit = why is None
         self._judge(why, now)
 
@@ -89,6 +92,8 @@ class Capability(Part):
         def because(code: str, reason: str, change: str, **inputs: Any) -> Decision:
             return Decision(f"not-as-capable{code}", reason, inputs, (), change)
 
+        if link.several:
+            return because("-several", "more than one port answers a Pdelay_Req", "a link with one other end")
         lost = link.unanswered
         if link.neighbor is None or lost > options.allowed_lost_responses:
             return because(
@@ -97,12 +102,11 @@ class Capability(Part):
                 "a neighbour that answers Pdelay_Req of sdoId 0x100",
                 allowedLostResponses=options.allowed_lost_responses,
             )
-        if link.several:
-            return because("-several", "more than one port answers a Pdelay_Req", "a link with one other end")
         if link.neighbor.clock_identity == self.port.identity.clock_identity:
             number = link.neighbor.port_number
             return because("-loop", f"the neighbour is port {number} of this clock itself", "another cable")
-        if not link.rate_known and not self.link_fit:
+        # a step of our own clock does not make a neighbour another
+        if not link.rate_known and not (self.link_fit and link.neighbor == self._fit_to):
             return because("-rate", "neighborRateRatio is not known yet", "two measurements a second apart")
         delay, most, least = sns_to_float_ns(link.delay_sns), options.delay_threshold_ns, options.min_delay_ns
         if not least <= delay <= most:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ptpstack.protocol.management.clock_ids import checked_leap, quality_values, settle, time_values
 from ptpstack.protocol.management.table import Request, Served, Values
 from ptpstack.wire.management.rows import MANAGEMENT_IDS
+from ptpstack.wire.tlvs.ieee802_1as import FollowUpInformation
 from ptpstack.wire.types import ClockQuality, MessageType
 
 #: linuxptp's default of neighborPropDelayThresh, ns; nothing here is held against it
@@ -16,13 +17,15 @@ _NAMES = {kind: "_".join(part.capitalize() for part in kind.name.split("_")) for
 def _time_status(request: Request, values: Values) -> Values:
     instance = request.instance
     offset_ns = request.around.offset_ns(request.now) if instance.following_port is not None else None
+    heard = instance.relay.newest(request.data.parent.parent_port_identity)
+    told = FollowUpInformation() if heard is None else heard.information
     return {
         "master_offset": 0 if offset_ns is None else round(offset_ns),
         "ingress_time": request.responder.last_sync_ns,
-        "cumulativeScaledRateOffset": 0,
-        "scaledLastGmPhaseChange": 0,
-        "gmTimeBaseIndicator": 0,
-        "lastGmPhaseChange": 0,
+        "cumulativeScaledRateOffset": told.cumulative_scaled_rate_offset,
+        "scaledLastGmPhaseChange": told.scaled_last_gm_freq_change,
+        "gmTimeBaseIndicator": told.gm_time_base_indicator,
+        "lastGmPhaseChange": told.last_gm_phase_change_sns,
         "gmPresent": int(instance.has_parent),
         "gmIdentity": request.data.parent.grandmaster_identity,
     }
@@ -45,8 +48,12 @@ def _set_settings(request: Request, values: Values) -> None:
 
 
 def _port_data(request: Request, values: Values) -> Values:
-    # outside 802.1AS nothing is asked of a port before it may be used
-    return {"neighborPropDelayThresh": _NO_THRESHOLD, "asCapable": 1}
+    port = request.port
+    if port.gptp is None or port.options.gptp is None:
+        # outside 802.1AS nothing is asked of a port before it may be used
+        return {"neighborPropDelayThresh": _NO_THRESHOLD, "asCapable": 1}
+    threshold = int(port.options.gptp.delay_threshold_ns)
+    return {"neighborPropDelayThresh": threshold, "asCapable": int(port.gptp.capable)}
 
 
 def _properties(request: Request, values: Values) -> Values:
