@@ -215,6 +215,8 @@ def _port(port: Port, now: int) -> dict[str, Any]:
     if decision is not None:
         sentence += f", because {decision.reason}"
     remarks = [f"{port.counters[name]}x {advice}" for name, advice in _DROP_ADVICE.items() if port.counters.get(name)]
+    if port.gptp is not None and not port.gptp.capable:
+        remarks.insert(0, f"not asCapable: {port.gptp.decision.reason}")
     if port.security is not None:
         remarks.insert(0, _authentication(port.security))
     if port.state in FOLLOWING and "announce-receipt" in port.timers:

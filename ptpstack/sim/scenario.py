@@ -179,6 +179,8 @@ class Scenario:
     delay_mechanism: str = "E2E"
     #: service is negotiated by unicast, nothing is multicast
     unicast: bool = False
+    #: IEEE 802.1AS: relays in the place of boundary clocks
+    gptp: bool = False
     domain: int = 0
     sdo_id: int = 0
     servo: ServoOptions = field(default_factory=ServoOptions)

@@ -132,6 +132,7 @@ class _Reader:
             sample_phase_s=root["sample_phase_s"],
             delay_mechanism=root["delay_mechanism"],
             unicast=root["unicast"],
+            gptp=root["gptp"],
             domain=domain,
             sdo_id=sdo_id,
             servo=replace(ServoOptions(), **servo),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ptpstack.engine.plan import ReferencePlan
-from ptpstack.protocol.options import UnicastOptions, UnicastServer
+from ptpstack.protocol.options import GptpOptions, UnicastOptions, UnicastServer
 from ptpstack.servo.options import ServoOptions
 from ptpstack.sim.build import make_node
 from ptpstack.sim.delays import PathDelay
@@ -100,6 +100,9 @@ def _node(scene: Scene, spec: NodeSpec, number: int, ports: int, servo: str | No
         **spec.port,
     }
     instance: dict[str, object] = {"domain": scenario.domain, "sdo_id": scenario.sdo_id}
+    if scenario.gptp:
+        port |= {"delay_mechanism": "P2P", "listen_first": False, "gptp": GptpOptions()}
+        instance |= {"bmca": "802.1AS", "sdo_id": 0x100, "path_trace": True}
     if spec.role == "grandmaster":
         port["listen_first"] = False
         instance["quality"] = ClockQuality(CLASS_LOCKED, spec.clock_accuracy, GOOD_VARIANCE)

@@ -53,7 +53,7 @@ class Inlet(Part):
             sync.t1_sns >> 16,
             correction,
             port.local_clock.free(sync.t2_sns),
-            upstream + port.ds.neighbor_rate_ratio - 1.0,
+            upstream * port.ds.neighbor_rate_ratio,
             sync.log_interval,
             information,
             now + self._timeout * log_interval_ns(max(-10, min(10, sync.log_interval))),
