@@ -1,13 +1,14 @@
 """What an engine has learnt and a later one can use: a restart is a holdover.
 
-By clock: the frequency that a trusted servo has learnt for it, and each servo's own memory, under the name of its edge.
+By clock: the frequency that a trusted servo has learnt for it, each servo's own memory, under the name of its edge, and
+what ports that it stamps know of their links, under ``INSTANCE/PORT``.
 What does not fit the present graph is passed over, and an event says so.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ptpstack.engine.effects import Event, SetFrequency
@@ -15,6 +16,7 @@ from ptpstack.engine.steering import TRUSTED
 
 if TYPE_CHECKING:
     from ptpstack.engine.engine import Engine
+    from ptpstack.protocol.port import Port
 
 
 def kept_of(engine: Engine, now: int) -> dict[str, Any]:
@@ -23,9 +25,20 @@ def kept_of(engine: Engine, now: int) -> dict[str, Any]:
     for name, clock in engine.clocks.items():
         memories = {e.name: kept for e in clock.edges if (kept := e.servo.keep(now)) is not None}
         trusted = clock.steering is not None and clock.steering.servo.state in TRUSTED
-        if memories or trusted:
+        links = {key: kept for key, port in _ports(engine, name) if (kept := port.delay.keep()) is not None}
+        if memories or trusted or links:
             result[name] = {"frequency_ppb": clock.frequency_ppb if trusted else None, "edges": memories}
+        if links:
+            result[name]["links"] = links
     return result
+
+
+def _ports(engine: Engine, clock: str) -> Iterator[tuple[str, Port]]:
+    """The ports that a clock stamps, and what they are called here."""
+    for name, instance in engine.instances.items():
+        for port in instance.ports:
+            if instance.options.clock_of(port.options) == clock:
+                yield f"{name}/{port.number}", port
 
 
 def take_up(engine: Engine, kept: Mapping[str, Any], now: int) -> None:
@@ -38,7 +51,7 @@ def take_up(engine: Engine, kept: Mapping[str, Any], now: int) -> None:
         if clock is None:
             continue
         try:
-            age_s, memories = float(entry["age_s"]), dict(entry["edges"])
+            age_s, memories, links = float(entry["age_s"]), dict(entry["edges"]), dict(entry.get("links", {}))
             wanted = entry["frequency_ppb"]
             frequency = clock.frequency_ppb if wanted is None else float(wanted)
             if not math.isfinite(age_s) or age_s < 0 or not abs(frequency) <= clock.max_frequency_ppb:
@@ -56,6 +69,13 @@ def take_up(engine: Engine, kept: Mapping[str, Any], now: int) -> None:
                     edge.servo.resume(memories[edge.name], age_s, frequency)
                 except (KeyError, TypeError, ValueError, AttributeError) as error:
                     _tell(engine, name, f"what the servo of {edge.name} kept is not used: {error!r}")
+
+        for key, port in _ports(engine, name):
+            if key in links:
+                try:
+                    port.delay.resume(links[key])
+                except (KeyError, TypeError, ValueError) as error:
+                    _tell(engine, name, f"what was kept of the link of {key} is not used: {error!r}")
 
 
 def _tell(engine: Engine, clock: str, reason: str) -> None:

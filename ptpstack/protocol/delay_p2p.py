@@ -7,19 +7,23 @@ IEEE 1588-2019 9.5.13 to 9.5.15, 11.4; not checked against the text.
    measurement counts until ``CLEAN`` requests in a row have had one answer; or, by option, the port is FAULTY for a
    while (11.4.4 leaves both).
 3. What is measured while nobody is followed is kept for a while: a port that begins to follow knows its link.
+4. A port of IEEE 802.1AS knows its link from its earlier life, too, until it has measured it: the first Sync counts.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import PEER_DELAY, LinkDelayMeasured
+from ptpstack.protocol.neighbor_rate import MOST
 from ptpstack.protocol.part import DelayMechanism, LinkView
-from ptpstack.protocol.pdelay_requester import CompletePdelay, PdelayRequester
+from ptpstack.protocol.pdelay_requester import ABSURD_SNS, CompletePdelay, PdelayRequester
 from ptpstack.protocol.pdelay_responder import PdelayResponder, Request
 from ptpstack.protocol.states import PortEvent
+from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.protocol.timers import TIMER_PDELAY_REQ
 from ptpstack.timebase.units import log_interval_ns
 from ptpstack.wire.codec import encode
@@ -84,12 +88,46 @@ class P2PDelay(DelayMechanism):
         self._asked_ns = 0
         self._sync_ns: int | None = None
         self._neighbor: PortIdentity | None = None
+        #: whose link is known from an earlier life, and not measured in this one yet
+        self._known: PortIdentity | None = None
+        self._told = False
         #: requests with a single answer that are still owed
         self._owed = 0
         self._isolated = False
         self._recent: deque[int] = deque(maxlen=MEDIAN)
         #: with the time at which each was asked for
         self._early: deque[tuple[LinkDelayMeasured, int]] = deque(maxlen=EARLY)
+
+    def keep(self) -> dict[str, Any] | None:
+        if self._local is None or self._neighbor is None:
+            return None
+        ds = self.port.ds
+        return {
+            "neighbor": [self._neighbor.clock_identity.hex(), self._neighbor.port_number],
+            "delay_sns": ds.mean_link_delay_sns,
+            "rate_ratio": ds.neighbor_rate_ratio,
+        }
+
+    def resume(self, kept: Mapping[str, Any]) -> None:
+        clock, number = kept["neighbor"]
+        neighbor = PortIdentity(bytes.fromhex(clock), int(number))
+        delay, ratio = int(kept["delay_sns"]), float(kept["rate_ratio"])
+        if self._local is None or self._neighbor is not None:
+            return
+        if len(neighbor.clock_identity) != 8 or not abs(delay) < ABSURD_SNS or not abs(ratio - 1.0) <= MOST:
+            raise ValueError(f"a link delay of {delay / 65536:.0f} ns, a rate of {ratio}")
+        self._known = neighbor
+        ds = self.port.ds
+        ds.mean_link_delay_sns, ds.neighbor_rate_ratio = delay, ratio
+
+    def sync_heard(self, sync: CompleteSync, now: int) -> None:
+        if self._known is None:
+            return
+        known = self._known
+        if self._neighbor is None and known == self.port.parent and not self._told:
+            self._told = True
+            delay = self.port.ds.mean_link_delay_sns
+            self.port.instance.emit(LinkDelayMeasured(self.port.number, known, 0, sync.t2_sns, delay, 0, None, 0))
 
     @property
     def link(self) -> LinkView:
@@ -113,7 +151,7 @@ class P2PDelay(DelayMechanism):
             self.requester.flush()
             self.flush()
             self._recent.clear()
-            self._neighbor = None
+            self._neighbor = self._known = None
             self._owed = 0
             self._due_ns = now
             self.requester.several = 0
@@ -167,7 +205,8 @@ class P2PDelay(DelayMechanism):
         if len(self.requester.responders) == 1 and self._owed:
             self._owed -= 1
         sequence_id = self.requester.begin()
-        port.ds.neighbor_rate_ratio = self.requester.rate.ratio
+        if self.requester.rate.known or self._known is None:
+            port.ds.neighbor_rate_ratio = self.requester.rate.ratio
         port.link_seen(now, measured=False)
         if self.requester.several >= ALLOWED_SEVERAL and port.options.several_peers == "fault":
             self._isolate(now)
@@ -250,6 +289,9 @@ class P2PDelay(DelayMechanism):
             if self._neighbor is not None:
                 port.counters["pdelay-new-neighbor"] += 1
             self._neighbor = complete.responder
+            if self._neighbor != self._known:
+                # what was known was another link
+                self._known = None
             self._recent.clear()
         self._recent.append(complete.delay_sns)
         port.ds.mean_link_delay_sns = sorted(self._recent)[len(self._recent) // 2]

@@ -119,6 +119,13 @@ class DelayMechanism(Part):
     def interval_changed(self, now: int) -> None:
         """Another interval of requests holds from now on, or ``stopped`` has changed."""
 
+    def keep(self) -> dict[str, Any] | None:
+        """What is worth keeping over a restart, JSON-ready."""
+        return None
+
+    def resume(self, kept: Mapping[str, Any]) -> None:
+        """What ``keep`` gave in an earlier life. KeyError, TypeError or ValueError for what it cannot have given."""
+
     def sync_received(self, now: int) -> None:
         """A Sync of the parent is complete."""
 

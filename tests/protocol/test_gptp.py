@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -30,7 +31,7 @@ from ptpstack.wire.tlvs.ieee802_1as import (
     MessageIntervalRequest,
 )
 from ptpstack.wire.types import Flag, MessageType, PortIdentity
-from tests.protocol.bench import GRANDMASTER, Peer, S, identity
+from tests.protocol.bench import GRANDMASTER, Bench, Peer, S, identity, links
 from tests.protocol.gptp import SDO, TimeAware
 from tests.protocol.test_bmca import candidate
 
@@ -432,3 +433,68 @@ def test_SYN_16_the_newest_interval_counts_and_0_switches_it_off() -> None:
     bench.measure(better(), log_interval=-3)
     bench.run(20)
     assert bench.states() == ["SLAVE"]
+
+
+# --------------------------------------------------------------------------------------------- over a restart
+
+
+def in_a_car(**port: Any) -> TimeAware:
+    gptp = {"as_capable": "assumed", "capable_messages": False, "sync_receipt_timeout": 0}
+    port = {"announce": False, "desired_state": "slave", **port}
+    return TimeAware(gptp=gptp, port=port, bmca="external")
+
+
+def test_PRF_29_a_link_that_was_measured_before_the_restart_is_known_at_the_first_sync() -> None:
+    before = in_a_car()
+    master = Peer(0x11)
+    before.connect(master, delay_ns=777, ppb=20_000.0)
+    before.run(5)
+    kept = json.loads(json.dumps(before.port().delay.keep()))
+    after = in_a_car()
+    after.port().delay.resume(kept)
+    assert abs(after.port().ds.neighbor_rate_ratio - 1 - 20e-6) < 1e-9
+    after.run(1)
+    first = links(after.measure(master, log_interval=-3))
+    assert [round(e.delay_sns / 65536) for e in first] == [777]
+    assert after.states() == ["SLAVE"]
+    # once: the next word is that of a measurement
+    assert links(after.measure(master, log_interval=-3)) == []
+    assert abs(after.port().ds.neighbor_rate_ratio - 1 - 20e-6) < 1e-9
+    after.connect(master, delay_ns=900)
+    after.run(2)
+    assert abs(after.port().ds.mean_link_delay_sns / 65536 - 900) < 1
+
+
+def test_PRF_29_another_neighbours_link_is_not_taken_for_ours() -> None:
+    before = in_a_car()
+    before.connect(Peer(0x11))
+    before.run(5)
+    after = in_a_car()
+    after.port().delay.resume(before.port().delay.keep() or {})
+    assert links(after.measure(Peer(0x12), log_interval=-3)) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"delay_sns": 1 << 60},
+        {"rate_ratio": 2.0},
+        {"rate_ratio": float("nan")},
+        {"neighbor": ["00", 1]},
+        {"neighbor": 7},
+    ],
+)
+def test_PRF_29_what_no_link_can_be_is_refused(changes: dict[str, Any]) -> None:
+    before = in_a_car()
+    before.connect(Peer(0x11))
+    before.run(5)
+    after = in_a_car()
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        after.port().delay.resume({**(before.port().delay.keep() or {}), **changes})
+    assert after.port().ds.mean_link_delay_sns == 0
+
+
+def test_PRF_29_a_port_of_ieee_1588_keeps_nothing() -> None:
+    bench = Bench(port={"delay_mechanism": "P2P"})
+    assert bench.port().delay.keep() is None
+    assert Bench().port().delay.keep() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -105,6 +106,23 @@ def test_relays_take_the_better_grandmaster_and_the_old_one_back() -> None:
     assert states(nodes[1])[1] == "MASTER"
     assert states(nodes[-1]) == ["SLAVE"]
     assert instance_of(nodes[-1]).data.parent.grandmaster_identity == instance_of(nodes[1]).clock_identity
+
+
+def test_PRF_29_what_a_node_keeps_of_its_links_a_later_one_takes_up() -> None:
+    world = World()
+    _, end = chain(world, 0)
+    world.run(10)
+    kept = json.loads(json.dumps(end.engine.keep(world.elapsed_ns)))
+    assert set(kept["clock"]["links"]) == {"instance/1"}
+    world = World()
+    _, end = chain(world, 0)
+    world.run(0.15)
+    aged = {name: {**entry, "age_s": 1.0} for name, entry in kept.items()}
+    end.engine.resume(aged, world.elapsed_ns)
+    assert abs(instance_of(end).ports[0].ds.mean_link_delay_sns / 65536 - 500) < 1
+    damaged = {"clock": {**aged["clock"], "links": {"instance/1": {"neighbor": "nobody"}}}}
+    effects = end.engine.resume(damaged, world.elapsed_ns)
+    assert any("the link of instance/1 is not used" in str(effect) for effect in effects)
 
 
 @pytest.mark.slow
