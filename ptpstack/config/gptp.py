@@ -37,10 +37,11 @@ def gptp_checks(site: Site, sections: Section, report: Report) -> None:
         if not any(port.gptp is not None for port in options.ports):
             continue
         if len(options.clocks) > 1:
-            report.error(
+            report.warning(
                 section.path,
-                f"its ports have {len(options.clocks)} clocks: a relay counts how long a Sync was inside, on one clock",
-                'use ports of one network card, or give each clock = the same and stamping = "software"',
+                f"its ports have {len(options.clocks)} clocks: how long a Sync was inside is known only as well as "
+                "these show the same time",
+                "use ports of one network card",
             )
         for port, channel, own in zip(options.ports, instance.channels, section.tables["port"], strict=True):
             gptp = port.gptp
@@ -48,6 +49,10 @@ def gptp_checks(site: Site, sections: Section, report: Report) -> None:
                 continue
             if channel.pcp is not None:
                 report.error(own.at("pcp"), "802.1AS frames have no tag", "remove it")
+            if options.bmca == "802.1AS" and not options.path_trace and port is options.ports[0]:
+                report.error(section.at("path_trace"), "802.1AS needs path trace: it ends loops", "remove it")
+            if port.alternate_masters:
+                report.error(own.at("alternate_masters"), "802.1AS knows no alternate masters", "remove it")
             slow = channel.stamping == "software" and gptp.delay_threshold_ns < SOFTWARE_DELAY_NS
             if slow and gptp.as_capable == "measured":
                 report.warning(

@@ -40,6 +40,7 @@ class Case:
 
 
 BC = '[[instance]]\n[[instance.port]]\ninterface = "eth1"\n[[instance.port]]\ninterface = "eth2"\n'  # 1..5
+AS = '[[instance]]\nprofile = "802-1as-2020"\n[[instance.port]]\ninterface = "eth1"\n'  # 1..4
 CASES = {
     # keys and values
     "unknown table": Case(HEAD + "[nod]\n", "nod", ERROR, 4, "unknown table", 'did you mean "node"?'),
@@ -243,6 +244,15 @@ CASES = {
     "key twice": Case("[node]\nname='a'\nname='b'\n", "", ERROR, 3, "not TOML"),
     "long integer": Case("a = " + "9" * 5000, "", ERROR, None, "not TOML"),
     "deep": Case("a = " + "[" * 100_000, "", ERROR, None, "too deep"),
+    # IEEE 802.1AS
+    "gptp keys without gptp": Case(HEAD + "[instance.port.gptp]\nsync_locked = false\n", "instance[0].port[0].gptp.sync_locked", WARNING, 5, "not one of IEEE 802.1AS", "802-1as-2020"),
+    "gptp, software stamps": Case(AS + 'stamping = "software"\n', "instance[0].port[0].stamping", WARNING, 5, "will not be asCapable", "delay_threshold_ns"),
+    "gptp, tag": Case(AS + "pcp = 6\n", "instance[0].port[0].pcp", ERROR, 5, "no tag", "remove"),
+    "gptp, udp": Case(AS + 'transport = "udp4"\n', "instance[0].port[0].transport", ERROR, 5, "not allowed by profile", "l2"),
+    "gptp, end to end": Case(AS + 'delay_mechanism = "E2E"\n', "instance[0].port[0].delay_mechanism", ERROR, 5, "is for P2P", "P2P"),
+    "gptp, alternate masters": Case(AS + "alternate_masters = 1\n", "instance[0].port[0].alternate_masters", ERROR, 5, "no alternate masters", "remove"),
+    "gptp, no path trace": Case(AS.replace("[[instance.port]]", "path_trace = false\n[[instance.port]]"), "instance[0].path_trace", ERROR, 3, "path trace", "remove"),
+    "gptp, two clocks": Case('[[clock]]\nname = "a"\n[[clock]]\nname = "b"\n' + AS.replace("[[instance.port]]", 'clock = "a"\n[[instance.port]]') + 'clock = "a"\n[[instance.port]]\ninterface = "eth2"\nclock = "b"\n', "instance[0]", WARNING, 5, "2 clocks", "one network card"),
 }  # fmt: skip
 
 

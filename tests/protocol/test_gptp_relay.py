@@ -235,3 +235,21 @@ def test_only_so_many_commands_are_remembered(late: int) -> None:
         clock.commanded((n + 1) * SNS_PER_S, 10.0, 0)
     # older than the oldest: by the rate of the oldest, and no error
     assert abs(clock.free(SNS_PER_S // 2) - SNS_PER_S // 2) < SNS_PER_S * 1e-5
+
+
+def test_ports_with_clocks_of_their_own_count_by_the_grandmasters_time_and_not_before_they_show_it() -> None:
+    bench, master = relay(port_each=({"clock": "a"}, {"clock": "b"}))
+    second = bench.instance.local_clock_of(bench.port(2).options)
+    second.commanded(bench.clock_sns, 4_000.0, 0)
+    before = bench.port(2).counters["sync-withheld"]
+    sync(bench, master)
+    assert bench.sent(Sync, 2) == []
+    assert bench.port(2).counters["sync-withheld"] == before + 1
+    bench.locked()
+    bench.egress = lambda message: bench.clock_sns + (9_000 << 16)
+    sync(bench, master, cumulative_scaled_rate_offset=77)
+    (follow_up,) = bench.sent(FollowUp, 2)
+    assert follow_up.correction_sns == (500 + 9_000) << 16
+    (information,) = follow_up.tlvs
+    assert isinstance(information, FollowUpInformation)
+    assert information.cumulative_scaled_rate_offset == round(4e-6 * RATE_SCALE)

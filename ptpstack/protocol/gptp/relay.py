@@ -4,7 +4,9 @@
    counted in the grandmaster's seconds: free-running clock x cumulative rate ratio.
 2. A port with the interval of the Syncs that come is syncLocked (2020): it sends as each arrives. Another sends when
    its own interval is over, at the next arrival or by its own timer, with the newest that is known.
-3. Without a parent the clock itself is the grandmaster. Where none may be (priority1 255), no Sync is sent.
+3. Ports with clocks of their own (PHCs) have nothing to count by but the grandmaster's time as those clocks show it;
+   nothing is handed on before they do.
+4. Without a parent the clock itself is the grandmaster. Where none may be (priority1 255), no Sync is sent.
 """
 
 from __future__ import annotations
@@ -52,6 +54,8 @@ class Inlet(Part):
             port.parent,
             sync.t1_sns >> 16,
             correction,
+            sync.t2_sns,
+            port.local_clock,
             port.local_clock.free(sync.t2_sns),
             upstream * port.ds.neighbor_rate_ratio,
             sync.log_interval,
@@ -78,6 +82,8 @@ class GptpServing(Serving):
             return
         own, theirs = log_interval_ns(port.ds.log_sync_interval), log_interval_ns(heard.log_interval)
         self.sync_locked = self._may_lock and own == theirs
+        if self._withholds(heard, now):
+            return
         if self.sync_locked or now - self._synced_ns >= own - min(own, theirs) // 2:
             port.timers[TIMER_SYNC] = now + own
             self._send(now)
@@ -94,10 +100,18 @@ class GptpServing(Serving):
             super()._sync_due(now, due)
             return
         port.repeat(TIMER_SYNC, now, due, log_interval_ns(port.ds.log_sync_interval))
-        if self._relay.newest(parent, now) is None:
+        heard = self._relay.newest(parent, now)
+        if heard is None:
             port.counters["sync-withheld"] += 1
-        elif not self.sync_locked:
+        elif not self.sync_locked and not self._withholds(heard, now):
             self._send(now)
+
+    def _withholds(self, heard: Heard, now: int) -> bool:
+        port = self.port
+        if heard.clock is port.local_clock or not port.instance.upstream.withholds_sync(now):
+            return False
+        port.counters["sync-withheld"] += 1
+        return True
 
     def _send(self, now: int) -> None:
         self._synced_ns = now
@@ -130,20 +144,27 @@ class GptpSending(Sending):
                 # the parent has changed since the Sync left
                 port.counters["follow-up-without-origin"] += 1
                 return
-            residence = port.local_clock.free(egress_sns) - heard.ingress_sns
+            residence, offset = self._inside(heard, egress_sns)
             message.precise_origin_ns = heard.origin_ns
-            rest = round(residence * (heard.rate_ratio - 1.0))
-            message.correction_sns = saturate_interval(heard.correction_sns + residence + rest)
+            message.correction_sns = saturate_interval(heard.correction_sns + residence)
             told = heard.information
             message.tlvs = (
                 FollowUpInformation(
-                    _scaled(heard.rate_ratio - 1.0),
+                    _scaled(offset),
                     told.gm_time_base_indicator,
                     told.last_gm_phase_change_sns,
                     told.scaled_last_gm_freq_change,
                 ),
             )
         port.send_general_octets(encode(message), message.type, destination)
+
+    def _inside(self, heard: Heard, egress_sns: int) -> tuple[int, float]:
+        """How long a Sync was inside, in seconds of the grandmaster; and how much faster those are than our own."""
+        clock = self.port.local_clock
+        if heard.clock is clock:
+            residence = clock.free(egress_sns) - heard.free_sns
+            return residence + round(residence * (heard.rate_ratio - 1.0)), heard.rate_ratio - 1.0
+        return egress_sns - heard.ingress_sns, clock.frequency_ppb / 1e9
 
     def _own(self) -> FollowUpInformation:
         """Of a grandmaster: how its time runs against its own oscillator, and its last jump."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ptpstack.wire.types import PortIdentity
 
 if TYPE_CHECKING:
+    from ptpstack.protocol.gptp.local_clock import LocalClock
     from ptpstack.wire.tlvs.ieee802_1as import FollowUpInformation
 
 
@@ -18,8 +19,10 @@ class Heard(NamedTuple):
     origin_ns: int
     #: with the delay of the link
     correction_sns: int
-    #: of its arrival, on the free-running clock
+    #: of its arrival: as the clock of the port had it, which clock that is, and when that was by itself
     ingress_sns: int
+    clock: LocalClock
+    free_sns: int
     #: grandmaster's seconds in one of our own
     rate_ratio: float
     log_interval: int
