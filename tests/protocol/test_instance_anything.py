@@ -115,10 +115,9 @@ class History:
                         # some ask often, some are patient: so that the caps are reached
                         log_min_delay_req_interval=-4 if seed % 2 else 0,
                         announce_receipt_timeout=10 if seed % 3 == 0 else 3,
-                        delay_mechanism=("P2P", "E2E", "AUTO")[(seed // 2 + n) % 3],
                         log_min_pdelay_req_interval=-4 if seed % 2 else 0,
                         several_peers="fault" if seed % 5 < 2 else "discard",
-                        **port_options(n),
+                        **{"delay_mechanism": ("P2P", "E2E", "AUTO")[(seed // 2 + n) % 3], **port_options(n)},
                     )
                     for n in range(1, count + 1)
                 ),

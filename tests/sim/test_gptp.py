@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from ptpstack.clocks.oscillator import OscillatorModel
 from ptpstack.engine.explain import explain
 from ptpstack.engine.status import status
+from ptpstack.engine.trace import RecordedEngine, replay
+from ptpstack.engine.trace_file import open_for_writing
 from ptpstack.protocol.options import GptpOptions
 from ptpstack.sim.build import make_node
 from ptpstack.sim.delays import PathDelay
@@ -123,6 +126,21 @@ def test_PRF_29_what_a_node_keeps_of_its_links_a_later_one_takes_up() -> None:
     damaged = {"clock": {**aged["clock"], "links": {"instance/1": {"neighbor": "nobody"}}}}
     effects = end.engine.resume(damaged, world.elapsed_ns)
     assert any("the link of instance/1 is not used" in str(effect) for effect in effects)
+
+
+def test_what_a_relay_does_can_be_replayed(tmp_path: Path) -> None:
+    world = World()
+    path = tmp_path / "relay.trace"
+    nodes = chain(world, 1)
+    relay = nodes[1]
+    recorded = RecordedEngine(relay.engine.plan, open_for_writing(str(path)))
+    relay.engine = recorded
+    world.run(20)
+    recorded.close_trace(world.elapsed_ns)
+    assert states(relay) == ["SLAVE", "MASTER"]
+    result = replay(str(path))
+    assert result.identical, result.divergence
+    assert result.inputs > 500
 
 
 @pytest.mark.slow
