@@ -32,6 +32,7 @@ def gptp_options(section: Section, profile: Profile, report: Report) -> GptpOpti
 
 def gptp_checks(site: Site, sections: Section, report: Report) -> None:
     """What IEEE 802.1AS needs of a port, and of the ports of a relay together."""
+    by_software = {clock.name for clock in site.clocks if clock.type in ("simulated", "system")}
     for instance, section in zip(site.instances, sections.tables["instance"], strict=True):
         options = instance.options
         if not any(port.gptp is not None for port in options.ports):
@@ -53,10 +54,11 @@ def gptp_checks(site: Site, sections: Section, report: Report) -> None:
                 report.error(section.at("path_trace"), "802.1AS needs path trace: it ends loops", "remove it")
             if port.alternate_masters:
                 report.error(own.at("alternate_masters"), "802.1AS knows no alternate masters", "remove it")
-            slow = channel.stamping == "software" and gptp.delay_threshold_ns < SOFTWARE_DELAY_NS
+            software = channel.stamping == "software" or options.clock_of(port) in by_software
+            slow = software and gptp.delay_threshold_ns < SOFTWARE_DELAY_NS
             if slow and gptp.as_capable == "measured":
                 report.warning(
-                    own.at("stamping"),
+                    own.at("stamping") if "stamping" in own.given else own.path,
                     f"software time stamps measure tens of microseconds of any link, and the threshold is "
                     f"{gptp.delay_threshold_ns:g} ns: this port will not be asCapable",
                     "add [instance.port.gptp] with delay_threshold_ns = 1_000_000, or use a port that stamps itself",

@@ -14,6 +14,7 @@ from ptpstack.engine.plan import EnginePlan, edge_name
 from ptpstack.engine.reference import Reference
 from ptpstack.engine.short_cuts import PlainAnswer
 from ptpstack.protocol.effects import (
+    CapabilityChanged,
     Effect,
     Keep,
     Managed,
@@ -41,6 +42,7 @@ class Engine(Changes):
         self._takes: dict[type[Effect], Callable[[str, Any, int], None]] = {
             **self.on_instances.takes,
             StateChanged: self._port_changed,
+            CapabilityChanged: self._capability_changed,
             Managed: self._was_managed,
             Keep: self._keep_settings,
             Rebuilt: self._was_rebuilt,
@@ -286,6 +288,10 @@ class Engine(Changes):
 
     def _port_changed(self, name: str, effect: StateChanged, now: int) -> None:
         self.event("port-state", name, effect.port, effect.as_data())
+
+    def _capability_changed(self, name: str, effect: CapabilityChanged, now: int) -> None:
+        decision = effect.decision.as_dict()
+        self.event("as-capable", name, effect.port, {"as_capable": effect.capable, "decision": decision})
 
     def _was_managed(self, name: str, effect: Managed, now: int) -> None:
         data = {"id": effect.name, "values": effect.values, "way": effect.way, "address": effect.address}

@@ -29,6 +29,8 @@ def sentence(event: Event) -> tuple[int, str]:
     if kind == "port-state":
         text = f"{where}: {data['old']} -> {data['new']} ({data['event']}){because}"
         return (4 if data["new"] == "FAULTY" else 6), text
+    if kind == "as-capable":
+        return (6 if data["as_capable"] else 4), f"{where}: {'' if data['as_capable'] else 'not '}asCapable{because}"
     if kind == "parent":
         return 6, f"{where}: parent {data['old']} -> {data['new']}, grandmaster {data['grandmaster']}{because}"
     if kind == "servo":

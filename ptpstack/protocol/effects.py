@@ -99,6 +99,14 @@ class StateChanged(NamedTuple):
         }
 
 
+class CapabilityChanged(NamedTuple):
+    """A port of IEEE 802.1AS is asCapable, or is not any longer, or for another reason."""
+
+    port: int
+    capable: bool
+    decision: Decision
+
+
 class ParentChanged(NamedTuple):
     """The instance follows another parent, or the same one anew by another path or after an interruption.
 
@@ -147,6 +155,7 @@ Effect = Union[
     DelayMeasured,
     LinkDelayMeasured,
     StateChanged,
+    CapabilityChanged,
     ParentChanged,
     Rebuilt,
     Managed,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ptpstack.protocol.effects import PEER_DELAY, Send
+from ptpstack.protocol.effects import PEER_DELAY, CapabilityChanged, Send
 from ptpstack.protocol.gptp.priority_vectors import PriorityVectors
 from ptpstack.wire.codec import decode
 from ptpstack.wire.messages import (
@@ -115,6 +115,27 @@ def test_allowed_faults_of_a_link_that_was_fit(faults: int) -> None:
     bench.neighbors[1][0].delay_ns = 500
     bench.run(8)
     assert bench.states() == ["MASTER"]
+
+
+def test_an_event_tells_every_change_and_its_reason_once() -> None:
+    bench = TimeAware(gptp={"allowed_lost_responses": 3, "allowed_faults": 0})
+
+    def told() -> list[str]:
+        events = bench.all(CapabilityChanged)
+        bench.clear()
+        return [e.decision.code for e in events]
+
+    bench.run(10)
+    assert told() == ["not-as-capable-silent"]
+    bench.connect(Peer(0x11), delay_ns=10_000)
+    bench.run(10)
+    assert told() == ["not-as-capable-delay"]
+    bench.neighbors[1][0].delay_ns = 10
+    bench.run(10)
+    assert told() == ["as-capable"]
+    bench.neighbors[1][0].silent = True
+    bench.run(10)
+    assert told() == ["not-as-capable-silent"]
 
 
 def test_several_answers_are_no_link() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptpstack.protocol.effects import Effect, Send
+from ptpstack.protocol.effects import CapabilityChanged, Effect, Send
 from ptpstack.protocol.gptp.states import ROLES
 from ptpstack.protocol.interval_requests import EVERYBODY
 from ptpstack.protocol.options import GptpOptions
@@ -77,7 +77,10 @@ class TimeAwareHistory(History):
         for effect in effects:
             if isinstance(effect, Send) and isinstance(decode(effect.octets), (Announce, Sync, FollowUp)):
                 assert self.instance.ports[int(effect.channel[1:]) - 1].able
-        super().do(effects)
+            if isinstance(effect, CapabilityChanged):
+                assert effect.capable == (effect.decision.code == "as-capable")
+        self.log += effects
+        super().do([effect for effect in effects if not isinstance(effect, CapabilityChanged)])
 
     def play(self, action: tuple[Any, ...]) -> None:
         name, *a = action

@@ -23,6 +23,7 @@ from ptpstack.engine.trace_mac import ReplayedMac
 #: kinds of events that are marked, and the words for them
 _MARKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "port-state": lambda d: f"{d['old']} to {d['new']}",
+    "as-capable": lambda d: "asCapable" if d["as_capable"] else "not asCapable",
     "parent": lambda d: f"parent {d['new']}",
     "servo": lambda d: f"servo {d['new']}",
     "reference": lambda d: f"reference {d['state']}",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.decision import Decision
+from ptpstack.protocol.effects import CapabilityChanged
 from ptpstack.protocol.options import GptpOptions
 from ptpstack.protocol.part import LinkView, Part
 from ptpstack.protocol.states import PortEvent
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
 
 _REFUSED = (Announce, Sync, FollowUp)
+#: Requests without an answer that are no reason yet.
+BEGINNING = 3
+#: Reasons that are gone in a moment, and worth no event.
+_PASSING = ("not-as-capable-unknown", "not-as-capable-rate")
+_UNKNOWN = Decision("not-as-capable-unknown", "nothing is known of the link yet", would_change="answers to Pdelay_Req")
 #: States in which nothing is known of the link.
 _SILENT = (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED)
 
@@ -43,7 +49,9 @@ class Capability(Part):
         self.decision = (
             Decision("as-capable", "the profile calls every link capable")
             if self._assumed
-            else Decision("not-as-capable", "nothing is known of the link yet", would_change="an answer to Pdelay_Req")
+            else Decision(
+                "not-as-capable-unknown", "nothing is known of the link yet", would_change="answers to Pdelay_Req"
+            )
         )
 
     # ---- what the port does with it ---------------------------------------------------------------------------
@@ -54,7 +62,7 @@ class Capability(Part):
                 self.link_fit = self.capable = False
                 self._faults = 0
                 self.neighbor_says = None
-                self.decision = Decision("not-as-capable", f"the port is {state.name}")
+                self.decision = Decision("not-as-capable-unknown", f"the port is {state.name}")
         elif state is PortState.LISTENING and not self.capable:
             # nobody is waited for: there is nobody to hear
             self.port.announces.disarm()
@@ -95,10 +103,12 @@ class Capability(Part):
         if link.several:
             return because("-several", "more than one port answers a Pdelay_Req", "a link with one other end")
         lost = link.unanswered
+        if link.neighbor is None and lost < BEGINNING:
+            return _UNKNOWN
         if link.neighbor is None or lost > options.allowed_lost_responses:
             return because(
                 "-silent",
-                f"the last {lost} Pdelay_Req were not answered" if lost else "no Pdelay_Req is answered yet",
+                f"the last {lost} Pdelay_Req were not answered",
                 "a neighbour that answers Pdelay_Req of sdoId 0x100",
                 allowedLostResponses=options.allowed_lost_responses,
             )
@@ -133,6 +143,7 @@ class Capability(Part):
                 "a Signaling message with a gPTP-capable TLV",
             )
         link = self.port.delay.link
+        before = self.decision.code
         self.decision = why or Decision(
             "as-capable",
             f"{link.neighbor} answers Pdelay_Req, {sns_to_float_ns(link.delay_sns):.0f} ns away",
@@ -140,6 +151,8 @@ class Capability(Part):
             (),
             "silence, several answers, or a longer delay",
         )
+        if self.decision.code != before and self.decision.code not in _PASSING:
+            self.port.instance.emit(CapabilityChanged(self.port.number, why is None, self.decision))
         if self.capable == (why is None):
             return
         self.capable = why is None
