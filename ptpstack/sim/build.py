@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,7 @@ def make_node(
     servo: ServoOptions | None = None,
     reference: ReferencePlan | None = None,
     port_options: dict[str, Any] | None = None,
+    port_each: Sequence[Mapping[str, Any]] = (),
     grain_ns: int = 1,
     stamp_noise_ns: float = 0.0,
     max_adjustment_ppb: float = 1e6,
@@ -40,7 +42,8 @@ def make_node(
 ) -> SimNode:
     """A node with one instance and one simulated clock called ``clock``; channels are ``p1/sim``, ``p2/sim``...
 
-    ``ports`` 0: no instance, only the clock and its reference.
+    ``port_options``: of every port; ``port_each``: of one after the other. ``ports`` 0: no instance, only the clock and
+    its reference.
     """
     model = oscillator if oscillator is not None else OscillatorModel()
     clock = SimulatedClock(
@@ -54,10 +57,11 @@ def make_node(
         max_adjustment_ppb=max_adjustment_ppb,
     )
     base = PortOptions(channel="", **(port_options or {}))
+    own = port_each or ({},) * ports
     options = InstanceOptions(
         name="instance",
         clock_identity=identity(number),
-        ports=tuple(replace(base, channel=f"p{n}/sim") for n in range(1, ports + 1)),
+        ports=tuple(replace(base, channel=f"p{n + 1}/sim", **each) for n, each in zip(range(ports), own, strict=False)),
         **instance_options,
     )
     plan = EnginePlan(

@@ -10,6 +10,7 @@ import random
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ptpstack.engine.plan import ReferencePlan
 from ptpstack.protocol.options import GptpOptions, UnicastOptions, UnicastServer
@@ -99,7 +100,7 @@ def _node(scene: Scene, spec: NodeSpec, number: int, ports: int, servo: str | No
         "unicast": unicast,
         **spec.port,
     }
-    instance: dict[str, object] = {"domain": scenario.domain, "sdo_id": scenario.sdo_id}
+    instance: dict[str, Any] = {"domain": scenario.domain, "sdo_id": scenario.sdo_id}
     if scenario.gptp:
         port |= {"delay_mechanism": "P2P", "listen_first": False, "gptp": GptpOptions()}
         instance |= {"bmca": "802.1AS", "sdo_id": 0x100, "path_trace": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,39 @@ def test_PRF_29_what_a_node_keeps_of_its_links_a_later_one_takes_up() -> None:
     damaged = {"clock": {**aged["clock"], "links": {"instance/1": {"neighbor": "nobody"}}}}
     effects = end.engine.resume(damaged, world.elapsed_ns)
     assert any("the link of instance/1 is not used" in str(effect) for effect in effects)
+
+
+def test_static_roles_in_a_row() -> None:
+    """Automotive: nobody announces, every link is called capable, and each port does what it was told."""
+    world = World()
+    port = {**PORT, "announce": False, "gptp": GptpOptions(as_capable="assumed", capable_messages=False)}
+    roles = (("master",), ("slave", "master"), ("slave", "master"), ("slave",))
+    nodes = [
+        make_node(
+            world,
+            f"n{n}",
+            1 + n,
+            len(desired),
+            seed=n,
+            port_options=port,
+            port_each=[{"desired_state": state} for state in desired],
+            oscillator=OscillatorModel(40_000.0 * (-1) ** n),
+            initial_error_ns=2e6 * n,
+            **{**INSTANCE, "bmca": "external", "path_trace": False},
+        )
+        for n, desired in enumerate(roles)
+    ]
+    for n, (left, right) in enumerate(pairwise(nodes)):
+        segment = Segment(world, default=PathDelay(500))
+        segment.attach(left, "p1/sim" if n == 0 else "p2/sim")
+        segment.attach(right, "p1/sim")
+    for n, each in enumerate(nodes):
+        each.start(0.05 * n)
+    world.run(10)
+    assert [states(each) for each in nodes] == [["MASTER"], ["SLAVE", "MASTER"], ["SLAVE", "MASTER"], ["SLAVE"]]
+    for each in nodes[1:]:
+        assert abs(each.error_ns() - nodes[0].error_ns()) < 20
+        assert instance_of(each).ports[0].counters["rx-announce"] == 0
 
 
 def test_what_a_relay_does_can_be_replayed(tmp_path: Path) -> None:
