@@ -15,14 +15,14 @@ from ptpstack.config.checks import used_clocks
 from ptpstack.config.dump import site_as_dict
 from ptpstack.config.findings import show
 from ptpstack.config.model import InstanceSettings, Site
-from ptpstack.config.schema import CLOCK, EDGE, INSTANCE, NODE, PORT, REFERENCE, SERVO, TRANSPARENT, Table
+from ptpstack.config.schema import CLOCK, EDGE, GPTP, INSTANCE, NODE, PORT, REFERENCE, SERVO, TRANSPARENT, Table
 from ptpstack.protocol.live import INSTANCE_SETTINGS, PORT_SETTINGS
 
 #: of [node], what can be changed while running
 NODE_SETTINGS = ("log_level",)
 
 #: tables within tables whose keys are compared one by one
-_APART = {(INSTANCE, child.name) for child in (PORT, REFERENCE, SERVO)} | {(EDGE, SERVO.name)}
+_APART = {(INSTANCE, child.name) for child in (PORT, REFERENCE, SERVO)} | {(EDGE, SERVO.name), (PORT, GPTP.name)}
 
 OPENED = "clocks are opened, and their servos made, when the node starts"
 
@@ -126,6 +126,7 @@ def _ports(name: str, old: Document, new: Document) -> Iterator[Change]:
             number = numbers[channel]
             where = f"{kind} {number} ({channel})"
             yield from _keys(where, PORT, before, after, PORT_SETTINGS, instance=name, port=number)
+            yield from _keys(f"{where}, gptp", GPTP, before.get("gptp", {}), after.get("gptp", {}))
 
 
 def _instance(name: str, old: Document, new: Document) -> Iterator[Change]:

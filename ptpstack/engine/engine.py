@@ -290,8 +290,8 @@ class Engine(Changes):
         self.event("port-state", name, effect.port, effect.as_data())
 
     def _capability_changed(self, name: str, effect: CapabilityChanged, now: int) -> None:
-        data = {"as_capable": effect.capable, "decision": effect.decision.as_dict()}
-        self.event("as-capable", name, effect.port, data)
+        decision = effect.decision.as_dict()
+        self.event("as-capable", name, effect.port, {"as_capable": effect.capable, "decision": decision})
 
     def _was_managed(self, name: str, effect: Managed, now: int) -> None:
         data = {"id": effect.name, "values": effect.values, "way": effect.way, "address": effect.address}

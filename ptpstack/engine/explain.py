@@ -50,6 +50,7 @@ _DROP_ADVICE = {
     "delay_mechanism P2P; both ends of a link must have the same",
     "drop-not-as-capable": "Announce and Sync came to this port while it was not asCapable: why, is said by `ptpstack "
     "status`",
+    "drop-signaling-not-neighbor": "Signaling of others than the neighbour: something on this link passes frames on",
     "sync-receipt-timeout": "the grandmaster was given up because its Syncs stayed away",
     "follow-up-without-origin": "Syncs to hand on whose origin was lost, because the parent changed",
     "drop-not-parent": "Sync of masters other than the parent: another master is active on the segment",

@@ -1,7 +1,7 @@
 """Message interval requests (IEEE 802.1AS-2020 10.6.4.3, not checked against the text): a peer asks for others.
 
 1. A master does as asked within the limits of its port, or not at all; every request is counted either way. How often
-   the link is measured may be asked of any port that does.
+   the link is measured may be asked of any port that does. Under IEEE 802.1AS only the neighbour may ask.
 2. A client asks once its servo has locked, and asks for the initial interval again when it no longer is. It sees by the
    Syncs that come whether it was heard, and repeats itself, more and more rarely.
 """
@@ -46,6 +46,8 @@ class IntervalRequests(Part):
     # ---- master -----------------------------------------------------------------------------------------------
 
     def signaling(self, message: Signaling, tlvs: Sequence[Tlv], address: str, now: int) -> None:
+        if self.port.gptp is not None and not self.port.from_neighbor(message):
+            return
         for tlv in tlvs:
             assert isinstance(tlv, MessageIntervalRequest)
             self._do(tlv, now)

@@ -327,6 +327,14 @@ class Port:
         for watch in self._link_watchers:
             watch(now, measured)
 
+    def from_neighbor(self, message: Message) -> bool:
+        """Whether it is from the clock whose answers measure the link, or none has answered yet; counted when not."""
+        neighbor = self.delay.neighbor
+        if neighbor is None or neighbor.clock_identity == message.source.clock_identity:
+            return True
+        self.counters["drop-signaling-not-neighbor"] += 1
+        return False
+
     def from_parent(self, message: Message) -> bool:
         """Whether it is from whom we follow; counted when not."""
         if self.ds.port_state not in FOLLOWING:

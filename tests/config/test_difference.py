@@ -179,3 +179,10 @@ def test_nobody_is_left_is_no_change_for_a_running_node() -> None:
     old = loads('[[instance]]\nname = "a"\nport = [{ interface = "eth1" }]\n')
     new = loads('[[instance]]\nname = "b"\nport = [{ interface = "eth1" }]\n')
     assert [change.why for change in differences(old, new)] == ["no instance would stay"] * 2
+
+
+def test_the_options_of_a_port_of_ieee_802_1as_are_compared_one_by_one() -> None:
+    text = '[[instance]]\nprofile = "802-1as-2020"\n[[instance.port]]\ninterface = "eth1"\n[instance.port.gptp]\n'
+    (change,) = differences(loads(text + "delay_threshold_ns = 900\n"), loads(text + "delay_threshold_ns = 5000\n"))
+    assert change.words == "instance domain0, port 1 (eth1/l2), gptp: delay_threshold_ns 900.0 ns -> 5000.0 ns"
+    assert not change.live

@@ -20,7 +20,7 @@ from tests.node.nodes import RunningNode
 
 pytestmark = hil.marks
 
-EXAMPLE = Path("/usr/share/doc/linuxptp/configs/gPTP.cfg")
+EXAMPLES = Path("/usr/share/doc/linuxptp/configs")
 RELAY = """
 [node]
 name = "{name}"
@@ -37,16 +37,33 @@ interface = "hil{up}"
 [[instance.port]]
 interface = "hil{down}"
 """
+CAR = """
+[node]
+name = "gm"
+state_dir = "off"
+[[clock]]
+type = "phc"
+device = "/dev/ptp0"
+steer = false
+[[instance]]
+profile = "automotive"
+role = "grandmaster"
+[[instance.port]]
+interface = "hil0"
+[instance.reference]
+type = "declared"
+state = "locked"
+"""
 #: two relays with a clock each between hil0 and hil5
 PHC_OF = "0,1,1,2,2,3"
 WORLD = {"phc0/osc_ppt": 3_000_000, "phc1/osc_ppt": -30_000_000, "phc2/osc_ppt": 45_000_000, "phc3/osc_ppt": -8_000_000}
 
 
 @contextmanager
-def ptp4l(folder: Path, interface: str, *options: str) -> Iterator[Path]:
+def ptp4l(folder: Path, interface: str, *options: str, example: str = "gPTP.cfg") -> Iterator[Path]:
     log = folder / f"{interface}.log"
     where = ["--uds_address", str(folder / interface), "--uds_ro_address", str(folder / f"{interface}-ro")]
-    command = ["ptp4l", "-i", interface, "-f", str(EXAMPLE), "-m", "-q", *where, *options]
+    command = ["ptp4l", "-i", interface, "-f", str(EXAMPLES / example), "-m", "-q", *where, *options]
     with log.open("w") as stream, subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT) as process:
         try:
             yield log
@@ -54,10 +71,27 @@ def ptp4l(folder: Path, interface: str, *options: str) -> Iterator[Path]:
             process.terminate()
 
 
+def test_PRF_28_a_ptp4l_of_a_car_asks_for_slower_syncs_and_gets_them(tmp_path: Path) -> None:
+    """automotive-slave.cfg as it ships: once its servo is stable it asks for operLogSyncInterval 0."""
+    if not EXAMPLES.exists():
+        pytest.skip(f"no {EXAMPLES}")
+    hil.load(ports=2)
+    for port in range(2):
+        subprocess.run(["ip", "link", "set", f"hil{port}", "up"], check=True)
+    with node(tmp_path, "gm", CAR) as gm, ptp4l(tmp_path, "hil1", example="automotive-slave.cfg") as log:
+        wait_for(lambda: gm.status()["instances"][0]["ports"][0]["log_sync_interval"] == 0, 90, gm)
+        counters = gm.status()["instances"][0]["ports"][0]["counters"]
+        assert counters["interval-request-done"] == 1
+        assert counters.get("tx-announce", 0) == 0
+        time.sleep(8)
+        truth = hil.snapshot()
+        assert abs(truth.error(1) - truth.error(0)) <= 60, log.read_text()[-2000:]
+
+
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[RunningNode], Path]]:
-    if not EXAMPLE.exists():
-        pytest.skip(f"no {EXAMPLE}")
+    if not EXAMPLES.exists():
+        pytest.skip(f"no {EXAMPLES}")
     folder = tmp_path_factory.mktemp("gptp")
     hil.load(ports=6, phc_of=PHC_OF)
     for path, value in WORLD.items():
@@ -81,6 +115,10 @@ def states(running: RunningNode) -> list[str]:
     return [port["state"] for port in running.status()["instances"][0]["ports"]]
 
 
+def sync_locked(running: RunningNode) -> list[bool]:
+    return [port["gptp"]["sync_locked"] for port in running.status()["instances"][0]["ports"]]
+
+
 def test_ptp4l_at_both_ends_of_two_relays_with_the_threshold_of_the_standard(
     chain: tuple[list[RunningNode], Path],
 ) -> None:
@@ -90,9 +128,15 @@ def test_ptp4l_at_both_ends_of_two_relays_with_the_threshold_of_the_standard(
         for port in relay.status()["instances"][0]["ports"]:
             assert port["gptp"]["as_capable"], port["gptp"]
             assert port["mean_link_delay_ns"] == pytest.approx(500, abs=20)
-            assert port["gptp"]["sync_locked"] == (port["number"] == 2)
+        wait_for(lambda relay=relay: sync_locked(relay) == [False, True], 10, relay)  # type: ignore[misc]
     wait_for(lambda: re.search(r"UNCALIBRATED to SLAVE", end.read_text()), 60, nodes[-1])
-    time.sleep(10)
+
+    def error(phc: int) -> int:
+        truth = hil.snapshot()
+        return truth.error(phc) - truth.error(0)
+
+    wait_for(lambda: abs(error(3)) < 10, 60, nodes[-1])
+    time.sleep(5)
     errors: dict[int, list[int]] = {1: [], 2: [], 3: []}
     for _ in range(20):
         truth = hil.snapshot()

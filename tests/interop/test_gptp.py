@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import statistics
+import subprocess
+import sys
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +23,19 @@ from ptpstack.wire.encapsulation import PtpPayload, extract
 from ptpstack.wire.messages import Announce, FollowUp, Message, PdelayReq, Signaling, Sync
 from ptpstack.wire.tlvs.announce import PathTrace
 from ptpstack.wire.tlvs.ieee802_1as import FollowUpInformation, GptpCapable, MessageIntervalRequest
-from tests.interop.bench import Bench, Node, Outcome, Ptp4l, identity, need_peers, pause, percentile, together, until
+from tests.interop.bench import (
+    Bench,
+    Node,
+    Outcome,
+    Ptp4l,
+    environment,
+    identity,
+    need_peers,
+    pause,
+    percentile,
+    together,
+    until,
+)
 from tests.interop.frames import judge_frames
 from tests.netns import Namespace
 
@@ -184,7 +198,9 @@ def far_away(bench: Bench) -> dict[str, Any]:
     client = ours(bench, a, "v0", threshold=10).ready()
     until("they announce", lambda: client.instance()["ports"][0]["counters"].get("drop-not-as-capable"), WITHIN_S)
     pause(3)
-    return {"view": client.instance()}
+    command = [sys.executable, "-m", "ptpstack", "status", "--control", client.control]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout
+    return {"view": client.instance(), "shown": shown}
 
 
 SCENARIOS: dict[str, Any] = {
@@ -282,7 +298,9 @@ def test_what_a_relay_hands_on_is_the_grandmasters_origin(runs: dict[str, Outcom
 
 
 def test_PRF_20_behind_a_longer_link_nothing_is_sent_but_peer_delay(runs: dict[str, Outcome]) -> None:
-    (port,) = runs["far away"].get()["view"]["ports"]
+    run = runs["far away"].get()
+    (port,) = run["view"]["ports"]
+    assert "not asCapable: meanLinkDelay" in run["shown"]
     assert (port["state"], port["gptp"]["as_capable"]) == ("LISTENING", False)
     assert "above 10 ns" in port["gptp"]["decision"]["reason"]
     sent = {type(m).__name__ for m in messages(runs["far away"])}

@@ -260,6 +260,19 @@ def test_another_interval_of_gptp_capable_messages_may_be_asked_for() -> None:
     assert bench.port().counters["interval-request-refused"] == 1
 
 
+def test_only_the_neighbour_is_heard() -> None:
+    bench = TimeAware(domain=20, port={"honour_interval_requests": True})
+    bench.connect(Peer(0x11))
+    bench.run(5)
+    bench.signal(GptpCapable(0), MessageIntervalRequest(link_delay_interval=-2), peer=Peer(0x33))
+    assert bench.states() == ["LISTENING"]
+    assert bench.port().ds.log_min_pdelay_req_interval == 0
+    assert bench.port().counters["drop-signaling-not-neighbor"] == 2
+    # whichever of its ports
+    bench.signal(GptpCapable(0), MessageIntervalRequest(link_delay_interval=-2), peer=Peer(0x11, port=7))
+    assert (bench.states(), bench.port().ds.log_min_pdelay_req_interval) == (["MASTER"], -2)
+
+
 def test_the_edition_of_2011_says_nothing() -> None:
     bench = TimeAware(gptp={"capable_messages": False}).capable()
     bench.signal(GptpCapable(0))

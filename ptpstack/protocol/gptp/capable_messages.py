@@ -2,7 +2,7 @@
 
 1. Sent whenever peer delay works, whatever the port's role: one end has to begin.
 2. A neighbour that stops saying so is not asCapable after gPtpCapableReceiptTimeout of its intervals.
-3. It may ask for another interval (10.6.4.5).
+3. It may ask for another interval (10.6.4.5). What others than the neighbour say is not heard.
 """
 
 from __future__ import annotations
@@ -72,12 +72,14 @@ class CapableMessages(Part):
         self._capability.heard_capable(False, now)
 
     def signaling(self, message: Signaling, tlvs: Sequence[Tlv], address: str, now: int) -> None:
+        if not self.port.from_neighbor(message):
+            return
         for tlv in tlvs:
-            interval = getattr(tlv, "log_gptp_capable_message_interval")  # noqa: B009
             if isinstance(tlv, GptpCapable):
+                interval = tlv.log_gptp_capable_message_interval
                 self._heard(interval if interval in POSSIBLE else self._options.log_capable_interval, now)
-            else:
-                self._asked(interval, now)
+            elif isinstance(tlv, GptpCapableMessageIntervalRequest):
+                self._asked(tlv.log_gptp_capable_message_interval, now)
 
     def _heard(self, interval: int, now: int) -> None:
         self._until_ns = now + self._options.capable_receipt_timeout * log_interval_ns(interval)
