@@ -27,7 +27,7 @@ from math import inf, log, sqrt
 
 from ptpstack.servo.estimator.changes import Changes
 from ptpstack.servo.estimator.direction import RARE, Direction, Observed
-from ptpstack.servo.estimator.floors import SURE
+from ptpstack.servo.estimator.floors import SURE, disbelief, is_usual
 from ptpstack.servo.estimator.startup import Startup
 from ptpstack.servo.estimator.verdict import Verdict, name
 from ptpstack.servo.spike_gate import median
@@ -37,8 +37,9 @@ _PAIR_INTERVALS = 2.5
 _QUIET_INTERVALS = 15.0
 _MOSTLY_LATE = 0.6
 _NEWCOMER_PACKETS = 4
-#: Late packets in a row that bear out an early one of the other direction.
+#: Late packets in a row that bear out an early one of the other direction, and how little by chance (-ln p).
 _LATE_THERE = 2
+_UNUSUAL = 7.0
 _RUN_LINE = 5
 _RUN_LATE = 8
 _RUN_OTHER = 4
@@ -178,16 +179,19 @@ class Misfits:
             return None
         last = other.kept[-1]
         # Packets are early when the clock has moved or when the path has become shorter. Those of the other direction
-        # tell which: they bear a clock out when they are all late by about as much, though not too late to be taken.
-        late = (
-            seen.nu < 0
-            and len(other.late) >= _LATE_THERE
-            and all(self._panel.residual(p.side, p.t, p.value) > -0.5 * seen.nu for p in other.late[-_LATE_THERE:])
-        )
+        # tell which: they bear a clock out when they are all late by about as much, though not too late to be taken,
+        # and though that is not usual there.
+        late = seen.nu < 0 and len(other.late) >= _LATE_THERE
+        if late:
+            heights = [self._panel.residual(p.side, p.t, p.value) for p in other.late[-_LATE_THERE:]]
+            late = min(heights) > -0.5 * seen.nu and disbelief(self._panel, other, heights) > _UNUSUAL
         if not (last.misfit or late) or seen.t - last.t > _PAIR_INTERVALS * interval_s:
             return None
         there = self._panel.residual(last.side, last.t, last.value)
         if there * seen.nu >= 0 or not abs(seen.nu) / 3.0 <= abs(there) <= 3.0 * abs(seen.nu):
+            return None
+        if is_usual(self._panel, *((own, seen.nu) if seen.nu > 0.0 else (other, there))):
+            # a frame that took a detour, and an early one: that is a path which has become shorter
             return None
         if probation and self._changes.clock_t > -inf:
             return Verdict("restart", "the clock seems to move again and again after a start: begin anew")
