@@ -64,8 +64,8 @@ class Misfits:
         if self.newcomer:
             return 2
         share = direction.late_share if late else direction.early_share
-        if self._panel.direct:
-            # a clock that runs away from its readings must not make strays of them, one by one
+        if self._panel.direct or not late:
+            # a clock that runs away must not make strays of what shows it, one by one; late packets may be strays
             share -= RARE * len(direction.run)
         share = max(_SHARES[0], min(_SHARES[1], share))
         return max(_RUN_READINGS if self._panel.direct else 2, int(-SURE / log(share)) + 1)
@@ -89,7 +89,8 @@ class Misfits:
         """How far the clock may be off if the misfits that are being collected are right about it.
 
         It counts when one more would bring a verdict, unless the other direction is off with the same sign: then the
-        path has changed, or when the other direction has not spoken yet though it is about to.
+        path has changed. Late packets wait until the other direction has spoken, where it is about to; an early one is
+        news at once, since no queue makes packets early.
         """
         doubt = 0.0
         for own in self._directions.values():
@@ -101,7 +102,7 @@ class Misfits:
                 last = other.kept[-1]
                 if last.misfit and (last.nu > 0) == (run[-1].nu > 0):
                     continue
-                if last.t < run[0].t and run[-1].t - last.t < _PAIR_INTERVALS * interval_s:
+                if run[-1].nu > 0 and last.t < run[0].t and run[-1].t - last.t < _PAIR_INTERVALS * interval_s:
                     continue
             doubt = max(doubt, abs(run[-1].nu))
         return doubt
