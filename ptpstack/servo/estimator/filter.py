@@ -295,7 +295,7 @@ class Filter:
                 self._start_again(verdict)
                 return None
         self._doubt_ns = misfits.doubt_ns(self.interval.s)
-        if direction.late and not panel.direct:
+        if not panel.direct:
             self._doubt_ns = max(self._doubt_ns, late_doubt_ns(changes))
         t = self.time.at(now_ns)
         belief = panel.belief()

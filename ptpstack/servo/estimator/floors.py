@@ -14,8 +14,8 @@ from ptpstack.servo.estimator.panel import Panel
 from ptpstack.servo.estimator.startup import second_differences
 from ptpstack.servo.estimator.verdict import Verdict, name
 
-#: What is believed when it would otherwise have a probability of e^-13.
-SURE = 13.0
+#: What is believed when it would otherwise have a probability of e^-15.
+SURE = 15.0
 #: The same for late packets that might be mere noise, of whatever size.
 _NO_NOISE = 10.0
 #: Late packets in a row that are noise when they scatter like it, and when it is so many times what it was, ns^2.
@@ -64,7 +64,7 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
     for direction in directions.values():
         floors[direction.side], packets[direction.side] = 0.0, 0
         beta, sigma = _noise(panel, direction)
-        residuals = _heights(panel, direction)
+        residuals = _heights(panel, direction.late)
         count = len(residuals)
         if not count:
             continue
@@ -91,12 +91,10 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
     return verdict
 
 
-def _heights(panel: Panel, direction: Direction) -> list[float]:
-    """Of the newest late packets of a direction above the floor, ns; none that the oscillator's walk since may have put
-    there.
-    """
+def _heights(panel: Panel, late: list[Observed]) -> list[float]:
+    """Of the newest of late packets above the floor, ns; none that the oscillator's walk since may have put there."""
     heights: list[float] = []
-    for p in reversed(direction.late):
+    for p in reversed(late):
         height, age = panel.residual(p.side, p.t, p.value), panel.t - p.t
         if age > 0.0 and panel.q * age * sqrt(age / 3.0) > _WALKED * abs(height):
             break
@@ -157,9 +155,9 @@ def late_doubt_ns(changes: Changes) -> float:
     doubt = 0.0
     for direction in changes.directions.values():
         late = direction.late
-        if len(late) < _DOUBTFUL or any(p.misfit for p in late):
+        if len(late) < _DOUBTFUL:
             continue
-        heights = _heights(panel, direction)
+        heights = _heights(panel, [p for p in late if not p.misfit])
         if len(heights) < _DOUBTFUL:
             continue
         beta, sigma = _noise(panel, direction)

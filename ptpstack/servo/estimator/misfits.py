@@ -6,7 +6,7 @@ In this order, at each misfit (c: its direction, o: the other one, m: how far of
               that was stepped, an oscillator that jumped). Phase and frequency are opened, the newer packet is taken.
   noise       most of the last packets are late and scattered: the path has become noisier.
   (wait)      too few in a row to be more than strays. How many are needed follows from how often this direction strays:
-              a run of n strays of share e has probability e^n, and e^-13 ... is what is believed.
+              a run of n strays of share e has probability e^n, and e^-15 is what is believed.
   restart     during probation a run of misfits means that the start itself was wrong.
   step        the run is level: the path has changed. Both directions: only the delay moves. One direction only: half of
               it is delay and half is phase, the answer of any two-way exchange, which nobody can better.
