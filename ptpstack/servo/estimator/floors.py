@@ -24,7 +24,7 @@ _SCATTERED = 4.0
 _NOISIER = 4.0
 #: A height that so many packets reach is usual.
 _USUAL = 0.05
-#: A late packet says nothing of the floor when the oscillator may have walked by this share of its height since.
+#: The oscillator may have walked by as much: by this share of a packet's height.
 _WALKED = 0.5
 #: Late packets in a row that are a reason to doubt.
 _DOUBTFUL = 3
@@ -92,14 +92,14 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
 
 
 def _heights(panel: Panel, late: list[Observed]) -> list[float]:
-    """Of the newest of late packets above the floor, ns; none that the oscillator's walk since may have put there."""
-    heights: list[float] = []
-    for p in reversed(late):
+    """Of late packets above the floor as it is believed in now, ns; of those so old that the oscillator may have walked
+    by as much since, above the floor believed in when they came.
+    """
+    heights = []
+    for p in late:
         height, age = panel.residual(p.side, p.t, p.value), panel.t - p.t
-        if age > 0.0 and panel.q * age * sqrt(age / 3.0) > _WALKED * abs(height):
-            break
-        heights.append(height)
-    heights.reverse()
+        walked = age > 0.0 and panel.q * age * sqrt(age / 3.0) > _WALKED * abs(height)
+        heights.append(p.nu if walked else height)
     return heights
 
 
