@@ -120,7 +120,8 @@ class Misfits:
         panel = self._panel
         sigma = sqrt(own.level + grain2)
         late = seen.nu > 0
-        if len(own.run) < self.needed(own, late):
+        packets = own.run if late or panel.direct else _early(own.run)
+        if len(packets) < self.needed(own, late):
             return None
         if other is not None:
             heard = sum(1 for p in other.kept if p.t >= own.run[0].t)
@@ -128,8 +129,9 @@ class Misfits:
                 return None
         if probation:
             return Verdict("restart", f"{len(own.run)} packets in a row contradict a start not yet proven: begin anew")
-        run = [panel.residual(p.side, p.t, p.value) for p in own.run]
-        other_run = [panel.residual(p.side, p.t, p.value) for p in other.run] if other is not None else []
+        run = [panel.residual(p.side, p.t, p.value) for p in packets]
+        there = [] if other is None else (_early(other.run) or other.run)
+        other_run = [panel.residual(p.side, p.t, p.value) for p in there]
         middle, other_middle = median(run), (median(other_run) if other_run else 0.0)
         tolerance = max(6.0 * sigma, 0.05 * max(abs(middle), abs(other_middle)))
         level = all(abs(r - middle) <= tolerance for r in run) and all(
@@ -300,6 +302,11 @@ class Misfits:
             f"{fit.inliers} packets lie on a new line: frequency {change:+.4g} ppb",
             {"frequency_change_ppb": change, "packets": fit.inliers},
         )
+
+
+def _early(run: list[Observed]) -> list[Observed]:
+    """Late ones among early ones are strays: they may be late on a path that has become shorter, too."""
+    return [p for p in run if p.nu <= 0.0]
 
 
 def _runs_away(run: list[float]) -> bool:
