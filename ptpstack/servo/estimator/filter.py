@@ -276,9 +276,7 @@ class Filter:
             if verdict.code in ("restart", "lost"):
                 self._start_again(verdict)
                 return None
-        self._doubt_ns = misfits.doubt_ns(self.interval.s)
-        if not panel.direct:
-            self._doubt_ns = max(self._doubt_ns, late_doubt_ns(changes))
+        self._doubt_ns = max(misfits.doubt_ns(self.interval.s), late_doubt_ns(changes))
         t = self.time.at(now_ns)
         belief = panel.belief()
         frequency = belief.frequency
@@ -395,8 +393,7 @@ class Filter:
         return self.memory.keep(self.time.at(now_ns))
 
     def resume(self, kept: Mapping[str, Any], age_s: float, frequency_ppb: float) -> None:
-        self.memory.resume(kept, age_s)
+        said = self.memory.resume(kept, age_s)
         self.clock_ppb = frequency_ppb
         self.begin(direct=self.direct)
-        learnt = -(self.memory.knowledge.oscillator_ppb or 0.0)
-        self.told = f"goes on from {learnt:+.1f} ppb, learnt {age_s:.0f} s ago"
+        self.told = said

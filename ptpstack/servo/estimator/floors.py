@@ -153,6 +153,8 @@ def late_doubt_ns(changes: Changes) -> float:
     """
     panel = changes.panel
     doubt = 0.0
+    if panel.direct:
+        return doubt
     for direction in changes.directions.values():
         late = direction.late
         if len(late) < _DOUBTFUL:

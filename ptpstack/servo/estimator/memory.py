@@ -63,9 +63,13 @@ class Memory:
     def keep(self, t: float) -> dict[str, Any]:
         return {**self.knowledge.as_dict(), "notes": self.record.keep(t)}
 
-    def resume(self, kept: Mapping[str, Any], age_s: float) -> None:
-        """What ``keep`` gave ``age_s`` ago. KeyError, TypeError, ValueError: it did not; nothing is changed then."""
+    def resume(self, kept: Mapping[str, Any], age_s: float) -> str:
+        """What ``keep`` gave ``age_s`` ago; a sentence about it.
+
+        KeyError, TypeError, ValueError: it did not give that; nothing is changed then.
+        """
         knowledge = Knowledge.from_dict(kept)
         record = OscillatorRecord()
         record.resume(kept["notes"], age_s)
         self.knowledge, self.record = knowledge.aged(age_s), record
+        return f"goes on from {-(knowledge.oscillator_ppb or 0.0):+.1f} ppb, learnt {age_s:.0f} s ago"
