@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -56,7 +57,8 @@ class ServoOptions:
     first_step_threshold_ns: float = 20_000.0
     #: 0: never step once running
     step_threshold_ns: float = 0.0
-    max_frequency_ppb: float = 500_000.0
+    #: no further than this, whatever the clock can
+    max_frequency_ppb: float = math.inf
     #: the fastest that a phase is slewed away once running (estimator only)
     max_slew_ppb: float = 50_000.0
     delay_filter: str = "moving_median"

@@ -37,6 +37,7 @@ FIGURES: dict[str, Figure] = {
     "lock_s": Figure("from the start of the program until the true error stays small", "s", "worst"),
     "coverage_percent": Figure("samples with the truth inside the statistical bound", "%", large=True),
     "coverage_sum_percent": Figure("samples with the truth inside the whole bound", "%", large=True),
+    "coverage_told_percent": Figure("the same, of those samples for which an offset is told", "%", large=True),
     "bound_ratio": Figure("mean statistical bound / rms", ""),
     "holdover_ns": Figure("true error at the end of the holdover", "ns", "rms"),
     "holdover_bound_ns": Figure("statistical bound at the end of the holdover", "ns"),
@@ -86,6 +87,7 @@ def figures_of(series: Series, stats_from_s: float) -> dict[str, float | None]:
     errors = [series.error_ns[i] for i in chosen]
     last = series.t_s[-1]
     end = [series.error_ns[i] for i in chosen if series.t_s[i] > last - 60.0]
+    told = [i for i in chosen if series.estimate_ns[i] is not None]
     rms = math.sqrt(sum(e * e for e in errors) / len(errors))
     bounds = [b for i in chosen if (b := series.statistical_ns[i]) is not None]
     return {
@@ -96,6 +98,7 @@ def figures_of(series: Series, stats_from_s: float) -> dict[str, float | None]:
         "end_ns": sum(end) / len(end),
         "coverage_percent": coverage_percent(series, chosen, whole=False),
         "coverage_sum_percent": coverage_percent(series, chosen, whole=True),
+        "coverage_told_percent": coverage_percent(series, told, whole=True),
         "bound_ratio": sum(bounds) / len(bounds) / rms if bounds and rms else None,
     }
 

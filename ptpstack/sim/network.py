@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.engine.driver import ClockHands, carry_out
@@ -52,6 +53,9 @@ class SimNode(ClockHands):
         #: when the engine is woken next, and for when wake-ups are in the world's queue (elapsed ns)
         self._wakes_at = NEVER
         self._queued: set[int] = set()
+        #: what a node has in its drift file when it is stopped, and when that was
+        self._kept: dict[str, Any] = {}
+        self._stopped_ns = 0
 
     def start(self, at_s: float = 0.0) -> None:
         self.world.after_start(at_s, self._begin)
@@ -63,7 +67,8 @@ class SimNode(ClockHands):
         self.perform(self.engine.start(self.world.elapsed_ns, frequencies))
 
     def stop(self) -> None:
-        """Like a power cut: nothing is sent or received any more."""
+        """Nothing is sent or received any more; what was learnt is kept, as in a node's drift file."""
+        self._kept, self._stopped_ns = self.engine.keep(self.world.elapsed_ns), self.world.elapsed_ns
         self.running = False
         self._wakes_at = NEVER
 
@@ -148,9 +153,12 @@ class SimNode(ClockHands):
         self.perform(self.engine.link(channel, up, self.world.elapsed_ns))
 
     def restart(self) -> None:
-        """Power is back: the same plan in a new engine; the clocks have run on."""
+        """The same plan in a new engine, with what was kept; the clocks have run on."""
         self.engine = Engine(self.engine.plan)
         self._begin()
+        now = self.world.elapsed_ns
+        age_s = (now - self._stopped_ns) / 1e9
+        self.perform(self.engine.resume({name: {**entry, "age_s": age_s} for name, entry in self._kept.items()}, now))
 
     def error_ns(self, clock: str | None = None) -> float:
         """True error of a clock (the first by default), ns."""

@@ -161,8 +161,10 @@ class _Watch:
         now = scene.world.elapsed_ns
         for name in self._way_up(scene.scenario.measured):
             if not self._steered(name):
-                # where the way ends: a grandmaster's clock that nothing steers
+                # where the way ends: a grandmaster's clock that nothing steers, or one that has not begun yet
                 root = scene.nodes[name]
+                if scene.scenario.node(name).role != "grandmaster":
+                    value = variance = None
                 break
             estimate = _servo(scene.nodes[name]).estimate(now)
             root = scene.nodes[self._followed[name].master or name]

@@ -233,6 +233,46 @@ def test_an_oscillator_that_jumps_is_followed_and_named() -> None:
     assert course.peak(720) < 60.0
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_frames_that_were_late_by_chance_before_a_path_grew_make_it_no_noisier(seed: int) -> None:
+    waits = exponential(10.0, seed)
+
+    def wait(t: float, side: int) -> float:
+        return 24.0 + 0.1 * waits(t, side) if 298 <= t < 300 else waits(t, side) + 70.0 * (t >= 300)
+
+    course = Course(wait, seed)
+    course.run(400)
+    assert "noise" not in course.verdicts
+    assert "delay" in course.verdicts
+    assert course.peak(300) < 60.0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_an_early_frame_beside_one_that_took_a_detour_is_a_shorter_path_and_no_clock_that_moved(seed: int) -> None:
+    waits, rng = exponential(10.0, seed), random.Random(seed)
+
+    def wait(t: float, side: int) -> float:
+        return waits(t, side) + 260.0 * (rng.random() < 0.3) - 130.0 * (t >= 600)
+
+    course = Course(wait, seed, wander=0.1)
+    course.run(800)
+    assert "clock" not in course.verdicts
+    assert course.held(600) > 0.95
+    assert course.peak(600) < 150.0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_an_early_packet_widens_the_bound_at_once(seed: int) -> None:
+    course = Course(exponential(10.0, seed), seed)
+    course.run(300)
+    course.frequency -= 150.0
+    course.run(3)
+    # the first second nobody can know of; the first Sync after it is early
+    first, *others = course.since(300)
+    assert abs(first[1] - first[2]) > first[3]
+    assert all(abs(error - value) <= statistical for _, error, value, statistical, _ in others)
+
+
 def test_load_makes_the_path_noisier_and_not_longer() -> None:
     noise, rng = exponential(10.0), random.Random(12)
     course = Course(lambda t, side: noise(t, side) if not 700 <= t < 1000 else rng.expovariate(1.0) * 1_000.0)

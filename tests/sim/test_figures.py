@@ -122,3 +122,10 @@ def test_a_report_says_what_was_missed_and_what_agrees() -> None:
 )
 def test_figures_are_shown_in_units_that_suit_them(figure: str, value: float | None, text: str) -> None:
     assert show(figure, value) == text
+
+
+def test_seconds_in_which_no_offset_is_told_count_as_missed_but_for_the_share_of_what_is_told() -> None:
+    some = series([1.0, 1.0, 1.0, 1.0], [0.0, 0.0, None, 0.0], [2.0, 2.0, None, None])
+    figures = figures_of(some, -1.0)
+    assert figures["coverage_percent"] == 50.0
+    assert figures["coverage_told_percent"] == pytest.approx(200.0 / 3.0)

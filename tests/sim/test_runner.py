@@ -101,6 +101,20 @@ def test_a_program_that_is_off_comes_back_and_follows_again() -> None:
     assert abs(scene.measured.error_ns()) < 50
 
 
+def test_a_program_that_comes_back_goes_on_from_its_drift_file() -> None:
+    scene = build(scene_of(EventSpec(200.0, "restart", node="client", for_s=20.0), frequency=300.0), 1, "estimator")
+    scene.world.run(219)
+    before = scene.measured.engine.clocks["clock"].edges[0].servo
+    scene.world.run(235)
+    servo = scene.measured.engine.clocks["clock"].edges[0].servo
+    assert servo is not before
+    estimate = servo.estimate(scene.world.elapsed_ns)
+    assert estimate is not None
+    assert estimate.statistical_ns is not None
+    goes_on = [e.data["reason"] for at, e in scene.measured.events if e.kind == "drift-file" and at >= 220.0]
+    assert any("goes on from -300" in reason and "20 s ago" in reason for reason in goes_on)
+
+
 def test_a_node_more_or_less_leaves_the_others_noise_as_it_was() -> None:
     a1 = load_scenario("a1")
     scenario = replace(a1, length_s=60.0, stats_from_s=30.0)

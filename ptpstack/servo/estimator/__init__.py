@@ -14,7 +14,8 @@
 6. The clock is driven so that the estimate becomes zero quickly, with a cap (``control``); the estimate's own variance
    is the bound (``bound``).
 
-``servo`` is the door: what is done about the clock. ``filter`` is what is believed of it.
+``servo`` is the door: what is done about the clock. ``filter`` is what is believed of it, ``memory`` what outlives
+that.
 
 Units: ns, s, ppb (= ns/s). phase = this clock - its master.
 """

@@ -134,12 +134,14 @@ class Direction:
         if len(self.late) > KEPT:
             del self.late[0]
 
-    def share_beyond(self, high: float) -> float:
-        """How often packets of this direction have been seen at least so many units above the floor."""
+    def share_beyond(self, high: float, but: int = 0) -> float:
+        """How often packets of this direction have been seen at least so many units above the floor, the last ``but``
+        of them left out.
+        """
         share = 1.0
         for step, seen in zip(_HEIGHTS, self._beyond, strict=True):
             if high >= step:
-                share = seen
+                share = seen - but / self._heights
         return max(share, _LEAST_SHARE)
 
     def learn(self, look: float, spread: float) -> None:

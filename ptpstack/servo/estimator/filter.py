@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 from ptpstack.protocol.decision import Decision
 from ptpstack.servo.base import Request
@@ -18,10 +18,10 @@ from ptpstack.servo.estimator.changes import Changes
 from ptpstack.servo.estimator.direction import Direction, Observed
 from ptpstack.servo.estimator.floors import floor_risen, floor_too_far, late_doubt_ns
 from ptpstack.servo.estimator.interval import Interval
-from ptpstack.servo.estimator.knowledge import Knowledge
+from ptpstack.servo.estimator.memory import Memory
 from ptpstack.servo.estimator.misfits import Misfits
 from ptpstack.servo.estimator.neighbor import OneClock
-from ptpstack.servo.estimator.oscillator import OscillatorRecord
+from ptpstack.servo.estimator.outlook import Outlook
 from ptpstack.servo.estimator.panel import LEAST_NOISE, Panel
 from ptpstack.servo.estimator.startup import Fit, Startup
 from ptpstack.servo.estimator.timeline import Timeline
@@ -32,8 +32,6 @@ _GATE_SIGMAS = 6.0
 _GATE_WAITS = 9.0
 #: Packets for which a run of misfits throws a start away.
 PROBATION = 40
-_RESTART_WANDER = 4.0
-_RESTART_WANDER_MOST = 1e5
 #: A clock that is this far from where the driver's clock says it should be was set by somebody, s.
 _SET_FROM_OUTSIDE_S = 5.0
 _CALM_EVERY = 3
@@ -42,22 +40,9 @@ _ABSURD_NS = 1e14
 _ABSURD_PACKETS = 4
 
 
-class Outlook(NamedTuple):
-    """What is believed now: at ``t`` (s) the free clock has this phase (ns) and frequency (ppb), the real one is off by
-    ``offset`` (ns). ``fit``: it is still the line of a start.
-    """
-
-    t: float
-    phase: float
-    frequency: float
-    offset: float
-    fit: Fit | None
-
-
 class Filter:
     def __init__(self) -> None:
-        self.knowledge = Knowledge()
-        self.record = OscillatorRecord()
+        self.memory = Memory()
         #: the command that the clock runs with, ppb
         self.clock_ppb = 0.0
         self.interval = Interval()
@@ -87,11 +72,8 @@ class Filter:
 
     def _restart(self) -> None:
         """Learn phase and path anew; what is known of noise and oscillator stays."""
-        known = self.knowledge
         self.panel = Panel(self.direct)
-        if known.wander_ppb is not None:
-            notch = self.panel.notch if known.notch is None else known.notch
-            self.panel.adopt(known.wander_ppb, notch, known.path_wander)
+        self.memory.prepare(self.panel)
         self.directions = {1: Direction(1)} if self.direct else {1: Direction(1), self._back: Direction(self._back)}
         self._changes = Changes(self.panel, self.directions)
         self._misfits = Misfits(self._changes)
@@ -133,7 +115,7 @@ class Filter:
 
     def statistical_ns(self, variance: float, silent: float) -> float:
         """``variance`` of the phase, ns^2; ``silent``: s since the last packet."""
-        allowance = self.record.allowance_ns(silent, self.panel.q) + self._doubt_ns
+        allowance = self.memory.record.allowance_ns(silent, self.panel.q) + self._doubt_ns
         return self._bound.statistical_ns(variance, self.time.hidden2(self._quietest()), allowance)
 
     def systematic_ns(self) -> float:
@@ -183,7 +165,7 @@ class Filter:
         self._bound.one_sided(side == 0)
         self.directions[side] = direction = Direction(side)
         if self.running:
-            direction.set_level(self.knowledge.levels.get(side, self.directions[1].level), 8)
+            direction.set_level(self.memory.level(side, self.directions[1].level), 8)
 
     def reading(self, clock_sns: int, offset_sns: int, bound_ns: float, now_ns: int) -> Outlook | None:
         if not self.direct:
@@ -213,7 +195,7 @@ class Filter:
     def _starting_packet(self, seen: Observed, now_ns: int) -> Outlook | None:
         self._startup.add(seen)
         self.directions[seen.side].kept.append(seen)
-        known = self.knowledge
+        known = self.memory.knowledge
         if known.oscillator_ppb is None:
             fit = self._startup.fit(self.time.grain2(self._back))
         else:
@@ -235,7 +217,7 @@ class Filter:
         self.running = True
         self.probation = PROBATION
         for direction in self.directions.values():
-            direction.set_level(self.knowledge.levels.get(direction.side, max(fit.variance, 0.1)), 8)
+            direction.set_level(self.memory.level(direction.side, max(fit.variance, 0.1)), 8)
         if fit.wander > self.panel.q:
             self.panel.adopt(fit.wander, self.panel.notch)
         self.heard_t = fit.t
@@ -294,9 +276,7 @@ class Filter:
             if verdict.code in ("restart", "lost"):
                 self._start_again(verdict)
                 return None
-        self._doubt_ns = misfits.doubt_ns(self.interval.s)
-        if direction.late and not panel.direct:
-            self._doubt_ns = max(self._doubt_ns, late_doubt_ns(changes))
+        self._doubt_ns = max(misfits.doubt_ns(self.interval.s), late_doubt_ns(changes))
         t = self.time.at(now_ns)
         belief = panel.belief()
         frequency = belief.frequency
@@ -328,12 +308,8 @@ class Filter:
     def _start_again(self, verdict: Verdict) -> None:
         """A start that was wrong, or an estimate that is lost."""
         packets = sorted((p for d in self.directions.values() for p in d.kept if p.misfit), key=lambda p: p.t)
-        q = self.panel.q
         self.learn()
-        self.knowledge.oscillator_ppb = None
-        if verdict.code == "restart":
-            self.knowledge.wander_ppb = min(q * _RESTART_WANDER, _RESTART_WANDER_MOST)
-            self.knowledge.levels = {}
+        self.memory.lost(self.panel.q, proven=verdict.code != "restart")
         self._restart()
         for packet in packets:
             self._startup.add(packet)
@@ -346,17 +322,8 @@ class Filter:
 
     def learn(self) -> None:
         """Note what the running filter has learnt."""
-        if not self.running:
-            return
-        chosen = self.panel.chosen
-        self.knowledge = Knowledge(
-            chosen.f - self.time.base_ppb,
-            chosen.ff,
-            chosen.q,
-            self.panel.notch,
-            chosen.x,
-            {d.side: d.level for d in self.directions.values()},
-        )
+        if self.running:
+            self.memory.learn(self.panel, self.directions.values(), self.time.base_ppb)
 
     # ---- what happened ----------------------------------------------------------------------------------------
 
@@ -377,21 +344,15 @@ class Filter:
         if not self.time.ledger.used:
             self.time.base_ppb = frequency_ppb
         self.clock_ppb = frequency_ppb
-        if learnt_ppb is not None and not self.running and self.knowledge.oscillator_ppb is None:
-            self.knowledge.oscillator_ppb = -frequency_ppb
-            self.knowledge.variance = learnt_ppb**2
-
-    def note_frequency(self) -> None:
-        """The oscillator's frequency is worth remembering now."""
-        chosen = self.panel.chosen
-        self.record.note(self.panel.t, chosen.f - self.time.base_ppb, sqrt(chosen.ff))
+        if learnt_ppb is not None and not self.running:
+            self.memory.handed(-frequency_ppb, learnt_ppb)
 
     def carry_on(self, t: float, shift_ppb: float) -> None:
         """What is known of the oscillator without packets: ageing, and the change that a new temperature makes."""
         dt = t - self.panel.t
         if dt > 0.0:
             self.panel.predict(t, self._quietest())
-            shift_ppb += self.record.ageing_ppb_per_s() * dt
+            shift_ppb += self.memory.record.ageing_ppb_per_s() * dt
         if shift_ppb:
             self.panel.shift(frequency=shift_ppb)
 
@@ -429,13 +390,10 @@ class Filter:
         if not self.running or self.probation or self.time.moment is None:
             return None
         self.learn()
-        return {**self.knowledge.as_dict(), "notes": self.record.keep(self.time.at(now_ns))}
+        return self.memory.keep(self.time.at(now_ns))
 
     def resume(self, kept: Mapping[str, Any], age_s: float, frequency_ppb: float) -> None:
-        knowledge = Knowledge.from_dict(kept)
-        record = OscillatorRecord()
-        record.resume(kept["notes"], age_s)
-        self.knowledge, self.record = knowledge.aged(age_s), record
+        said = self.memory.resume(kept, age_s)
         self.clock_ppb = frequency_ppb
         self.begin(direct=self.direct)
-        self.told = f"goes on from {-(knowledge.oscillator_ppb or 0.0):+.1f} ppb, learnt {age_s:.0f} s ago"
+        self.told = said

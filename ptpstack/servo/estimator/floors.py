@@ -14,14 +14,18 @@ from ptpstack.servo.estimator.panel import Panel
 from ptpstack.servo.estimator.startup import second_differences
 from ptpstack.servo.estimator.verdict import Verdict, name
 
-#: What is believed when it would otherwise have a probability of e^-13.
-SURE = 13.0
+#: What is believed when it would otherwise have a probability of e^-15.
+SURE = 15.0
 #: The same for late packets that might be mere noise, of whatever size.
 _NO_NOISE = 10.0
 #: Late packets in a row that are noise when they scatter like it, and when it is so many times what it was, ns^2.
 _NOISE_RUN = 6
 _SCATTERED = 4.0
 _NOISIER = 4.0
+#: A height that so many packets reach is usual.
+_USUAL = 0.05
+#: The oscillator may have walked by as much: by this share of a packet's height.
+_WALKED = 0.5
 #: Late packets in a row that are a reason to doubt.
 _DOUBTFUL = 3
 _DOUBTFUL_BY = 10.0
@@ -44,7 +48,8 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
     If all were as before, each would lie beyond the least of them with a probability p; n in a row do with p^n. Were it
     noise of whatever size, n exponential waits of sum S would all lie beyond m with (1 - n m/S)^(n - 1). When the first
     is not to be believed it is noise; when neither is and they lie close together, the floor is where the least of them
-    says.
+    says. Chance may have made packets late before the floor rose: what speaks for a floor begins where that explains
+    most (``_risen``), and noise has to explain the run better than that.
     """
     panel, directions = changes.panel, changes.directions
     own = directions[seen.side]
@@ -53,34 +58,67 @@ def floor_risen(changes: Changes, seen: Observed, interval_s: float) -> Verdict 
         return None
     if other is not None and sum(1 for p in other.kept if p.t >= own.late[0].t) < 2:
         return None
-    disbelief = doubt = 0.0
+    unusual = doubt = 0.0
     level = True
-    floors = {}
+    floors, packets = {}, {}
     for direction in directions.values():
-        count = len(direction.late)
-        floors[direction.side] = 0.0
+        floors[direction.side], packets[direction.side] = 0.0, 0
+        beta, sigma = _noise(panel, direction)
+        residuals = _heights(panel, direction.late)
+        count = len(residuals)
         if not count:
             continue
-        residuals = [panel.residual(p.side, p.t, p.value) for p in direction.late]
-        least = min(residuals)
-        beta, sigma = _noise(panel, direction)
-        if least <= 0.0:
+        if min(residuals) <= 0.0:
             return None
+        begin, explained = _risen(residuals, beta + sigma)
+        mean = sum(residuals) / count
+        if direction is own and count >= _NOISE_RUN and -count * (1.0 + log(mean)) > explained:
+            scattered = -(count - 1) * log(max(1.0 - min(residuals) / mean, 1e-9))
+            if scattered < _SCATTERED and disbelief(panel, direction, residuals) > SURE:
+                return _noisier(changes, own, seen.t, sum(r * r for r in residuals) / count / 2.0)
+        residuals = residuals[begin:]
+        packets[direction.side] = count = len(residuals)
+        least = min(residuals)
         level = level and max(residuals) - least <= _LEVEL_WAITS * (beta + sigma)
-        this = -count * log(_share(direction, least, beta, sigma))
-        scattered = -(count - 1) * log(max(1.0 - count * least / sum(residuals), 1e-9))
-        if direction is own and count >= _NOISE_RUN and this > SURE and scattered < _SCATTERED:
-            return _noisier(changes, own, seen.t, sum(r * r for r in residuals) / count / 2.0)
-        disbelief += this
-        doubt += scattered
+        unusual += disbelief(panel, direction, residuals)
+        doubt -= (count - 1) * log(max(1.0 - count * least / sum(residuals), 1e-9))
         floors[direction.side] = max(0.0, least - _least_of(count, beta, direction.ways))
     both = all(floors.values())
-    if not level or disbelief < SURE or doubt < _NO_NOISE or (not both and len(own.late) < _ONE_SIDED):
+    if not level or unusual < SURE or doubt < _NO_NOISE or (not both and packets[own.side] < _ONE_SIDED):
         return None
-    packets = sum(len(d.late) for d in directions.values())
-    verdict = changes.moved(seen, floors, packets, own.level, interval_s)
+    verdict = changes.moved(seen, floors, sum(packets.values()), own.level, interval_s)
     changes.happened(seen.t)
     return verdict
+
+
+def _heights(panel: Panel, late: list[Observed]) -> list[float]:
+    """Of late packets above the floor as it is believed in now, ns; of those so old that the oscillator may have walked
+    by as much since, above the floor believed in when they came.
+    """
+    heights = []
+    for p in late:
+        height, age = panel.residual(p.side, p.t, p.value), panel.t - p.t
+        walked = age > 0.0 and panel.q * age * sqrt(age / 3.0) > _WALKED * abs(height)
+        heights.append(p.nu if walked else height)
+    return heights
+
+
+def _risen(heights: list[float], unit: float) -> tuple[int, float]:
+    """With which packet the floor has risen, if it has, and the log likelihood of that: exponential waits of mean
+    ``unit`` above the old floor, from there on above the least of them.
+    """
+    late = sum(heights)
+    best, begin = -inf, 0
+    above, least = 0.0, inf
+    for index in range(len(heights) - 1, -1, -1):
+        height = heights[index]
+        least = min(least, height)
+        above += height
+        late -= height
+        explained = -(late + above - (len(heights) - index) * least) / unit
+        if explained > best:
+            best, begin = explained, index
+    return begin, best - len(heights) * log(unit)
 
 
 def _beyond(waits: float, ways: float) -> float:
@@ -115,15 +153,33 @@ def late_doubt_ns(changes: Changes) -> float:
     """
     panel = changes.panel
     doubt = 0.0
+    if panel.direct:
+        return doubt
     for direction in changes.directions.values():
         late = direction.late
-        if len(late) < _DOUBTFUL or any(p.misfit for p in late):
+        if len(late) < _DOUBTFUL:
             continue
-        least = min(panel.residual(p.side, p.t, p.value) for p in late)
+        heights = _heights(panel, [p for p in late if not p.misfit])
+        if len(heights) < _DOUBTFUL:
+            continue
         beta, sigma = _noise(panel, direction)
-        if least > 0.0 and -len(late) * log(_share(direction, least, beta, sigma)) > _DOUBTFUL_BY:
+        heights = heights[_risen(heights, beta + sigma)[0] :]
+        least = min(heights)
+        if least > 0.0 and disbelief(panel, direction, heights) > _DOUBTFUL_BY:
             doubt = max(doubt, 0.5 * least)
     return doubt
+
+
+def disbelief(panel: Panel, direction: Direction, heights: list[float]) -> float:
+    """How little is to be believed that packets of a direction lie this high (ns) above its floor by chance: -ln p."""
+    beta, sigma = _noise(panel, direction)
+    return -len(heights) * log(_share(direction, min(heights), beta, sigma))
+
+
+def is_usual(panel: Panel, direction: Direction, height: float) -> bool:
+    """Now and then the last packet's height (ns above the floor) is seen in its direction, without any event."""
+    beta, sigma = _noise(panel, direction)
+    return direction.share_beyond(height / (beta + sigma), 1) > _USUAL
 
 
 def _share(direction: Direction, high: float, beta: float, sigma: float) -> float:

@@ -87,10 +87,6 @@ class Hypothesis:
             most = _MOST_CORRELATED * sqrt(one * other)
             setattr(self, name, max(-most, min(most, getattr(self, name))))
 
-    def phase_variance(self, dt: float) -> float:
-        """Variance of the phase ``dt`` s ahead, ns^2."""
-        return self.tt + dt * (2.0 * self.tf + dt * self.ff) + self.q * self.q * dt * dt * dt / 3.0
-
 
 def observe(
     chosen: Hypothesis,

@@ -6,7 +6,7 @@ In this order, at each misfit (c: its direction, o: the other one, m: how far of
               that was stepped, an oscillator that jumped). Phase and frequency are opened, the newer packet is taken.
   noise       most of the last packets are late and scattered: the path has become noisier.
   (wait)      too few in a row to be more than strays. How many are needed follows from how often this direction strays:
-              a run of n strays of share e has probability e^n, and e^-13 ... is what is believed.
+              a run of n strays of share e has probability e^n, and e^-15 is what is believed.
   restart     during probation a run of misfits means that the start itself was wrong.
   step        the run is level: the path has changed. Both directions: only the delay moves. One direction only: half of
               it is delay and half is phase, the answer of any two-way exchange, which nobody can better.
@@ -27,7 +27,7 @@ from math import inf, log, sqrt
 
 from ptpstack.servo.estimator.changes import Changes
 from ptpstack.servo.estimator.direction import RARE, Direction, Observed
-from ptpstack.servo.estimator.floors import SURE
+from ptpstack.servo.estimator.floors import SURE, disbelief, is_usual
 from ptpstack.servo.estimator.startup import Startup
 from ptpstack.servo.estimator.verdict import Verdict, name
 from ptpstack.servo.spike_gate import median
@@ -37,8 +37,9 @@ _PAIR_INTERVALS = 2.5
 _QUIET_INTERVALS = 15.0
 _MOSTLY_LATE = 0.6
 _NEWCOMER_PACKETS = 4
-#: Late packets in a row that bear out an early one of the other direction.
+#: Late packets in a row that bear out an early one of the other direction, and how little by chance (-ln p).
 _LATE_THERE = 2
+_UNUSUAL = 7.0
 _RUN_LINE = 5
 _RUN_LATE = 8
 _RUN_OTHER = 4
@@ -63,8 +64,8 @@ class Misfits:
         if self.newcomer:
             return 2
         share = direction.late_share if late else direction.early_share
-        if self._panel.direct:
-            # a clock that runs away from its readings must not make strays of them, one by one
+        if self._panel.direct or not late:
+            # a clock that runs away must not make strays of what shows it, one by one; late packets may be strays
             share -= RARE * len(direction.run)
         share = max(_SHARES[0], min(_SHARES[1], share))
         return max(_RUN_READINGS if self._panel.direct else 2, int(-SURE / log(share)) + 1)
@@ -88,7 +89,8 @@ class Misfits:
         """How far the clock may be off if the misfits that are being collected are right about it.
 
         It counts when one more would bring a verdict, unless the other direction is off with the same sign: then the
-        path has changed, or when the other direction has not spoken yet though it is about to.
+        path has changed. Late packets wait until the other direction has spoken, where it is about to; an early one is
+        news at once, since no queue makes packets early.
         """
         doubt = 0.0
         for own in self._directions.values():
@@ -100,7 +102,7 @@ class Misfits:
                 last = other.kept[-1]
                 if last.misfit and (last.nu > 0) == (run[-1].nu > 0):
                     continue
-                if last.t < run[0].t and run[-1].t - last.t < _PAIR_INTERVALS * interval_s:
+                if run[-1].nu > 0 and last.t < run[0].t and run[-1].t - last.t < _PAIR_INTERVALS * interval_s:
                     continue
             doubt = max(doubt, abs(run[-1].nu))
         return doubt
@@ -118,7 +120,8 @@ class Misfits:
         panel = self._panel
         sigma = sqrt(own.level + grain2)
         late = seen.nu > 0
-        if len(own.run) < self.needed(own, late):
+        packets = own.run if late or panel.direct else _early(own.run)
+        if len(packets) < self.needed(own, late):
             return None
         if other is not None:
             heard = sum(1 for p in other.kept if p.t >= own.run[0].t)
@@ -126,8 +129,9 @@ class Misfits:
                 return None
         if probation:
             return Verdict("restart", f"{len(own.run)} packets in a row contradict a start not yet proven: begin anew")
-        run = [panel.residual(p.side, p.t, p.value) for p in own.run]
-        other_run = [panel.residual(p.side, p.t, p.value) for p in other.run] if other is not None else []
+        run = [panel.residual(p.side, p.t, p.value) for p in packets]
+        there = [] if other is None else (_early(other.run) or other.run)
+        other_run = [panel.residual(p.side, p.t, p.value) for p in there]
         middle, other_middle = median(run), (median(other_run) if other_run else 0.0)
         tolerance = max(6.0 * sigma, 0.05 * max(abs(middle), abs(other_middle)))
         level = all(abs(r - middle) <= tolerance for r in run) and all(
@@ -178,16 +182,19 @@ class Misfits:
             return None
         last = other.kept[-1]
         # Packets are early when the clock has moved or when the path has become shorter. Those of the other direction
-        # tell which: they bear a clock out when they are all late by about as much, though not too late to be taken.
-        late = (
-            seen.nu < 0
-            and len(other.late) >= _LATE_THERE
-            and all(self._panel.residual(p.side, p.t, p.value) > -0.5 * seen.nu for p in other.late[-_LATE_THERE:])
-        )
+        # tell which: they bear a clock out when they are all late by about as much, though not too late to be taken,
+        # and though that is not usual there.
+        late = seen.nu < 0 and len(other.late) >= _LATE_THERE
+        if late:
+            heights = [self._panel.residual(p.side, p.t, p.value) for p in other.late[-_LATE_THERE:]]
+            late = min(heights) > -0.5 * seen.nu and disbelief(self._panel, other, heights) > _UNUSUAL
         if not (last.misfit or late) or seen.t - last.t > _PAIR_INTERVALS * interval_s:
             return None
         there = self._panel.residual(last.side, last.t, last.value)
         if there * seen.nu >= 0 or not abs(seen.nu) / 3.0 <= abs(there) <= 3.0 * abs(seen.nu):
+            return None
+        if is_usual(self._panel, *((own, seen.nu) if seen.nu > 0.0 else (other, there))):
+            # a frame that took a detour, and an early one: that is a path which has become shorter
             return None
         if probation and self._changes.clock_t > -inf:
             return Verdict("restart", "the clock seems to move again and again after a start: begin anew")
@@ -295,6 +302,11 @@ class Misfits:
             f"{fit.inliers} packets lie on a new line: frequency {change:+.4g} ppb",
             {"frequency_change_ppb": change, "packets": fit.inliers},
         )
+
+
+def _early(run: list[Observed]) -> list[Observed]:
+    """Late ones among early ones are strays: they may be late on a path that has become shorter, too."""
+    return [p for p in run if p.nu <= 0.0]
 
 
 def _runs_away(run: list[float]) -> bool:

@@ -17,7 +17,7 @@ from ptpstack.servo.estimator.direction import Direction
 from ptpstack.servo.estimator.hypothesis import Hypothesis, observe
 
 #: Share of symmetric noise, from "all of it" to "a sharp floor".
-BLUR = (1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.025, 0.0125, 0.006, 0.003, 0.0015)
+BLUR = (1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.025, 0.0125, 0.006, 0.003, 0.0015, 7e-4, 3e-4, 1.5e-4)
 _FIRST_NOTCH = 7
 FIRST_WANDER = 3.0
 #: Limits of what may be voted for, ppb per root second.

@@ -14,7 +14,8 @@ from typing import Any
 
 from ptpstack.servo.base import Command, Learnt, Request, ServoState
 from ptpstack.servo.estimator.control import drive
-from ptpstack.servo.estimator.filter import PROBATION, Filter, Outlook
+from ptpstack.servo.estimator.filter import PROBATION, Filter
+from ptpstack.servo.estimator.outlook import Outlook
 from ptpstack.servo.options import ServoOptions
 from ptpstack.timebase.estimate import Estimate
 from ptpstack.timebase.units import format_ns
@@ -170,7 +171,7 @@ class EstimatorServo:
             if known.probation < _IN_SERVICE and not self._uncertain_master:
                 self._may_step = False
             if not known.probation:
-                known.note_frequency()
+                known.memory.note_frequency(known.panel, known.time.base_ppb)
 
     # ---- commands ---------------------------------------------------------------------------------------------
 
@@ -223,7 +224,7 @@ class EstimatorServo:
 
     def temperature(self, celsius: float, now_ns: int) -> Command | None:
         known = self._filter
-        shift = known.record.warmed(celsius)
+        shift = known.memory.record.warmed(celsius)
         if not shift or not known.running or known.time.moment is None:
             return None
         known.carry_on(known.time.at(now_ns), shift)
