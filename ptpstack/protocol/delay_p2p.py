@@ -205,8 +205,7 @@ class P2PDelay(DelayMechanism):
         if len(self.requester.responders) == 1 and self._owed:
             self._owed -= 1
         sequence_id = self.requester.begin()
-        if self.requester.rate.known or self._known is None:
-            port.ds.neighbor_rate_ratio = self.requester.rate.ratio
+        self._rate_seen()
         port.link_seen(now, measured=False)
         if self.requester.several >= ALLOWED_SEVERAL and port.options.several_peers == "fault":
             self._isolate(now)
@@ -229,6 +228,11 @@ class P2PDelay(DelayMechanism):
             del self.port.timers[TIMER_PDELAY_REQ]
         if not self.stopped and self.port.state not in SILENT:
             self._due_ns = self.port.timers[TIMER_PDELAY_REQ] = now
+
+    def _rate_seen(self) -> None:
+        """What is known from an earlier life holds until something is known in this one."""
+        if self.requester.rate.known or self._known is None:
+            self.port.ds.neighbor_rate_ratio = self.requester.rate.ratio
 
     def _free(self, stamp_sns: int | None) -> int | None:
         return stamp_sns if stamp_sns is None or self._local is None else self._local.free(stamp_sns)
@@ -295,6 +299,7 @@ class P2PDelay(DelayMechanism):
             self._recent.clear()
         self._recent.append(complete.delay_sns)
         port.ds.mean_link_delay_sns = sorted(self._recent)[len(self._recent) // 2]
+        self._rate_seen()
         measured = LinkDelayMeasured(
             port.number,
             complete.responder,

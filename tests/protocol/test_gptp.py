@@ -60,6 +60,16 @@ def test_a_port_is_capable_once_its_neighbours_delay_and_rate_are_known() -> Non
     assert reason(bench) == f"{Peer(0x11).identity} answers Pdelay_Req, 500 ns away"
 
 
+def test_the_rate_of_the_neighbour_counts_from_the_moment_on_at_which_it_is_known() -> None:
+    """A relay that counted by another would hand on a wrong residence for a second."""
+    bench = TimeAware()
+    bench.connect(Peer(0x11), ppb=40_000.0)
+    while not bench.port().able:
+        assert bench.port().ds.neighbor_rate_ratio == 1.0
+        bench.run(0.05)
+    assert abs(bench.port().ds.neighbor_rate_ratio - 1 - 40e-6) < 2e-9
+
+
 def test_PRF_20_a_link_longer_than_the_threshold_carries_peer_delay_and_nothing_else() -> None:
     bench = TimeAware()
     bench.connect(better(), delay_ns=1_000)

@@ -68,7 +68,7 @@ def test_the_end_of_a_chain_is_right_within_seconds(relays: int) -> None:
     world.run(12 + relays)
     assert states(nodes[-1]) == ["SLAVE"]
     for node in nodes[1:]:
-        assert abs(node.error_ns() - nodes[0].error_ns()) < 20
+        assert abs(node.error_ns() - nodes[0].error_ns()) < 5
     for node in nodes[1:-1]:
         assert states(node) == ["SLAVE", "MASTER"]
     assert instance_of(nodes[-1]).data.current.steps_removed == relays + 1
