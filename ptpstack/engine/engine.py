@@ -61,6 +61,8 @@ class Engine(Changes):
         self.vouching.refresh(now)
         for name, instance in self.instances.items():
             self.take(name, instance.start(now), now)
+        for transparent in self.transparent.values():
+            self._out += transparent.start(now)
         self._housekeeping_due = now
         return self._drain()
 
@@ -109,7 +111,7 @@ class Engine(Changes):
 
     def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
         if channel in self._bridged:
-            self._bridged[channel].link(channel, up)
+            self._out += self._bridged[channel].link(channel, up, now)
         for instance, number in self._routes.get(channel, {}).values():
             self.take(instance.options.name, instance.link(number, up, now), now)
         self.event("link", "", 0, {"channel": channel, "up": up})
@@ -122,6 +124,9 @@ class Engine(Changes):
                 self.take(name, effects, now)
         for part in self._timed_parts:
             part.timer(now)
+        for transparent in self.transparent.values():
+            if transparent.due <= now:
+                self._out += transparent.timer(now)
         self.steering.timer(now)
         if self._housekeeping_due <= now:
             self._housekeep(now)
@@ -142,6 +147,9 @@ class Engine(Changes):
             when = part.next_deadline()
             if when is not None and when < due:
                 due = when
+        for transparent in self.transparent.values():
+            if transparent.due < due:
+                due = transparent.due
         return None if due == NEVER else due
 
     def commanded(
@@ -313,6 +321,9 @@ class Engine(Changes):
         for instance in self.instances.values():
             if clock in instance.options.clocks:
                 instance.clock_stepped(clock, step_sns)
+        for transparent in self.transparent.values():
+            if transparent.options.clock == clock:
+                transparent.clock_stepped()
 
     def _servo_changed(self, edge: Edge, state: ServoState, now: int) -> None:
         """MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the port that follows; the reference's own state."""

@@ -130,6 +130,8 @@ def plan_as_dict(plan: EnginePlan) -> dict[str, Any]:
     """JSON-ready; ``plan_from_dict`` is its inverse."""
     result = asdict(plan)
     result["instances"] = [instance_as_dict(instance) for instance in plan.instances]
+    for transparent in result["transparent"]:
+        transparent["clock_identity"] = transparent["clock_identity"].hex()
     result["leap"] = {
         "entries": [list(entry) for entry in plan.leap.entries],
         "updated_s": plan.leap.updated_s,
@@ -184,7 +186,8 @@ def _edge(data: Mapping[str, Any]) -> EdgePlan:
 
 
 def _transparent(data: Mapping[str, Any]) -> TransparentOptions:
-    return TransparentOptions(**{**data, "ports": tuple(TransparentPort(**port) for port in data["ports"])})
+    ports = tuple(TransparentPort(**port) for port in data["ports"])
+    return TransparentOptions(**{**data, "ports": ports, "clock_identity": bytes.fromhex(data["clock_identity"])})
 
 
 def _timescale(data: Mapping[str, Any]) -> AlternateTimescale:

@@ -37,7 +37,7 @@ from ptpstack.servo.estimator.servo import EstimatorServo
 from ptpstack.servo.options import ServoOptions
 
 if TYPE_CHECKING:
-    from ptpstack.protocol.transparent import TransparentClock
+    from ptpstack.protocol.transparent.clock import TransparentClock
 
 #: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
 #: and no divisor of the usual intervals.
@@ -158,9 +158,10 @@ class Wiring(ABC):
             routes[key] = (instance, number)
 
     def _add_transparent(self, options: TransparentOptions) -> None:
-        from ptpstack.protocol.transparent import TransparentClock
+        from ptpstack.protocol.transparent.clock import TransparentClock
 
-        clock = self.transparent[options.name] = TransparentClock(options, self._new_tokens())
+        rng = random.Random(self._rng.getrandbits(64))
+        clock = self.transparent[options.name] = TransparentClock(options, self._new_tokens(), rng)
         self._token_owners.append(clock)
         for port in options.ports:
             if port.channel in self._routes or port.channel in self._bridged:

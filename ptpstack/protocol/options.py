@@ -348,3 +348,10 @@ class TransparentOptions:
     clock: str = "clock"
     #: count residence in the master's seconds, not in those of our own clock
     syntonise: bool = True
+    #: ``E2E``, or ``P2P``: measure the link at every port
+    delay_mechanism: str = "E2E"
+    clock_identity: ClockIdentity = b""
+    #: primaryDomain (8.3.2.4), and the transport: in which links are measured
+    domain: int = 0
+    transport: str = "udp4"
+    log_min_pdelay_req_interval: int = 0

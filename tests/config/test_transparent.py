@@ -60,4 +60,20 @@ def test_from_a_command_line() -> None:
     assert site.transparent[0].stamping == "software"
     assert site.clocks[0].type == "simulated"
     with pytest.raises(ConfigError, match="no option of a transparent clock"):
-        site_for_roles("tc", ["eth0", "eth1"], domain=5)
+        site_for_roles("tc", ["eth0", "eth1"], priority1=5)
+
+
+def test_a_peer_to_peer_clock() -> None:
+    keys = 'delay_mechanism = "P2P"\ntransport = "l2"\ndomain = 254\nclock_identity = "0201fffe00000001"\n'
+    site = loads(TC.replace("]]\n", "]]\n" + keys, 1))
+    options = site.transparent[0].options
+    assert (options.delay_mechanism, options.transport, options.domain) == ("P2P", "l2", 254)
+    assert options.clock_identity == bytes.fromhex("0201fffe00000001")
+    assert loads(dumps(site)) == site
+
+
+def test_what_only_a_clock_that_measures_links_has_is_said_to_do_nothing() -> None:
+    _, findings = parse_site(TC.replace("]]\n", "]]\ndomain = 5\n", 1))
+    assert [(f.path, f.reason) for f in findings if "no effect" in f.reason] == [
+        ("transparent[0].domain", "has no effect: the delay mechanism is E2E")
+    ]

@@ -69,3 +69,32 @@ def test_a_recorded_run_replays(tmp_path: Path) -> None:
     assert result.identical, result.divergence
     assert result.counts["receive"] == 2
     assert result.counts["transmitted"] >= 2
+
+
+P2P_PLAN = replace(
+    PLAN, transparent=(TransparentOptions("tc", PORTS, delay_mechanism="P2P", clock_identity=bytes(range(8))),)
+)
+
+
+def test_a_peer_to_peer_clock_asks_in_time_and_replays(tmp_path: Path) -> None:
+    path = tmp_path / "p2p.trace"
+    engine = RecordedEngine(P2P_PLAN, open_for_writing(str(path)))
+    now, asked = 0, set()
+    engine.start(now)
+    while now < 3 * S:
+        deadline = engine.next_deadline()
+        assert deadline is not None
+        now = max(now, deadline)
+        sends = [e for e in engine.timer(now) if isinstance(e, Send)]
+        asked |= {send.channel for send in sends if send.octets[0] & 15 == 2}
+        for send in sends:
+            assert send.token is not None
+            engine.transmitted(send.token, now << 16, now)
+    assert asked == {"m/bridge", "a/bridge", "b/bridge"}
+    engine.close_trace(now)
+    result = replay(str(path))
+    assert result.identical, result.divergence
+
+
+def test_its_plan_goes_through_json_too() -> None:
+    assert plan_from_dict(json.loads(json.dumps(plan_as_dict(P2P_PLAN)))) == P2P_PLAN

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ptpstack.protocol.effects import Send
 from ptpstack.protocol.options import TransparentOptions, TransparentPort
-from ptpstack.protocol.transparent import (
+from ptpstack.protocol.transparent.clock import (
     MAX_EARLY,
     MAX_PASSAGES,
     PASSAGE_NS,
@@ -335,12 +335,12 @@ def test_a_port_that_is_down_gets_nothing_and_who_was_there_may_be_anywhere() ->
     bench = Bench()
     bench.put("a", encode(ANNOUNCE))
     bench.sent.clear()
-    bench.clock.link("a", False)
+    bench.clock.link("a", False, bench.now)
     bench.put("m", encode(ANNOUNCE))
     bench.put("m", encode(ANNOUNCE), address(1, f"{2:012x}"))
     assert [channel for channel, _, _ in bench.sent] == ["b", "b"]
     bench.sent.clear()
-    bench.clock.link("a", True)
+    bench.clock.link("a", True, bench.now)
     bench.put("m", encode(ANNOUNCE))
     assert [channel for channel, _, _ in bench.sent] == ["a", "b"]
 

@@ -1,0 +1,344 @@
+"""A transparent clock: what passes it, and what is written into that.
+
+1. It knows no domain and no profile: every PTP message passes, to every port but the one it came by, unless its
+   mechanism (end-to-end, peer-to-peer) says otherwise.
+2. Two-step: an event message leaves as it came, and is stamped. How long it was inside is added to the message that
+   belongs to it (Follow_Up, and what the mechanism has), for each port by itself. An event message that nothing would
+   follow gets the twoStepFlag and a follower of our own making.
+3. A residence that is not known is not guessed: what would have carried it is dropped, and counted.
+4. Ports within (``inside.py``) are ports like others, except that a frame is there at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+from ptpstack.protocol.effects import Send
+from ptpstack.protocol.options import TransparentOptions
+from ptpstack.protocol.stations import Stations
+from ptpstack.protocol.syntonisation import Syntonisation
+from ptpstack.protocol.transparent.end_to_end import EndToEnd
+from ptpstack.protocol.transparent.frames import (
+    HEADER,
+    LENGTH,
+    SOURCE,
+    as_two_step,
+    corrected,
+    correction_sns,
+    domain_of,
+    follower,
+    is_two_step,
+    key_of,
+    timestamp_sns,
+)
+from ptpstack.protocol.transparent.mechanism import Mechanism
+from ptpstack.protocol.transparent.passage import Carrier, Handler, Passage, Port
+from ptpstack.timebase.units import SNS_PER_S
+from ptpstack.wire.types import MessageType
+
+#: An event message is forgotten after this time: what belongs to it has come, or comes no more.
+PASSAGE_NS = 2_000_000_000
+MAX_PASSAGES = 4096
+MAX_EARLY = 256
+#: A longer residence is a clock that was set.
+MAX_RESIDENCE_SNS = 10 * SNS_PER_S
+
+
+class TransparentClock:
+    """Frames come with what surrounds them (``wire.envelope``) as their address, and go on with it."""
+
+    def __init__(
+        self,
+        options: TransparentOptions,
+        new_token: Callable[[], int] | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        if len(options.ports) < 2:
+            raise ValueError(f"transparent clock {options.name}: frames pass between at least two ports")
+        self.options = options
+        self.ports = {port.channel: Port(port, number) for number, port in enumerate(options.ports, 1)}
+        self.syntonisation = Syntonisation()
+        self._new_token = new_token or itertools.count(1).__next__
+        self._tokens: dict[int, tuple[Passage, str]] = {}
+        #: stamps of messages of our own, and who wants them
+        self._own_tokens: dict[int, tuple[Port, Callable[[int | None], None]]] = {}
+        #: in the order in which they came
+        self._passages: dict[bytes, Passage] = {}
+        #: Follow_Ups that were quicker than their Sync
+        self._early: dict[bytes, tuple[str, bytes, str, int]] = {}
+        #: by MAC, hexadecimal, as an envelope has it
+        self._stations: Stations[str] = Stations()
+        self._out: list[Send] = []
+        self.mechanism = self._mechanism(rng or random.Random(0))
+        self._handlers: dict[int, Handler] = {
+            MessageType.SYNC: self._sync,
+            MessageType.FOLLOW_UP: self._follow_up,
+            **self.mechanism.handlers,
+        }
+
+    def _mechanism(self, rng: random.Random) -> Mechanism:
+        if self.options.delay_mechanism == "E2E":
+            return EndToEnd(self)
+        from ptpstack.protocol.transparent.peer_to_peer import PeerToPeer
+
+        return PeerToPeer(self, rng)
+
+    # ---- inputs -----------------------------------------------------------------------------------------------
+
+    def start(self, now: int) -> list[Send]:
+        self.mechanism.start(now)
+        return self._drain()
+
+    def receive(self, channel: str, octets: bytes, ingress_sns: int | None, address: str, now: int) -> list[Send]:
+        """A PTP frame of any domain, from the first octet of its header. Never raises for what is in it."""
+        port = self.ports[channel]
+        self._expire(now)
+        self._learn(address[12:24], channel, now)
+        kind = octets[0] & 0x0F if octets else 15
+        if len(octets) < LENGTH.get(kind, HEADER):  # type: ignore[call-overload]
+            port.counters["drop-short"] += 1
+            return []
+        port.counters["received"] += 1
+        if kind < 8 and ingress_sns is None:
+            port.counters["drop-event-without-stamp"] += 1
+            return []
+        if ingress_sns is not None:
+            ingress_sns -= port.ingress_latency_sns
+        # another version of the protocol has other fields: it passes, as by a bridge that knows nothing of time
+        handler = self._handlers.get(kind, self.forward) if octets[1] & 0x0F == 2 else self.forward
+        handler(port, octets, ingress_sns, address, now)
+        return self._drain()
+
+    def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[Send]:
+        own = self._own_tokens.pop(token, None)
+        if own is not None:
+            port, wanted = own
+            wanted(None if egress_sns is None else egress_sns + port.egress_latency_sns)
+            return self._drain()
+        awaited = self._tokens.pop(token, None)
+        if awaited is None:
+            return []
+        passage, channel = awaited
+        port = self.ports[channel]
+        passage.awaited.discard(channel)
+        if egress_sns is None:
+            port.counters["sent-without-stamp"] += 1
+        else:
+            egress_sns += port.egress_latency_sns
+            residence = egress_sns - passage.ingress_sns
+            if 0 <= residence < MAX_RESIDENCE_SNS:
+                port.residence_sns = residence
+            else:
+                port.counters["residence-absurd"] += 1
+                egress_sns = None
+        passage.egress[channel] = egress_sns
+        waiting, passage.carriers = passage.carriers, []
+        for carrier in waiting:
+            self.carry(carrier)
+        return self._drain()
+
+    def link(self, channel: str, up: bool, now: int) -> list[Send]:
+        """Nothing is sent where the link is down; who was heard there may be anywhere now."""
+        port = self.ports[channel]
+        port.up = up
+        if not up:
+            self._stations.forget(channel)
+        self.mechanism.link(port, now)
+        return self._drain()
+
+    def clock_stepped(self) -> None:
+        """Stamps from before mean nothing after: what is inside gets no residence."""
+        for key in list(self._passages):
+            self._passages[key].egress = dict.fromkeys(self._passages[key].left)
+            self._forget(key)
+        self._out.clear()
+        self._own_tokens.clear()
+        self._early.clear()
+        self.syntonisation = Syntonisation()
+        self.mechanism.clock_stepped()
+
+    def timer(self, now: int) -> list[Send]:
+        self.mechanism.timer(now)
+        return self._drain()
+
+    @property
+    def due(self) -> int:
+        """When ``timer`` is to be called; ``NEVER`` for no time."""
+        return self.mechanism.due
+
+    # ---- Sync -------------------------------------------------------------------------------------------------
+
+    def _sync(self, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
+        delay_sns = self.mechanism.link_delay_sns(port)
+        if delay_sns is None:
+            port.counters["drop-sync-link-delay-unknown"] += 1
+            return
+        key = key_of(MessageType.SYNC, octets, octets[SOURCE])
+        passage = self.enter(key, port, as_two_step(octets), ingress_sns, address, now)
+        if not is_two_step(octets):
+            self._early.pop(key, None)
+            follow_up = follower(octets, MessageType.FOLLOW_UP, 44, 2)
+            self._syntonise(octets, follow_up, passage)
+            self._spread(passage, follow_up, address, port.asymmetry_sns + delay_sns)
+            return
+        early = self._early.pop(key, None)
+        if early is not None and early[0] == port.channel:
+            self._follow_up(port, early[1], None, early[2], now)
+
+    def _follow_up(self, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
+        delay_sns = self.mechanism.link_delay_sns(port)
+        if delay_sns is None:
+            port.counters["drop-sync-link-delay-unknown"] += 1
+            return
+        key = key_of(MessageType.SYNC, octets, octets[SOURCE])
+        passage = self._passages.get(key)
+        if passage is None:
+            if len(self._early) >= MAX_EARLY:
+                del self._early[next(iter(self._early))]
+                port.counters["drop-follow-up-without-sync"] += 1
+            self._early[key] = (port.channel, octets, address, now)
+            return
+        if passage.ingress != port.channel:
+            # a second way through the network: the Sync came by another port
+            port.counters["drop-follow-up-by-other-port"] += 1
+            return
+        self._syntonise(b"", octets, passage)
+        self._spread(passage, octets, address, port.asymmetry_sns + delay_sns)
+
+    def _syntonise(self, sync: bytes, follow_up: bytes, passage: Passage) -> None:
+        """Learn how the sender's seconds compare with ours: from its time stamp and when it came in."""
+        if not self.options.syntonise:
+            return
+        sent_sns = timestamp_sns(follow_up) + sum(correction_sns(octets) for octets in (sync, follow_up) if octets)
+        self.syntonisation.saw(domain_of(follow_up), follow_up[SOURCE], sent_sns, passage.ingress_sns)
+
+    # ---- passing ----------------------------------------------------------------------------------------------
+
+    def passage(self, key: bytes) -> Passage | None:
+        return self._passages.get(key)
+
+    def enter(self, key: bytes, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> Passage:
+        """An event message goes on at once, stamped."""
+        assert ingress_sns is not None
+        if key in self._passages:
+            port.counters["repeated"] += 1
+            del self._passages[key]
+        elif len(self._passages) >= MAX_PASSAGES:
+            self._forget(next(iter(self._passages)))
+        left = self.targets(port.channel, address, now)
+        passage = self._passages[key] = Passage(port.channel, ingress_sns, now, left)
+        for channel in left:
+            token = self._new_token()
+            self._tokens[token] = (passage, channel)
+            passage.awaited.add(channel)
+            self.ports[channel].counters["sent"] += 1
+            self._out.append(Send(channel, octets, address, token))
+        return passage
+
+    def forward(self, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
+        """As a bridge does."""
+        self._put(octets, address, self.targets(port.channel, address, now))
+
+    def send_own(
+        self, port: Port, octets: bytes, envelope: str, stamped: Callable[[int | None], None] | None = None
+    ) -> None:
+        """A message of the clock itself; ``stamped`` is given its egress stamp at the wire, None for none."""
+        token = None
+        if stamped is not None:
+            token = self._new_token()
+            self._own_tokens[token] = (port, stamped)
+        port.counters[f"tx-{MessageType(octets[0] & 0x0F).name.lower()}"] += 1
+        self._out.append(Send(port.channel, octets, envelope, token))
+
+    def _put(self, octets: bytes, address: str, targets: tuple[str, ...]) -> None:
+        for channel in targets:
+            self.ports[channel].counters["sent"] += 1
+            self._out.append(Send(channel, octets, address, None))
+
+    def _spread(self, passage: Passage, octets: bytes, address: str, extra_sns: int) -> None:
+        """What follows an event message leaves by every port that the event message left by."""
+        for channel in passage.left:
+            self.carry(Carrier(octets, address, (channel,), ((passage, channel),), extra_sns))
+
+    def carry(self, carrier: Carrier) -> None:
+        """Send it on as soon as all that it needs is known."""
+        residence = 0
+        for passage, channel in carrier.needs:
+            if channel in passage.awaited:
+                passage.carriers.append(carrier)
+                return
+            egress = passage.egress.get(channel)
+            if egress is None:
+                for target in carrier.targets:
+                    self.ports[target].counters["drop-residence-unknown"] += 1
+                return
+            residence += egress - passage.ingress_sns
+        added = self.syntonisation.scaled(domain_of(carrier.octets), residence) + carrier.extra_sns
+        self._put(corrected(carrier.octets, added), carrier.address, carrier.targets)
+
+    # ---- where to ---------------------------------------------------------------------------------------------
+
+    def targets(self, ingress: str, address: str, now: int) -> tuple[str, ...]:
+        """Every other port; for a single station, the one behind which it was heard."""
+        known = self._stations.port_of(address[:12], now)
+        if known is not None:
+            return () if known == ingress or not self.ports[known].up else (known,)
+        return tuple(channel for channel, port in self.ports.items() if channel != ingress and port.up)
+
+    def _learn(self, station: str, channel: str, now: int) -> None:
+        if len(station) == 12 and not int(station[1], 16) & 1:
+            self._stations.heard(station, channel, now)
+
+    # ---- forgetting -------------------------------------------------------------------------------------------
+
+    def _expire(self, now: int) -> None:
+        while self._passages:
+            key, passage = next(iter(self._passages.items()))
+            if now - passage.seen_ns <= PASSAGE_NS:
+                break
+            self._forget(key)
+        while self._early:
+            key = next(iter(self._early))
+            channel, _, _, heard_ns = self._early[key]
+            if now - heard_ns <= PASSAGE_NS:
+                break
+            del self._early[key]
+            self.ports[channel].counters["drop-follow-up-without-sync"] += 1
+
+    def _forget(self, key: bytes) -> None:
+        passage = self._passages.pop(key)
+        for channel in passage.awaited:
+            self.ports[channel].counters["stamp-never-reported"] += 1
+        if passage.awaited:
+            self._tokens = {t: seen for t, seen in self._tokens.items() if seen[0] is not passage}
+        passage.awaited.clear()
+        waiting, passage.carriers = passage.carriers, []
+        for carrier in waiting:
+            self.carry(carrier)
+
+    def _drain(self) -> list[Send]:
+        out, self._out = self._out, []
+        return out
+
+    # ---- views ------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "name": self.options.name,
+            "delay_mechanism": self.options.delay_mechanism,
+            "rate_ratios": self.syntonisation.status(),
+            "ports": [
+                {
+                    "channel": port.channel,
+                    "up": port.up,
+                    "residence_ns": None if port.residence_sns is None else port.residence_sns / 65536.0,
+                    **self.mechanism.status(port),
+                    "counters": dict(port.counters),
+                }
+                for port in self.ports.values()
+            ],
+        }
