@@ -12,7 +12,7 @@ from ptpstack.config.instance_table import instance_settings
 from ptpstack.config.model import NodeOptions, Site
 from ptpstack.config.profile_use import ProfileCache
 from ptpstack.config.schema import NODE, SITE
-from ptpstack.config.transparent_table import transparent_settings
+from ptpstack.config.transparent_table import transparent_settings, with_inside
 from ptpstack.config.validate import Section, validate
 
 #: sockaddr_un.sun_path holds 108 octets with its closing zero.
@@ -34,6 +34,7 @@ def build(document: Mapping[str, Any], report: Report, base: str | None = None) 
     edges = tuple(edge_options(s) for s in section.tables["edge"])
     taken |= {s["name"] for s in section.tables["transparent"] if s["name"]}
     transparent = tuple(transparent_settings(s, clocks, taken, report) for s in section.tables["transparent"])
+    transparent = tuple(with_inside(settings, instances) for settings in transparent)
     return Site(_node(section.one("node"), report), clocks, instances, edges, transparent), section
 
 

@@ -186,7 +186,9 @@ def _transparent(transparent: TransparentSettings) -> dict[str, Any]:
         {"interface": channel.interface} | _members(port, ("channel",))
         for channel, port in zip(transparent.channels, options.ports, strict=True)
     ]
-    values = _members(options, ("ports", "clock_identity", *(() if options.delay_mechanism == "P2P" else LINK_KEYS)))
+    values = _members(
+        options, ("ports", "clock_identity", "inside", *(() if options.delay_mechanism == "P2P" else LINK_KEYS))
+    )
     if options.clock_identity:
         values["clock_identity"] = format_clock_identity(options.clock_identity)
     return values | {"stamping": transparent.stamping, "port": ports}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from ptpstack.config.clock_tables import clock_name
 from ptpstack.config.findings import Report
-from ptpstack.config.model import ChannelOptions, ClockOptions, TransparentSettings
+from ptpstack.config.model import ChannelOptions, ClockOptions, InstanceSettings, TransparentSettings
 from ptpstack.config.option_tables import drop_ineffective
 from ptpstack.config.schema import LINK_KEYS
 from ptpstack.config.validate import Section
@@ -42,3 +45,10 @@ def transparent_settings(
         **{key: section[key] for key in LINK_KEYS},
     )
     return TransparentSettings(options, channels, stamping)
+
+
+def with_inside(settings: TransparentSettings, instances: Sequence[InstanceSettings]) -> TransparentSettings:
+    """With the instances that are inside: those that name the transparent clock as their interface."""
+    name = settings.options.name
+    inside = dict.fromkeys(c.name for i in instances for c in i.channels if c.interface == name)
+    return replace(settings, options=replace(settings.options, inside=tuple(inside)))

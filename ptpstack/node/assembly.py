@@ -132,9 +132,11 @@ def _open_or_wait(options: ChannelOptions, patient: bool) -> Channel:
 
 
 def _open_channels(site: Site, patient: bool, notes: list[str], channels: dict[str, Channel]) -> None:
+    """Those of interfaces; those inside transparent clocks come with their bridges."""
+    inside = site.inside
     types = {clock.name: clock.type for clock in site.clocks}
     for settings, _, port, wanted in ports_of(site):
-        if wanted.name in channels:
+        if wanted.name in channels or wanted.name in inside:
             continue
         # a simulated clock is a map over the kernel's software stamps: NIC stamps are on another clock
         simulated = types[settings.options.clock_of(port)] == "simulated"

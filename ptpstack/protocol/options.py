@@ -355,3 +355,5 @@ class TransparentOptions:
     domain: int = 0
     transport: str = "udp4"
     log_min_pdelay_req_interval: int = 0
+    #: channels of instances inside (``tc/l2``: on the transparent clock "tc", speaking 802.3)
+    inside: tuple[str, ...] = ()

@@ -16,33 +16,28 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from ptpstack.protocol.effects import Send
-from ptpstack.protocol.options import TransparentOptions
+from ptpstack.protocol.effects import PEER_DELAY, Send
+from ptpstack.protocol.options import TransparentOptions, TransparentPort
+from ptpstack.protocol.pdelay_requester import CompletePdelay
 from ptpstack.protocol.stations import Stations
-from ptpstack.protocol.syntonisation import Syntonisation
 from ptpstack.protocol.transparent.end_to_end import EndToEnd
 from ptpstack.protocol.transparent.frames import (
     HEADER,
     LENGTH,
-    SOURCE,
-    as_two_step,
     corrected,
-    correction_sns,
     domain_of,
-    follower,
-    is_two_step,
-    key_of,
-    timestamp_sns,
 )
+from ptpstack.protocol.transparent.inside import Delivered, Effect, LinkMeasured, Stamped
 from ptpstack.protocol.transparent.mechanism import Mechanism
 from ptpstack.protocol.transparent.passage import Carrier, Handler, Passage, Port
+from ptpstack.protocol.transparent.syncs import Syncs
 from ptpstack.timebase.units import SNS_PER_S
+from ptpstack.wire.own_envelope import group_envelope, sender_of
 from ptpstack.wire.types import MessageType
 
 #: An event message is forgotten after this time: what belongs to it has come, or comes no more.
 PASSAGE_NS = 2_000_000_000
 MAX_PASSAGES = 4096
-MAX_EARLY = 256
 #: A longer residence is a clock that was set.
 MAX_RESIDENCE_SNS = 10 * SNS_PER_S
 
@@ -60,24 +55,22 @@ class TransparentClock:
             raise ValueError(f"transparent clock {options.name}: frames pass between at least two ports")
         self.options = options
         self.ports = {port.channel: Port(port, number) for number, port in enumerate(options.ports, 1)}
-        self.syntonisation = Syntonisation()
+        for number, channel in enumerate(options.inside, len(self.ports) + 1):
+            self.ports[channel] = Port(TransparentPort(channel), number, channel.rpartition("/")[2])
         self._new_token = new_token or itertools.count(1).__next__
         self._tokens: dict[int, tuple[Passage, str]] = {}
         #: stamps of messages of our own, and who wants them
         self._own_tokens: dict[int, tuple[Port, Callable[[int | None], None]]] = {}
         #: in the order in which they came
         self._passages: dict[bytes, Passage] = {}
-        #: Follow_Ups that were quicker than their Sync
-        self._early: dict[bytes, tuple[str, bytes, str, int]] = {}
         #: by MAC, hexadecimal, as an envelope has it
         self._stations: Stations[str] = Stations()
-        self._out: list[Send] = []
+        self._out: list[Effect] = []
+        #: of the event message from inside that is being sent
+        self._token_within: int | None = None
         self.mechanism = self._mechanism(rng or random.Random(0))
-        self._handlers: dict[int, Handler] = {
-            MessageType.SYNC: self._sync,
-            MessageType.FOLLOW_UP: self._follow_up,
-            **self.mechanism.handlers,
-        }
+        self.syncs = Syncs(self)
+        self._handlers: dict[int, Handler] = {**self.syncs.handlers, **self.mechanism.handlers}
 
     def _mechanism(self, rng: random.Random) -> Mechanism:
         if self.options.delay_mechanism == "E2E":
@@ -88,11 +81,11 @@ class TransparentClock:
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
-    def start(self, now: int) -> list[Send]:
+    def start(self, now: int) -> list[Effect]:
         self.mechanism.start(now)
         return self._drain()
 
-    def receive(self, channel: str, octets: bytes, ingress_sns: int | None, address: str, now: int) -> list[Send]:
+    def receive(self, channel: str, octets: bytes, ingress_sns: int | None, address: str, now: int) -> list[Effect]:
         """A PTP frame of any domain, from the first octet of its header. Never raises for what is in it."""
         port = self.ports[channel]
         self._expire(now)
@@ -112,7 +105,23 @@ class TransparentClock:
         handler(port, octets, ingress_sns, address, now)
         return self._drain()
 
-    def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[Send]:
+    def from_inside(self, send: Send, now: int) -> list[Effect]:
+        """What an instance inside sends."""
+        port = self.ports[send.channel]
+        self._expire(now)
+        self._token_within = send.token
+        if send.destination in (None, PEER_DELAY):
+            envelope = group_envelope(port.inside, peer_delay=send.destination is not None)
+            handler = self._handlers.get(send.octets[0] & 0x0F, self.forward)
+            handler(port, send.octets, None, envelope, now)
+        else:
+            port.counters["drop-unicast-from-inside"] += 1
+        token, self._token_within = self._token_within, None
+        if token is not None:
+            self._out.append(Stamped(token, None))
+        return self._drain()
+
+    def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[Effect]:
         own = self._own_tokens.pop(token, None)
         if own is not None:
             port, wanted = own
@@ -128,19 +137,28 @@ class TransparentClock:
             port.counters["sent-without-stamp"] += 1
         else:
             egress_sns += port.egress_latency_sns
+            if passage.ingress_sns is None:
+                passage.ingress_sns = egress_sns
             residence = egress_sns - passage.ingress_sns
-            if 0 <= residence < MAX_RESIDENCE_SNS:
-                port.residence_sns = residence
-            else:
+            if not (-MAX_RESIDENCE_SNS if passage.within else 0) <= residence < MAX_RESIDENCE_SNS:
                 port.counters["residence-absurd"] += 1
                 egress_sns = None
+            elif not passage.within:
+                port.residence_sns = residence
         passage.egress[channel] = egress_sns
+        self._stamp_within(passage)
         waiting, passage.carriers = passage.carriers, []
         for carrier in waiting:
             self.carry(carrier)
         return self._drain()
 
-    def link(self, channel: str, up: bool, now: int) -> list[Send]:
+    def _stamp_within(self, passage: Passage) -> None:
+        """Tell the instance inside when its message left, once a port knows or none will."""
+        if passage.token is not None and (passage.ingress_sns is not None or not passage.awaited):
+            self._out.append(Stamped(passage.token, passage.ingress_sns))
+            passage.token = None
+
+    def link(self, channel: str, up: bool, now: int) -> list[Effect]:
         """Nothing is sent where the link is down; who was heard there may be anywhere now."""
         port = self.ports[channel]
         port.up = up
@@ -156,11 +174,10 @@ class TransparentClock:
             self._forget(key)
         self._out.clear()
         self._own_tokens.clear()
-        self._early.clear()
-        self.syntonisation = Syntonisation()
+        self.syncs.clock_stepped()
         self.mechanism.clock_stepped()
 
-    def timer(self, now: int) -> list[Send]:
+    def timer(self, now: int) -> list[Effect]:
         self.mechanism.timer(now)
         return self._drain()
 
@@ -169,73 +186,34 @@ class TransparentClock:
         """When ``timer`` is to be called; ``NEVER`` for no time."""
         return self.mechanism.due
 
-    # ---- Sync -------------------------------------------------------------------------------------------------
-
-    def _sync(self, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
-        delay_sns = self.mechanism.link_delay_sns(port)
-        if delay_sns is None:
-            port.counters["drop-sync-link-delay-unknown"] += 1
-            return
-        key = key_of(MessageType.SYNC, octets, octets[SOURCE])
-        passage = self.enter(key, port, as_two_step(octets), ingress_sns, address, now)
-        if not is_two_step(octets):
-            self._early.pop(key, None)
-            follow_up = follower(octets, MessageType.FOLLOW_UP, 44, 2)
-            self._syntonise(octets, follow_up, passage)
-            self._spread(passage, follow_up, address, port.asymmetry_sns + delay_sns)
-            return
-        early = self._early.pop(key, None)
-        if early is not None and early[0] == port.channel:
-            self._follow_up(port, early[1], None, early[2], now)
-
-    def _follow_up(self, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
-        delay_sns = self.mechanism.link_delay_sns(port)
-        if delay_sns is None:
-            port.counters["drop-sync-link-delay-unknown"] += 1
-            return
-        key = key_of(MessageType.SYNC, octets, octets[SOURCE])
-        passage = self._passages.get(key)
-        if passage is None:
-            if len(self._early) >= MAX_EARLY:
-                del self._early[next(iter(self._early))]
-                port.counters["drop-follow-up-without-sync"] += 1
-            self._early[key] = (port.channel, octets, address, now)
-            return
-        if passage.ingress != port.channel:
-            # a second way through the network: the Sync came by another port
-            port.counters["drop-follow-up-by-other-port"] += 1
-            return
-        self._syntonise(b"", octets, passage)
-        self._spread(passage, octets, address, port.asymmetry_sns + delay_sns)
-
-    def _syntonise(self, sync: bytes, follow_up: bytes, passage: Passage) -> None:
-        """Learn how the sender's seconds compare with ours: from its time stamp and when it came in."""
-        if not self.options.syntonise:
-            return
-        sent_sns = timestamp_sns(follow_up) + sum(correction_sns(octets) for octets in (sync, follow_up) if octets)
-        self.syntonisation.saw(domain_of(follow_up), follow_up[SOURCE], sent_sns, passage.ingress_sns)
-
     # ---- passing ----------------------------------------------------------------------------------------------
 
     def passage(self, key: bytes) -> Passage | None:
         return self._passages.get(key)
 
     def enter(self, key: bytes, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> Passage:
-        """An event message goes on at once, stamped."""
-        assert ingress_sns is not None
+        """An event message goes on at once, stamped. ``ingress_sns`` None: it comes from inside."""
         if key in self._passages:
             port.counters["repeated"] += 1
             del self._passages[key]
         elif len(self._passages) >= MAX_PASSAGES:
             self._forget(next(iter(self._passages)))
         left = self.targets(port.channel, address, now)
-        passage = self._passages[key] = Passage(port.channel, ingress_sns, now, left)
+        within, self._token_within = self._token_within, None
+        passage = Passage(port.channel, ingress_sns, now, left, within, ingress_sns is None)
+        self._passages[key] = passage
         for channel in left:
+            if self.ports[channel].inside:
+                # there at once: no time inside
+                passage.egress[channel] = ingress_sns
+                self._deliver(channel, octets, ingress_sns, address)
+                continue
             token = self._new_token()
             self._tokens[token] = (passage, channel)
             passage.awaited.add(channel)
             self.ports[channel].counters["sent"] += 1
             self._out.append(Send(channel, octets, address, token))
+        self._stamp_within(passage)
         return passage
 
     def forward(self, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
@@ -253,15 +231,25 @@ class TransparentClock:
         port.counters[f"tx-{MessageType(octets[0] & 0x0F).name.lower()}"] += 1
         self._out.append(Send(port.channel, octets, envelope, token))
 
+    def link_measured(self, port: Port, complete: CompletePdelay) -> None:
+        if self.options.inside:
+            self._out.append(LinkMeasured(port.channel, complete))
+
+    def behind(self, mac: str, now: int) -> str | None:
+        """The channel behind which a station (``aa:bb:cc:dd:ee:ff``) was heard lately."""
+        return self._stations.port_of(mac.replace(":", ""), now)
+
     def _put(self, octets: bytes, address: str, targets: tuple[str, ...]) -> None:
         for channel in targets:
+            if self.ports[channel].inside:
+                self._deliver(channel, octets, None, address)
+                continue
             self.ports[channel].counters["sent"] += 1
             self._out.append(Send(channel, octets, address, None))
 
-    def _spread(self, passage: Passage, octets: bytes, address: str, extra_sns: int) -> None:
-        """What follows an event message leaves by every port that the event message left by."""
-        for channel in passage.left:
-            self.carry(Carrier(octets, address, (channel,), ((passage, channel),), extra_sns))
+    def _deliver(self, channel: str, octets: bytes, ingress_sns: int | None, address: str) -> None:
+        self.ports[channel].counters["delivered"] += 1
+        self._out.append(Delivered(channel, octets, ingress_sns, sender_of(address)))
 
     def carry(self, carrier: Carrier) -> None:
         """Send it on as soon as all that it needs is known."""
@@ -270,13 +258,13 @@ class TransparentClock:
             if channel in passage.awaited:
                 passage.carriers.append(carrier)
                 return
-            egress = passage.egress.get(channel)
-            if egress is None:
+            egress, ingress = passage.egress.get(channel), passage.ingress_sns
+            if egress is None or ingress is None:
                 for target in carrier.targets:
                     self.ports[target].counters["drop-residence-unknown"] += 1
                 return
-            residence += egress - passage.ingress_sns
-        added = self.syntonisation.scaled(domain_of(carrier.octets), residence) + carrier.extra_sns
+            residence += egress - ingress
+        added = self.syncs.syntonisation.scaled(domain_of(carrier.octets), residence) + carrier.extra_sns
         self._put(corrected(carrier.octets, added), carrier.address, carrier.targets)
 
     # ---- where to ---------------------------------------------------------------------------------------------
@@ -286,7 +274,7 @@ class TransparentClock:
         known = self._stations.port_of(address[:12], now)
         if known is not None:
             return () if known == ingress or not self.ports[known].up else (known,)
-        return tuple(channel for channel, port in self.ports.items() if channel != ingress and port.up)
+        return tuple(name for name, port in self.ports.items() if name != ingress and port.takes(address))
 
     def _learn(self, station: str, channel: str, now: int) -> None:
         if len(station) == 12 and not int(station[1], 16) & 1:
@@ -300,13 +288,7 @@ class TransparentClock:
             if now - passage.seen_ns <= PASSAGE_NS:
                 break
             self._forget(key)
-        while self._early:
-            key = next(iter(self._early))
-            channel, _, _, heard_ns = self._early[key]
-            if now - heard_ns <= PASSAGE_NS:
-                break
-            del self._early[key]
-            self.ports[channel].counters["drop-follow-up-without-sync"] += 1
+        self.syncs.expire(now - PASSAGE_NS)
 
     def _forget(self, key: bytes) -> None:
         passage = self._passages.pop(key)
@@ -315,11 +297,12 @@ class TransparentClock:
         if passage.awaited:
             self._tokens = {t: seen for t, seen in self._tokens.items() if seen[0] is not passage}
         passage.awaited.clear()
+        self._stamp_within(passage)
         waiting, passage.carriers = passage.carriers, []
         for carrier in waiting:
             self.carry(carrier)
 
-    def _drain(self) -> list[Send]:
+    def _drain(self) -> list[Effect]:
         out, self._out = self._out, []
         return out
 
@@ -330,11 +313,12 @@ class TransparentClock:
         return {
             "name": self.options.name,
             "delay_mechanism": self.options.delay_mechanism,
-            "rate_ratios": self.syntonisation.status(),
+            "rate_ratios": self.syncs.syntonisation.status(),
             "ports": [
                 {
                     "channel": port.channel,
                     "up": port.up,
+                    "inside": bool(port.inside),
                     "residence_ns": None if port.residence_sns is None else port.residence_sns / 65536.0,
                     **self.mechanism.status(port),
                     "counters": dict(port.counters),

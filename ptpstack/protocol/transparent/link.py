@@ -101,8 +101,8 @@ class PeerLink:
         return False
 
     def _complete(self, complete: CompletePdelay | None) -> None:
-        if complete is not None:
-            self.mean.add(complete)
+        if complete is not None and self.mean.add(complete) is not None:
+            self._clock.link_measured(self._port, complete)
 
     # ---- answering --------------------------------------------------------------------------------------------
 
