@@ -368,6 +368,7 @@ TRANSPARENT = Table(
         Field("clock_identity", IDENTITY, "clockIdentity of its own messages, 16 hexadecimal digits.", absent="from the MAC of the first port"),
         Field("clock", TEXT, "Name of the clock that stamps its frames.", absent="the one clock there is"),
         Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when all its interfaces stamp on one clock.", "auto", choices=("auto", "hardware", "software")),
+        Field("time_inaccuracy_ns", INTEGER, "What it adds to the inaccuracy in the TLV of a power profile (IEEE C37.238) on Announce; 0: nothing, Announce passes as it is. IEC/IEEE 61850-9-3 allows 50.", 0, 0, 4_294_967_295, "ns"),
         Field("syntonise", BOOLEAN, "Count the time inside in the master's seconds, not in those of our own clock.", True),
     ),
     (TRANSPARENT_PORT,),

@@ -42,6 +42,7 @@ def transparent_settings(
         section["syntonise"],
         mechanism,
         section["clock_identity"] or b"",
+        time_inaccuracy_ns=section["time_inaccuracy_ns"],
         **{key: section[key] for key in LINK_KEYS},
     )
     return TransparentSettings(options, channels, stamping)

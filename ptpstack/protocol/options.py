@@ -355,5 +355,7 @@ class TransparentOptions:
     domain: int = 0
     transport: str = "udp4"
     log_min_pdelay_req_interval: int = 0
+    #: what it adds to the inaccuracy in the TLV of a power profile (IEEE C37.238) on Announce; 0: nothing
+    time_inaccuracy_ns: int = 0
     #: channels of instances inside (``tc/l2``: on the transparent clock "tc", speaking 802.3)
     inside: tuple[str, ...] = ()

@@ -123,3 +123,9 @@ def test_what_an_instance_inside_cannot_be(text: str, path: str, reason: str) ->
     assert finding.path == path
     assert reason in finding.reason
     assert finding.fix
+
+
+def test_what_it_adds_to_the_tlv_of_a_power_profile() -> None:
+    site = loads(TC.replace("]]\n", "]]\ntime_inaccuracy_ns = 50\n", 1))
+    assert site.transparent[0].options.time_inaccuracy_ns == 50
+    assert loads(dumps(site)) == site

@@ -12,10 +12,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ptpstack.wire.capture import read_capture
+from ptpstack.wire.codec import decode
+from ptpstack.wire.encapsulation import PtpPayload, extract
+from ptpstack.wire.messages import Announce
+from ptpstack.wire.tlvs.profiles import PowerProfile2017
 from tests.interop.bench import Bench, Node, Outcome, need_peers, percentile, together, until
 from tests.interop.frames import judge_frames
 from tests.interop.test_transparent import PTP4L, line, load, residences
@@ -162,6 +168,68 @@ def nobody_between(transport: str, bench: Bench) -> dict[str, Any]:
     return {"errors": errors, "delay_ns": delay_ns}
 
 
+POWER_SERVER = """
+[[clock]]
+type = "simulated"
+oscillator = "perfect"
+
+[[instance]]
+role = "grandmaster"
+profile = "c37-238-2017"
+
+[instance.reference]
+type = "declared"
+state = "locked"
+accuracy = "100 ns"
+
+[[instance.port]]
+interface = "g"
+"""
+
+POWER_SITE = """
+[[clock]]
+type = "simulated"
+
+[[transparent]]
+delay_mechanism = "P2P"
+transport = "l2"
+domain = {domain}
+time_inaccuracy_ns = 50
+
+[[transparent.port]]
+interface = "t1"
+
+[[transparent.port]]
+interface = "t2"
+"""
+
+
+def power(bench: Bench) -> dict[str, Any]:
+    """The power profile of 2017: grandmaster and client of ours, a transparent clock that says what it makes worse."""
+    gm, between, oc = line(bench)
+    bench.capture(gm, "g")
+    bench.capture(between, "t2")
+    server = bench.site(gm, POWER_SERVER).ready()
+    tc = bench.site(between, POWER_SITE.format(domain=server.instance()["domain"])).ready()
+    client = bench.node(
+        oc, "oc", "-i", "o", "--client-only", "--simulated", "ocxo", "--profile", "c37-238-2017"
+    ).ready()
+    until("a locked client", client.locked, 60)
+    return {"ports": links(tc), "grandmaster": client.grandmaster(), "served": server.grandmaster()}
+
+
+def inaccuracies(path: Path) -> set[int]:
+    """totalTimeInaccuracy of every Announce in a capture, ns."""
+    found = set()
+    for frame in read_capture(path):
+        payload = extract(frame)
+        assert isinstance(payload, PtpPayload)
+        message = decode(payload.octets)
+        if isinstance(message, Announce):
+            found |= {t.total_time_inaccuracy_ns for t in message.tlvs if isinstance(t, PowerProfile2017)}
+    return found
+
+
 CASES = {
     f"{ends.replace(' ', ' - ours - ')} {transport}": partial(ours_between, transport, ends)
     for transport, ends in (
@@ -175,6 +243,7 @@ THEIRS = {
     "ours - ptp4l - ours l2": partial(theirs_between, "l2"),
     "ptp4l - ours - ptp4l - ours udp4": partial(chain, "udp4"),
 }
+POWER = {"power profile l2": power}
 WITHOUT = {"ours - no clock - ours l2": partial(nobody_between, "l2")}
 
 
@@ -198,7 +267,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def runs(folder: Any) -> dict[str, Outcome]:
     need_peers()
-    return together(CASES | THEIRS | WITHOUT, folder, at_once=2)
+    return together(CASES | THEIRS | POWER | WITHOUT, folder, at_once=2)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -224,6 +293,15 @@ def test_TC_09_other_traffic_passes_and_peer_delay_does_not(runs: dict[str, Outc
 @pytest.mark.parametrize("case", THEIRS)
 def test_a_foreign_transparent_clock_in_between(runs: dict[str, Outcome], case: str) -> None:
     assert shown(case, runs[case].get()) < 5_000
+
+
+def test_PRF_16_it_adds_what_it_makes_worse_to_the_tlv_of_the_power_profile(runs: dict[str, Outcome]) -> None:
+    outcome = runs["power profile l2"]
+    run = outcome.get()
+    assert run["grandmaster"] == run["served"]
+    served, passed = map(inaccuracies, outcome.captures)
+    assert served
+    assert passed == {inaccuracy + 50 for inaccuracy in served}
 
 
 @pytest.mark.parametrize("case", WITHOUT)

@@ -71,6 +71,10 @@ class TransparentClock:
         self.mechanism = self._mechanism(rng or random.Random(0))
         self.syncs = Syncs(self)
         self._handlers: dict[int, Handler] = {**self.syncs.handlers, **self.mechanism.handlers}
+        if options.time_inaccuracy_ns:
+            from ptpstack.protocol.transparent.power import PowerAdder
+
+            self._handlers[MessageType.ANNOUNCE] = PowerAdder(self, options.time_inaccuracy_ns).announce
 
     def _mechanism(self, rng: random.Random) -> Mechanism:
         if self.options.delay_mechanism == "E2E":
