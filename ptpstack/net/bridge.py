@@ -151,7 +151,8 @@ class BridgeChannel(PacketChannel):
         if not is_open(envelope):
             return close_frame(envelope, octets)
         # one of our own; looked up each time, because a bridge hears nothing of addresses that change
-        ipv4 = socket.inet_aton(next(iter(device.ipv4_addresses_of(self.interface)), "0.0.0.0"))
+        found = device.ipv4_addresses_of(self.interface)
+        ipv4 = socket.inet_aton(found[0]) if found else b""
         event = octets[0] & 0x0F < 8
         # UDP over IPv6: two octets more (annex D)
         trailer = bytes(2) if transport_of(envelope) == "udp6" else b""

@@ -19,6 +19,8 @@ _GROUPS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("33330000006b", "ff02" + "0" * 24 + "006b"),
     ),
 }
+#: the first octets of 224.0.0.x
+_LINK_GROUPS = bytes((224, 0, 0))
 _TRANSPORT_OF = {ETHERTYPE_PTP: "l2", IPV4: "udp4", IPV6: "udp6"}
 #: ports and length of UDP are filled in; a checksum that is not 0 is wanted
 _UDP_HEADER = "00000000" + "0000" + "0001"
@@ -67,7 +69,11 @@ def transport_of(envelope: str) -> str:
 
 
 def sent_by(envelope: str, event: bool, mac: bytes, ipv4: bytes, ipv6: bytes) -> str:
-    """With the sender that was left open; ``event``: the message is one. Addresses packed; zeros for none."""
+    """With the sender that was left open; ``event``: the message is one. Addresses packed.
+
+    ``ipv4`` b"": there is none. Hosts take a message to a group of the link (224.0.0.x) from nobody, others not: these
+    come from a link-local address made of the MAC (169.254.x.y, RFC 3927).
+    """
     head = bytearray.fromhex(envelope)
     head[6:12] = mac
     at = _ethertype_at(head)
@@ -75,7 +81,8 @@ def sent_by(envelope: str, event: bool, mac: bytes, ipv4: bytes, ipv6: bytes) ->
     if ethertype == ETHERTYPE_PTP:
         return head.hex()
     if ethertype == IPV4:
-        head[at + 14 : at + 18] = ipv4
+        to_link = head[at + 18 : at + 21] == _LINK_GROUPS
+        head[at + 14 : at + 18] = ipv4 or (bytes(4) if to_link else bytes((169, 254, mac[4] % 254 + 1, mac[5])))
     else:
         head[at + 10 : at + 26] = ipv6
     head[-8:-6] = (EVENT_PORT if event else GENERAL_PORT).to_bytes(2, "big")

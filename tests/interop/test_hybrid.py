@@ -132,7 +132,7 @@ def test_the_clock_of_the_box_follows_and_what_passes_is_as_good(runs: dict[str,
         median = statistics.median(errors)
         print(f"{case}, {where}: median {median / 1e3:.2f} us, p95 {percentile(errors, 0.95) / 1e3:.2f} us")
         assert len(errors) >= 8
-        assert median < 5_000
+        assert median < 20_000
     (inner,) = [port for port in run["transparent"]["ports"] if port["inside"]]
     assert inner["counters"]["delivered"] > 20
 

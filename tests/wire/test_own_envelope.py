@@ -50,3 +50,9 @@ def test_the_groups_differ() -> None:
 
 def test_the_address_that_an_interface_makes_of_its_mac() -> None:
     assert link_local(MAC).hex() == "fe80000000000000001122fffe334455"
+
+
+def test_without_an_ipv4_address_the_link_hears_nobody_and_others_hear_a_link_local_address() -> None:
+    for peer_delay, source in ((True, bytes(4)), (False, bytes((169, 254, 0x45, 0x55)))):
+        envelope = sent_by(group_envelope("udp4", peer_delay=peer_delay), True, MAC, b"", link_local(MAC))
+        assert bytes.fromhex(envelope)[26:30] == source

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.effects import PEER_DELAY, Send
 from ptpstack.protocol.options import TransparentOptions, TransparentPort
@@ -34,6 +34,9 @@ from ptpstack.protocol.transparent.syncs import Syncs
 from ptpstack.timebase.units import SNS_PER_S
 from ptpstack.wire.own_envelope import group_envelope, sender_of
 from ptpstack.wire.types import MessageType
+
+if TYPE_CHECKING:
+    from ptpstack.protocol.transparent.management import Managed
 
 #: An event message is forgotten after this time: what belongs to it has come, or comes no more.
 PASSAGE_NS = 2_000_000_000
@@ -71,6 +74,8 @@ class TransparentClock:
         self.mechanism = self._mechanism(rng or random.Random(0))
         self.syncs = Syncs(self)
         self._handlers: dict[int, Handler] = {**self.syncs.handlers, **self.mechanism.handlers}
+        self._handlers[MessageType.MANAGEMENT] = self._management
+        self._managed: Managed | None = None
         if options.time_inaccuracy_ns:
             from ptpstack.protocol.transparent.power import PowerAdder
 
@@ -234,6 +239,16 @@ class TransparentClock:
             self._own_tokens[token] = (port, stamped)
         port.counters[f"tx-{MessageType(octets[0] & 0x0F).name.lower()}"] += 1
         self._out.append(Send(port.channel, octets, envelope, token))
+
+    def _management(self, port: Port, octets: bytes, ingress_sns: int | None, address: str, now: int) -> None:
+        self.forward(port, octets, None, address, now)
+        if self.options.clock_identity:
+            if self._managed is None:
+                # loaded with the first message: most clocks never get one
+                from ptpstack.protocol.transparent.management import Managed
+
+                self._managed = Managed(self)
+            self._managed.message(port, octets, address, now)
 
     def link_measured(self, port: Port, complete: CompletePdelay) -> None:
         if self.options.inside:
