@@ -40,6 +40,7 @@ untouched; PTP passes with the time that it has spent inside accounted for. It f
 examples:
   ptpstack tc -i eth1 -i eth2
   ptpstack tc -i swp1 -i swp2 -i swp3 --stamping software
+  ptpstack tc -i eth1 -i eth2 -P P2P --transport l2 --domain 254      peer-to-peer: every port measures its link
 """,
     "oc": """\
 examples:
@@ -53,7 +54,7 @@ _HELP = {
     "gm": "run a grandmaster",
     "bc": "run a boundary clock",
     "oc": "run an ordinary clock",
-    "tc": "run an end-to-end transparent clock (a software bridge)",
+    "tc": "run a transparent clock (a software bridge)",
 }
 
 
@@ -105,6 +106,12 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
     )
     if role == "tc":
         parser.add_argument("--stamping", choices=("auto", "hardware", "software"), help="default: the best there is")
+        parser.add_argument(
+            "-P", "--delay-mechanism", choices=("E2E", "P2P"), metavar="E2E|P2P", help="E2E (default) or peer-to-peer"
+        )
+        parser.add_argument("--transport", choices=("udp4", "udp6", "l2"), help="P2P: asks its neighbours in (udp4)")
+        parser.add_argument("--domain", type=int, metavar="N", help="P2P: asks its neighbours in (0)")
+        parser.add_argument("--pdelay-req", type=int, metavar="LOG2", dest="log_min_pdelay_req_interval", help="log2 s")
         return
     parser.add_argument("--transport", choices=("udp4", "udp6", "l2"), help="default udp4")
     parser.add_argument("--stamping", choices=("auto", "hardware", "software"), help="default: the best there is")

@@ -236,8 +236,14 @@ def _transparent(transparent: dict[str, Any]) -> Iterator[Text]:
             "" if port["residence_ns"] is None else f"newest residence {format_ns(port['residence_ns']).lstrip('+')}"
         )
         dropped = sum(count for name, count in port["counters"].items() if name.startswith("drop-"))
-        line = f"     {port['channel']:<{width}}  {'up' if port['up'] else 'down':<4}  {inside}"
-        yield Text(line + (f", {dropped} dropped" if dropped else ""))
+        said = [inside, f"{dropped} dropped" if dropped else ""]
+        if port.get("mean_link_delay_ns") is not None:
+            said.insert(0, f"link delay {format_ns(port['mean_link_delay_ns']).lstrip('+')} to {port['neighbor']}")
+        yield Text(
+            f"     {port['channel']:<{width}}  {'up' if port['up'] else 'down':<4}  " + ", ".join(filter(None, said))
+        )
+        if port.get("reason"):
+            yield Text(f"     {'':<{width}}  link delay not known: {port['reason']}", style="yellow")
 
 
 def _better_master(instance: dict[str, Any]) -> str:

@@ -6,14 +6,14 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ptpstack.config.clock_tables import clock_name, clocks_of, edge_options
+from ptpstack.config.clock_tables import clocks_of, edge_options
 from ptpstack.config.findings import Report
 from ptpstack.config.instance_table import instance_settings
-from ptpstack.config.model import ChannelOptions, ClockOptions, NodeOptions, Site, TransparentSettings
+from ptpstack.config.model import NodeOptions, Site
 from ptpstack.config.profile_use import ProfileCache
 from ptpstack.config.schema import NODE, SITE
+from ptpstack.config.transparent_table import transparent_settings, with_inside
 from ptpstack.config.validate import Section, validate
-from ptpstack.protocol.options import TransparentOptions, TransparentPort
 
 #: sockaddr_un.sun_path holds 108 octets with its closing zero.
 _UNIX_PATH_MAX = 107
@@ -33,7 +33,8 @@ def build(document: Mapping[str, Any], report: Report, base: str | None = None) 
     instances = tuple(instance_settings(s, clocks, profiles, taken, report) for s in section.tables["instance"])
     edges = tuple(edge_options(s) for s in section.tables["edge"])
     taken |= {s["name"] for s in section.tables["transparent"] if s["name"]}
-    transparent = tuple(_transparent(s, clocks, taken, report) for s in section.tables["transparent"])
+    transparent = tuple(transparent_settings(s, clocks, taken, report) for s in section.tables["transparent"])
+    transparent = tuple(with_inside(settings, instances) for settings in transparent)
     return Site(_node(section.one("node"), report), clocks, instances, edges, transparent), section
 
 
@@ -57,29 +58,3 @@ def _node(section: Section, report: Report) -> NodeOptions:
                 "use a shorter path",
             )
     return NodeOptions(**{spec.name: section[spec.name] for spec in NODE.fields})
-
-
-def _transparent(
-    section: Section, clocks: tuple[ClockOptions, ...], taken: set[str], report: Report
-) -> TransparentSettings:
-    ports = section.tables["port"]
-    stamping = section["stamping"]
-    channels = tuple(ChannelOptions(port["interface"] or "?", "bridge", stamping) for port in ports)
-    names = ("tc", *(f"tc-{number}" for number in range(2, len(taken) + 3)))
-    name = section["name"] or next(name for name in names if name not in taken)
-    taken.add(name)
-    options = TransparentOptions(
-        name,
-        tuple(
-            TransparentPort(
-                channel.name,
-                port["delay_asymmetry_ns"],
-                port["ingress_latency_ns"],
-                port["egress_latency_ns"],
-            )
-            for port, channel in zip(ports, channels, strict=True)
-        ),
-        clock_name(section, clocks, report),
-        section["syntonise"],
-    )
-    return TransparentSettings(options, channels, stamping)

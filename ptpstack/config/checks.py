@@ -8,6 +8,7 @@ from dataclasses import fields
 from ptpstack.config.findings import Path, Report, show, show_path
 from ptpstack.config.gptp import gptp_checks
 from ptpstack.config.graph_checks import GRAPH_CHECKS
+from ptpstack.config.inside_checks import inside_checks
 from ptpstack.config.model import ChannelOptions, InstanceSettings, Site
 from ptpstack.config.option_checks import OPTION_CHECKS
 from ptpstack.config.security_checks import authentication
@@ -313,6 +314,7 @@ CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _steering,
     authentication,
     *OPTION_CHECKS,
+    inside_checks,
     unicast_checks,
     gptp_checks,
     *GRAPH_CHECKS,

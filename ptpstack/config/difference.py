@@ -149,6 +149,8 @@ def why_not_live(old: Site, new: Site, name: str) -> str:
     options = settings.options
     if not {i.options.name for i in old.instances} & {i.options.name for i in new.instances}:
         return "no instance would stay"
+    if {channel.interface for channel in settings.channels} & {t.options.name for t in less.transparent}:
+        return "it is inside a transparent clock, which is joined to it when the node starts"
     if len(options.clocks) != 1:
         return "it has several clocks, which are tied together when the node starts"
     if options.clocks[0] not in used_clocks(less):

@@ -22,6 +22,7 @@ from ptpstack.config.model import (
 )
 from ptpstack.config.quantities import format_accuracy, format_time_source
 from ptpstack.config.schema import (
+    LINK_KEYS,
     MECHANISM_KEYS,
     PPS_KEYS,
     SIMULATED_CLOCK_KEYS,
@@ -185,7 +186,12 @@ def _transparent(transparent: TransparentSettings) -> dict[str, Any]:
         {"interface": channel.interface} | _members(port, ("channel",))
         for channel, port in zip(transparent.channels, options.ports, strict=True)
     ]
-    return _members(options, ("ports",)) | {"stamping": transparent.stamping, "port": ports}
+    values = _members(
+        options, ("ports", "clock_identity", "inside", *(() if options.delay_mechanism == "P2P" else LINK_KEYS))
+    )
+    if options.clock_identity:
+        values["clock_identity"] = format_clock_identity(options.clock_identity)
+    return values | {"stamping": transparent.stamping, "port": ports}
 
 
 def _sockets(node: NodeOptions) -> dict[str, Any]:

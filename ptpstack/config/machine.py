@@ -21,10 +21,11 @@ def interface_names() -> tuple[str, ...]:
 def machine_check(site: Site, sections: Section, report: Report) -> None:
     """Warnings about ``site`` on this machine; reads, never changes or opens anything for use."""
     present = interface_names()
+    bridges = {transparent.options.name for transparent in site.transparent}
     for section in (*sections.tables["instance"], *sections.tables["transparent"]):
         for port in section.tables["port"]:
             name = port["interface"]
-            if name is not None and name not in present:
+            if name is not None and name not in present and name not in bridges:
                 near = report.suggest(name, present)
                 hint = f'did you mean "{near}"? ' if near else ""
                 report.warning(

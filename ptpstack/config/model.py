@@ -172,6 +172,11 @@ class Site:
     edges: tuple[EdgeOptions, ...] = ()
     transparent: tuple[TransparentSettings, ...] = ()
 
+    @property
+    def inside(self) -> set[str]:
+        """Channels of instances inside transparent clocks."""
+        return {channel for transparent in self.transparent for channel in transparent.options.inside}
+
     def clock(self, name: str) -> ClockOptions:
         """The clock called ``name``; KeyError when there is none."""
         for clock in self.clocks:

@@ -358,16 +358,25 @@ TRANSPARENT_PORT = Table(
 
 TRANSPARENT = Table(
     "transparent",
-    "An end-to-end transparent clock: a software bridge that accounts for the time PTP messages spend inside. See docs/transparent.md.",
+    "A transparent clock: a software bridge that accounts for the time PTP messages spend inside. See docs/transparent.md.",
     (
-        Field("name", TEXT, "Name in status and logs.", absent="`tc`, `tc-2`, ..."),
+        Field("name", TEXT, "Name in status and logs; an instance with a port on this interface is inside of it.", absent="`tc`, `tc-2`, ..."),
+        Field("delay_mechanism", CHOICE, "`E2E`: ends measure the whole path, through it. `P2P`: every port measures its link, and a Sync carries the delay of the one that it came by.", "E2E", choices=("E2E", "P2P")),
+        Field("transport", CHOICE, "P2P: the transport in which it asks its neighbours. It answers, and passes, all of them.", "udp4", choices=("udp4", "udp6", "l2")),
+        Field("domain", INTEGER, "P2P: the domain in which it asks its neighbours (primaryDomain, 8.3.2.4). It answers, and passes, all of them.", 0, 0, 255),
+        Field("log_min_pdelay_req_interval", INTEGER, "P2P: time between its Pdelay_Req.", 0, -7, 10, "log2 s"),
+        Field("clock_identity", IDENTITY, "clockIdentity of its own messages, 16 hexadecimal digits.", absent="from the MAC of the first port"),
         Field("clock", TEXT, "Name of the clock that stamps its frames.", absent="the one clock there is"),
         Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when all its interfaces stamp on one clock.", "auto", choices=("auto", "hardware", "software")),
+        Field("time_inaccuracy_ns", INTEGER, "What it adds to the inaccuracy in the TLV of a power profile (IEEE C37.238) on Announce; 0: nothing, Announce passes as it is. IEC/IEEE 61850-9-3 allows 50.", 0, 0, 4_294_967_295, "ns"),
         Field("syntonise", BOOLEAN, "Count the time inside in the master's seconds, not in those of our own clock.", True),
     ),
     (TRANSPARENT_PORT,),
     array=True,
 )  # fmt: skip
+
+#: The keys of a transparent clock that matter only to one that measures links.
+LINK_KEYS = ("transport", "domain", "log_min_pdelay_req_interval")
 
 SITE = Table("", "A site file.", (), (NODE, CLOCK, INSTANCE, EDGE, TRANSPARENT))
 

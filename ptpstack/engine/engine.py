@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.engine.changes import Changes
 from ptpstack.engine.discipline import Edge
@@ -27,6 +27,9 @@ from ptpstack.protocol.management.table import ChannelFacts
 from ptpstack.protocol.timers import NEVER
 from ptpstack.servo.base import ServoState
 
+if TYPE_CHECKING:
+    from ptpstack.engine.bridges import Bridges
+
 #: How often a grandmaster looks at its clock for leap seconds, and everybody for silent sources (who has nothing else
 #: to look at leaves out the turns that cannot find one).
 HOUSEKEEPING_NS = 1_000_000_000
@@ -47,6 +50,8 @@ class Engine(Changes):
             Keep: self._keep_settings,
             Rebuilt: self._was_rebuilt,
         }
+        if self.bridges is not None and self.bridges.inside:
+            self._takes[Send] = self._sent
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
@@ -61,6 +66,8 @@ class Engine(Changes):
         self.vouching.refresh(now)
         for name, instance in self.instances.items():
             self.take(name, instance.start(now), now)
+        if self.bridges is not None:
+            self.bridges.start(now)
         self._housekeeping_due = now
         return self._drain()
 
@@ -68,8 +75,9 @@ class Engine(Changes):
         self, channel: str, octets: bytes, ingress_sns: int | None, address: str, now: int
     ) -> list[EngineEffect]:
         """A frame from the network, from the first octet of the PTP header."""
-        if channel in self._bridged:
-            return list(self._bridged[channel].receive(channel, octets, ingress_sns, address, now))
+        if self.bridges is not None and channel in self.bridges.channels:
+            self.bridges.receive(channel, octets, ingress_sns, address, now)
+            return self._drain()
         if len(octets) < 34:
             self.unrouted[channel]["drop-short-header"] += 1
             return []
@@ -98,18 +106,22 @@ class Engine(Changes):
 
     def transmitted(self, token: int, egress_sns: int | None, now: int) -> list[EngineEffect]:
         """The transmit stamp that belongs to ``Send.token``; None when it will not come."""
-        owner = self._owner_of(token)
-        if not isinstance(owner, Instance):
-            self._out += owner.transmitted(token, egress_sns, now)
-        elif self.instances.get(owner.options.name) is owner:
-            effects = owner.transmitted(token, egress_sns, now)
-            if effects:
-                self.take(owner.options.name, effects, now)
+        self._stamped(token, egress_sns, now)
         return self._drain()
 
+    def _stamped(self, token: int, egress_sns: int | None, now: int) -> None:
+        owner = self._owner_of(token)
+        if isinstance(owner, Instance):
+            if self.instances.get(owner.options.name) is owner:
+                effects = owner.transmitted(token, egress_sns, now)
+                if effects:
+                    self.take(owner.options.name, effects, now)
+        elif self.bridges is not None:
+            self.bridges.do(owner.transmitted(token, egress_sns, now), now)
+
     def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
-        if channel in self._bridged:
-            self._bridged[channel].link(channel, up)
+        if self.bridges is not None and channel in self.bridges.channels:
+            self.bridges.link(channel, up, now)
         for instance, number in self._routes.get(channel, {}).values():
             self.take(instance.options.name, instance.link(number, up, now), now)
         self.event("link", "", 0, {"channel": channel, "up": up})
@@ -122,6 +134,8 @@ class Engine(Changes):
                 self.take(name, effects, now)
         for part in self._timed_parts:
             part.timer(now)
+        if self.bridges is not None:
+            self.bridges.timer(now)
         self.steering.timer(now)
         if self._housekeeping_due <= now:
             self._housekeep(now)
@@ -142,6 +156,8 @@ class Engine(Changes):
             when = part.next_deadline()
             if when is not None and when < due:
                 due = when
+        if self.bridges is not None and self.bridges.due < due:
+            due = self.bridges.due
         return None if due == NEVER else due
 
     def commanded(
@@ -265,6 +281,11 @@ class Engine(Changes):
         self.management_desk.channels[channel] = facts
         return []
 
+    def _new_bridges(self) -> Bridges:
+        from ptpstack.engine.bridges import Bridges
+
+        return Bridges(self.emit, self.receive, self._stamped, self.take, self._routes)
+
     def _joined(self, instance: Instance) -> None:
         self.management_desk.welcome(instance)
 
@@ -301,6 +322,11 @@ class Engine(Changes):
         rows = [[a, i, port, data.hex(), *rest] for a, i, port, data, *rest in effect.entries]
         self.emit(KeepSettings(name, rows))
 
+    def _sent(self, name: str, effect: Send, now: int) -> None:
+        """Where instances are inside transparent clocks."""
+        if self.bridges is not None:
+            self.bridges.send(effect, now)
+
     def _was_rebuilt(self, name: str, effect: Rebuilt, now: int) -> None:
         self.short_cuts.refresh()
 
@@ -313,6 +339,8 @@ class Engine(Changes):
         for instance in self.instances.values():
             if clock in instance.options.clocks:
                 instance.clock_stepped(clock, step_sns)
+        if self.bridges is not None:
+            self.bridges.clock_stepped(clock)
 
     def _servo_changed(self, edge: Edge, state: ServoState, now: int) -> None:
         """MASTER_CLOCK_SELECTED or SYNCHRONIZATION_FAULT for the port that follows; the reference's own state."""

@@ -31,7 +31,7 @@ class Membership(Wiring):
                 f"instance {name}: an instance that is added has one clock, and one that is in use already"
             )
         for port in options.ports:
-            if port.channel in self._bridged:
+            if self.bridges is not None and port.channel in self.bridges.channels:
                 raise ValueError(f"instance {name}: {port.channel} belongs to a transparent clock")
             other = self._routes.get(port.channel, {}).get(route_key(options.sdo_id, options.domain))
             if other is not None:

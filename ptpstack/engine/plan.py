@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ptpstack.protocol.options import (
@@ -126,10 +126,23 @@ class EnginePlan:
     name: str = "ptpstack"
 
 
+def inside_of(plan: InstancePlan, transparent: Sequence[TransparentOptions]) -> InstancePlan:
+    """As the instance runs: a port inside a peer-to-peer transparent clock measures no link of its own."""
+    measured = {channel for clock in transparent if clock.delay_mechanism == "P2P" for channel in clock.inside}
+    if not any(port.channel in measured for port in plan.options.ports):
+        return plan
+    ports = tuple(
+        replace(port, delay_mechanism="NONE") if port.channel in measured else port for port in plan.options.ports
+    )
+    return replace(plan, options=replace(plan.options, ports=ports))
+
+
 def plan_as_dict(plan: EnginePlan) -> dict[str, Any]:
     """JSON-ready; ``plan_from_dict`` is its inverse."""
     result = asdict(plan)
     result["instances"] = [instance_as_dict(instance) for instance in plan.instances]
+    for transparent in result["transparent"]:
+        transparent["clock_identity"] = transparent["clock_identity"].hex()
     result["leap"] = {
         "entries": [list(entry) for entry in plan.leap.entries],
         "updated_s": plan.leap.updated_s,
@@ -184,7 +197,9 @@ def _edge(data: Mapping[str, Any]) -> EdgePlan:
 
 
 def _transparent(data: Mapping[str, Any]) -> TransparentOptions:
-    return TransparentOptions(**{**data, "ports": tuple(TransparentPort(**port) for port in data["ports"])})
+    ports = tuple(TransparentPort(**port) for port in data["ports"])
+    identity, inside = bytes.fromhex(data["clock_identity"]), tuple(data["inside"])
+    return TransparentOptions(**{**data, "ports": ports, "clock_identity": identity, "inside": inside})
 
 
 def _timescale(data: Mapping[str, Any]) -> AlternateTimescale:

@@ -18,7 +18,7 @@ def status(engine: Engine, now: int) -> dict[str, Any]:
         "instances": [_instance(engine, instance, now) for instance in engine.instances.values()],
         "clocks": clocks(engine, now),
         "references": references(engine, now),
-        "transparent": [transparent.status() for transparent in engine.transparent.values()],
+        "transparent": [] if engine.bridges is None else engine.bridges.status(),
         "unrouted": {channel: dict(counter) for channel, counter in engine.unrouted.items()},
     }
 

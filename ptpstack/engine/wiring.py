@@ -19,7 +19,7 @@ from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.instance_edges import InstanceEdges
 from ptpstack.engine.outsiders import Watch
 from ptpstack.engine.performance import PerformanceMonitor
-from ptpstack.engine.plan import EnginePlan, InstancePlan
+from ptpstack.engine.plan import EnginePlan, InstancePlan, inside_of
 from ptpstack.engine.reference import Reference
 from ptpstack.engine.references import References
 from ptpstack.engine.short_cuts import ShortCuts
@@ -37,7 +37,8 @@ from ptpstack.servo.estimator.servo import EstimatorServo
 from ptpstack.servo.options import ServoOptions
 
 if TYPE_CHECKING:
-    from ptpstack.protocol.transparent import TransparentClock
+    from ptpstack.engine.bridges import Bridges
+    from ptpstack.protocol.transparent.clock import TransparentClock
 
 #: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
 #: and no divisor of the usual intervals.
@@ -104,9 +105,8 @@ class Wiring(ABC):
         #: how many owners of tokens the plan has
         self._first_owners = len(plan.instances) + len(plan.transparent)
         self._token_owners: list[Instance | TransparentClock] = []
-        self.transparent: dict[str, TransparentClock] = {}
-        #: channel -> the transparent clock that gets all its frames
-        self._bridged: dict[str, TransparentClock] = {}
+        #: a node without transparent clocks does not load them
+        self.bridges: Bridges | None = None
         self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
         self.short_cuts = ShortCuts(self._routes)
         #: whence every instance has its own
@@ -134,6 +134,7 @@ class Wiring(ABC):
         return out
 
     def _add_instance(self, plan: InstancePlan, rng: random.Random) -> None:
+        plan = inside_of(plan, self.plan.transparent)
         options = plan.options
         # instances that share a channel speak one after the other
         offsets = [self._free_offset_ns(port.channel) for port in options.ports]
@@ -157,15 +158,18 @@ class Wiring(ABC):
                 )
             routes[key] = (instance, number)
 
-    def _add_transparent(self, options: TransparentOptions) -> None:
-        from ptpstack.protocol.transparent import TransparentClock
+    @abstractmethod
+    def _new_bridges(self) -> Bridges:
+        """For a plan that has transparent clocks."""
 
-        clock = self.transparent[options.name] = TransparentClock(options, self._new_tokens())
+    def _add_transparent(self, options: TransparentOptions) -> None:
+        if self.bridges is None:
+            self.bridges = self._new_bridges()
+        clock = self.bridges.add(options, self._new_tokens(), random.Random(self._rng.getrandbits(64)))
         self._token_owners.append(clock)
         for port in options.ports:
-            if port.channel in self._routes or port.channel in self._bridged:
+            if port.channel in self._routes:
                 raise ValueError(f"transparent clock {options.name}: {port.channel} is in use already")
-            self._bridged[port.channel] = clock
 
     def _new_tokens(self) -> Callable[[], int]:
         """For the next owner. The token itself says whose it is: nothing to remember, nothing to leak."""

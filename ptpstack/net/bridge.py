@@ -4,7 +4,7 @@
    and segments that the kernel has not finished go on as they are (PACKET_VNET_HDR); a VLAN tag that the kernel has
    taken off is put back.
 2. PTP frames have their envelope (``wire.envelope``) as address, and are sent on by who has taken the time inside into
-   account: ``destination`` is such an envelope.
+   account: ``destination`` is such an envelope, with the sender left open (``wire.own_envelope``) for our own.
 3. Frames for one of our own addresses, and the link-local groups of bridges (01-80-C2-00-00-0x), are not passed on;
    peer delay messages, which use one of those groups, are PTP and go up.
 4. There is no spanning tree: ports must not form a loop.
@@ -20,11 +20,12 @@ from collections.abc import Callable
 from ptpstack.net import abilities, device, timestamping
 from ptpstack.net.abilities import Choice
 from ptpstack.net.channel import ChannelError, Received
-from ptpstack.net.packet import PEER_GROUP, PRIMARY_GROUP, PacketChannel
+from ptpstack.net.packet import PacketChannel
 from ptpstack.net.sockets import RECEIVE_BUFFER, explain, grow_receive_buffer
 from ptpstack.protocol.effects import PEER_DELAY
 from ptpstack.protocol.stations import Stations
 from ptpstack.wire.envelope import close_frame, open_frame
+from ptpstack.wire.own_envelope import group_envelope, is_open, link_local, sent_by, transport_of
 
 ETH_P_ALL = 3
 _PACKET_ADD_MEMBERSHIP, _PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING = 1, 8, 15, 23
@@ -87,10 +88,7 @@ class BridgeChannel(PacketChannel):
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
         self._passed = 0
-        self._own = {
-            None: f"{PRIMARY_GROUP.replace(':', '')}{self.mac.hex()}88f7",
-            PEER_DELAY: f"{PEER_GROUP.replace(':', '')}{self.mac.hex()}88f7",
-        }
+        self._groups = {None: group_envelope("l2"), PEER_DELAY: group_envelope("l2", peer_delay=True)}
         try:
             self._rx = self._raw_socket()
             for option in (_PACKET_AUXDATA, _PACKET_VNET_HDR, _PACKET_IGNORE_OUTGOING):
@@ -149,7 +147,16 @@ class BridgeChannel(PacketChannel):
         return out
 
     def _frame(self, octets: bytes, destination: str | None) -> bytes:
-        return close_frame(self._own.get(destination) or str(destination), octets)
+        envelope = self._groups.get(destination) or str(destination)
+        if not is_open(envelope):
+            return close_frame(envelope, octets)
+        # one of our own; looked up each time, because a bridge hears nothing of addresses that change
+        found = device.ipv4_addresses_of(self.interface)
+        ipv4 = socket.inet_aton(found[0]) if found else b""
+        event = octets[0] & 0x0F < 8
+        # UDP over IPv6: two octets more (annex D)
+        trailer = bytes(2) if transport_of(envelope) == "udp6" else b""
+        return close_frame(sent_by(envelope, event, self.mac, ipv4, link_local(self.mac)), octets + trailer)
 
     def send_framed(self, framed: memoryview) -> None:
         """A frame of other traffic, with its virtio_net_hdr."""

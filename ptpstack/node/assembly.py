@@ -13,7 +13,7 @@ from ptpstack.clocks.base import Clock, ClockError
 from ptpstack.clocks.pulses import Pulse
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
-from ptpstack.config.model import ChannelOptions, InstanceSettings, NodeOptions, Site
+from ptpstack.config.model import ChannelOptions, InstanceSettings, NodeOptions, Site, TransparentSettings
 from ptpstack.engine.plan import EnginePlan, InstancePlan, ReferencePlan
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.net.channel import Channel, ChannelError
@@ -21,6 +21,7 @@ from ptpstack.net.open import open_channel
 from ptpstack.node.clock_parts import Stamped, assign, open_clock, plan_of, ports_of, warning_of
 from ptpstack.node.errors import AssemblyError
 from ptpstack.node.plans import edge_plan, own_word, reference_plan, servo_options
+from ptpstack.protocol.options import TransparentOptions
 from ptpstack.timebase.leap import LeapTable
 from ptpstack.wire.types import clock_identity_from_mac
 
@@ -131,9 +132,11 @@ def _open_or_wait(options: ChannelOptions, patient: bool) -> Channel:
 
 
 def _open_channels(site: Site, patient: bool, notes: list[str], channels: dict[str, Channel]) -> None:
+    """Those of interfaces; those inside transparent clocks come with their bridges."""
+    inside = site.inside
     types = {clock.name: clock.type for clock in site.clocks}
     for settings, _, port, wanted in ports_of(site):
-        if wanted.name in channels:
+        if wanted.name in channels or wanted.name in inside:
             continue
         # a simulated clock is a map over the kernel's software stamps: NIC stamps are on another clock
         simulated = types[settings.options.clock_of(port)] == "simulated"
@@ -219,7 +222,7 @@ def _assemble(
         clocks=tuple(clock_plans.values()),
         references=tuple(references.values()),
         edges=tuple(edge_plan(edge) for edge in site.edges),
-        transparent=tuple(transparent.options for transparent in site.transparent),
+        transparent=tuple(transparent_plan(t, channels, site.node, warnings) for t in site.transparent),
         leap=leap,
         seed=seed,
         name=site.node.name,
@@ -228,6 +231,14 @@ def _assemble(
     return Parts(
         site, plan, channels, clocks, clock_of_channel, readings, notes, warnings, times_of_day, owners, bridges
     )
+
+
+def transparent_plan(
+    settings: TransparentSettings, channels: dict[str, Channel], node: NodeOptions, warnings: list[str]
+) -> TransparentOptions:
+    options = settings.options
+    used = [channels[wanted.name] for wanted in settings.channels]
+    return replace(options, clock_identity=options.clock_identity or _identity(node.name, used, warnings))
 
 
 def instance_plan(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ptpstack.config.model import ChannelOptions, Site, TransparentSettings
 from ptpstack.net.bridge import Bridge, open_bridge_port
 from ptpstack.net.channel import Channel, ChannelError
+from ptpstack.net.inside import InsideChannel
 from ptpstack.node.loop import now_ns
 
 
@@ -30,6 +31,9 @@ def open_bridges(site: Site, channels: dict[str, Channel], notes: list[str]) -> 
                 channel.close()
             _open(transparent, bridge, "software", channels)
         bridges |= {channel.name: bridge for channel in transparent.channels}
+        first = channels[transparent.channels[0].name]
+        for name in transparent.options.inside:
+            channels[name] = InsideChannel(transparent.options.name, name.rpartition("/")[2], first)
     return bridges
 
 

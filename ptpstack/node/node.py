@@ -14,7 +14,6 @@ from ptpstack.engine.driver import carry_out
 from ptpstack.engine.effects import EngineEffect, Event, KeepSettings
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.trace import RecordedEngine
-from ptpstack.net.absent import AbsentChannel
 from ptpstack.net.channel import Channel
 from ptpstack.net.links import LinkWatch
 from ptpstack.node.assembly import Parts
@@ -127,8 +126,8 @@ class Node(Channelwork):
             self.engine.close_trace(now)
 
     def watch(self, channel: Channel) -> None:
-        if isinstance(channel, AbsentChannel):
-            return
+        if channel.stamp_fileno() < 0:
+            return  # absent, or inside a transparent clock
         for fd in channel.receive_filenos():
             self.loop.add_reader(fd, self._reader(channel))
         self.loop.add_error_reader(channel.stamp_fileno(), lambda fd: self._stamps_ready(channel))

@@ -3,9 +3,8 @@
 IEEE 1588-2019 9.5.13 to 9.5.15, 11.4; not checked against the text.
 
 1. It runs in every state but INITIALIZING, FAULTY and DISABLED, whoever is master.
-2. The link has one other end. When several ports answer one request (a switch that knows no PTP lies between), no
-   measurement counts until ``CLEAN`` requests in a row have had one answer; or, by option, the port is FAULTY for a
-   while (11.4.4 leaves both).
+2. The link has one other end. When several ports answer one request, measurements do not count for a while
+   (``link_mean``); or, by option, the port is FAULTY for a while (11.4.4 leaves both).
 3. What is measured while nobody is followed is kept for a while: a port that begins to follow knows its link.
 4. A port of IEEE 802.1AS knows its link from its earlier life, too, until it has measured it: the first Sync counts.
 """
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import PEER_DELAY, LinkDelayMeasured
+from ptpstack.protocol.link_mean import LinkMean
 from ptpstack.protocol.neighbor_rate import MOST
 from ptpstack.protocol.part import DelayMechanism, LinkView
 from ptpstack.protocol.pdelay_requester import ABSURD_SNS, CompletePdelay, PdelayRequester
@@ -36,13 +36,9 @@ if TYPE_CHECKING:
 TIMER_RECOVERY = "peer-recovery"
 TIMER_EARLY = "pdelay-early"
 
-#: Requests in a row with a single answer until measurements count again.
-CLEAN = 3
 #: Requests in a row with several answers until the port is FAULTY, where that is wished, and for how long.
 ALLOWED_SEVERAL = 3
 RECOVERY_NS = 16_000_000_000
-#: meanLinkDelay is the median of so many.
-MEDIAN = 9
 #: Measurements kept while nobody is followed: how many, and for how long.
 EARLY = 4
 EARLY_AGE_NS = 20_000_000_000
@@ -87,23 +83,21 @@ class P2PDelay(DelayMechanism):
         self._due_ns = 0
         self._asked_ns = 0
         self._sync_ns: int | None = None
-        self._neighbor: PortIdentity | None = None
+        self._mean = LinkMean(port.counters)
         #: whose link is known from an earlier life, and not measured in this one yet
         self._known: PortIdentity | None = None
         self._told = False
-        #: requests with a single answer that are still owed
-        self._owed = 0
         self._isolated = False
-        self._recent: deque[int] = deque(maxlen=MEDIAN)
         #: with the time at which each was asked for
         self._early: deque[tuple[LinkDelayMeasured, int]] = deque(maxlen=EARLY)
 
     def keep(self) -> dict[str, Any] | None:
-        if self._local is None or self._neighbor is None:
+        neighbor = self._mean.neighbor
+        if self._local is None or neighbor is None:
             return None
         ds = self.port.ds
         return {
-            "neighbor": [self._neighbor.clock_identity.hex(), self._neighbor.port_number],
+            "neighbor": [neighbor.clock_identity.hex(), neighbor.port_number],
             "delay_sns": ds.mean_link_delay_sns,
             "rate_ratio": ds.neighbor_rate_ratio,
         }
@@ -112,7 +106,7 @@ class P2PDelay(DelayMechanism):
         clock, number = kept["neighbor"]
         neighbor = PortIdentity(bytes.fromhex(clock), int(number))
         delay, ratio = int(kept["delay_sns"]), float(kept["rate_ratio"])
-        if self._local is None or self._neighbor is not None:
+        if self._local is None or self._mean.neighbor is not None:
             return
         if len(neighbor.clock_identity) != 8 or not abs(delay) < ABSURD_SNS or not abs(ratio - 1.0) <= MOST:
             raise ValueError(f"a link delay of {delay / 65536:.0f} ns, a rate of {ratio}")
@@ -124,7 +118,7 @@ class P2PDelay(DelayMechanism):
         if self._known is None:
             return
         known = self._known
-        if self._neighbor is None and known == self.port.parent and not self._told:
+        if self._mean.neighbor is None and known == self.port.parent and not self._told:
             self._told = True
             delay = self.port.ds.mean_link_delay_sns
             self.port.instance.emit(LinkDelayMeasured(self.port.number, known, 0, sync.t2_sns, delay, 0, None, 0))
@@ -133,16 +127,16 @@ class P2PDelay(DelayMechanism):
     def link(self) -> LinkView:
         requester = self.requester
         return LinkView(
-            self._neighbor,
+            self._mean.neighbor,
             self.port.ds.mean_link_delay_sns,
             requester.rate.known,
             requester.unanswered,
-            self._owed > 0,
+            self._mean.doubted,
         )
 
     @property
     def neighbor(self) -> PortIdentity | None:
-        return self._neighbor
+        return self._mean.neighbor
 
     # ---- state ------------------------------------------------------------------------------------------------
 
@@ -150,9 +144,8 @@ class P2PDelay(DelayMechanism):
         if state in SILENT:
             self.requester.flush()
             self.flush()
-            self._recent.clear()
-            self._neighbor = self._known = None
-            self._owed = 0
+            self._mean.clear()
+            self._known = None
             self._due_ns = now
             self.requester.several = 0
             self.port.ds.mean_link_delay_sns = 0
@@ -202,8 +195,7 @@ class P2PDelay(DelayMechanism):
 
     def _request_due(self, now: int, due: int) -> None:
         port = self.port
-        if len(self.requester.responders) == 1 and self._owed:
-            self._owed -= 1
+        self._mean.next_request(len(self.requester.responders))
         sequence_id = self.requester.begin()
         self._rate_seen()
         port.link_seen(now, measured=False)
@@ -266,8 +258,7 @@ class P2PDelay(DelayMechanism):
         before = len(self.requester.responders)
         complete = self.requester.response(message, t4)
         if before == 1 and len(self.requester.responders) == 2:
-            self.port.counters["pdelay-several-peers"] += 1
-            self._owed = CLEAN
+            self._mean.several()
         self._complete(complete, now)
 
     def _on_follow_up(self, message: Message, ingress_sns: int | None, address: str, now: int) -> None:
@@ -286,19 +277,13 @@ class P2PDelay(DelayMechanism):
         if complete is None:
             return
         port = self.port
-        if self._owed:
-            port.counters["pdelay-not-used"] += 1
+        mean_sns = self._mean.add(complete)
+        if mean_sns is None:
             return
-        if complete.responder != self._neighbor:
-            if self._neighbor is not None:
-                port.counters["pdelay-new-neighbor"] += 1
-            self._neighbor = complete.responder
-            if self._neighbor != self._known:
-                # what was known was another link
-                self._known = None
-            self._recent.clear()
-        self._recent.append(complete.delay_sns)
-        port.ds.mean_link_delay_sns = sorted(self._recent)[len(self._recent) // 2]
+        if complete.responder != self._known:
+            # what was known was another link
+            self._known = None
+        port.ds.mean_link_delay_sns = mean_sns
         self._rate_seen()
         measured = LinkDelayMeasured(
             port.number,

@@ -348,3 +348,14 @@ class TransparentOptions:
     clock: str = "clock"
     #: count residence in the master's seconds, not in those of our own clock
     syntonise: bool = True
+    #: ``E2E``, or ``P2P``: measure the link at every port
+    delay_mechanism: str = "E2E"
+    clock_identity: ClockIdentity = b""
+    #: primaryDomain (8.3.2.4), and the transport: in which links are measured
+    domain: int = 0
+    transport: str = "udp4"
+    log_min_pdelay_req_interval: int = 0
+    #: what it adds to the inaccuracy in the TLV of a power profile (IEEE C37.238) on Announce; 0: nothing
+    time_inaccuracy_ns: int = 0
+    #: channels of instances inside (``tc/l2``: on the transparent clock "tc", speaking 802.3)
+    inside: tuple[str, ...] = ()

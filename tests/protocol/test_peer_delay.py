@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ptpstack.protocol.delay_p2p import CLEAN, RECOVERY_NS, P2PDelay
+from ptpstack.protocol.delay_p2p import RECOVERY_NS, P2PDelay
 from ptpstack.protocol.effects import PEER_DELAY, Effect, LinkDelayMeasured, Send
+from ptpstack.protocol.link_mean import CLEAN
 from ptpstack.protocol.pdelay_responder import BURST, MAX_PENDING, PER_SECOND
 from ptpstack.timebase.units import INTERVAL_MAX_SNS
 from ptpstack.wire.codec import decode

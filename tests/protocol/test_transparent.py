@@ -11,12 +11,8 @@ from hypothesis import strategies as st
 
 from ptpstack.protocol.effects import Send
 from ptpstack.protocol.options import TransparentOptions, TransparentPort
-from ptpstack.protocol.transparent import (
-    MAX_EARLY,
-    MAX_PASSAGES,
-    PASSAGE_NS,
-    TransparentClock,
-)
+from ptpstack.protocol.transparent.clock import MAX_PASSAGES, PASSAGE_NS, TransparentClock
+from ptpstack.protocol.transparent.syncs import MAX_EARLY
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.messages import (
     Announce,
@@ -335,12 +331,12 @@ def test_a_port_that_is_down_gets_nothing_and_who_was_there_may_be_anywhere() ->
     bench = Bench()
     bench.put("a", encode(ANNOUNCE))
     bench.sent.clear()
-    bench.clock.link("a", False)
+    bench.clock.link("a", False, bench.now)
     bench.put("m", encode(ANNOUNCE))
     bench.put("m", encode(ANNOUNCE), address(1, f"{2:012x}"))
     assert [channel for channel, _, _ in bench.sent] == ["b", "b"]
     bench.sent.clear()
-    bench.clock.link("a", True)
+    bench.clock.link("a", True, bench.now)
     bench.put("m", encode(ANNOUNCE))
     assert [channel for channel, _, _ in bench.sent] == ["a", "b"]
 
@@ -378,7 +374,7 @@ def test_what_is_kept_has_its_limits() -> None:
         bench.put("m", follow_up(2, source), address(number + 10))
     clock = bench.clock
     assert len(clock._passages) == MAX_PASSAGES
-    assert len(clock._early) == MAX_EARLY
+    assert len(clock.syncs._early) == MAX_EARLY
     assert len(clock._tokens) == 2 * MAX_PASSAGES
     assert bench.count("stamp-never-reported") == 200
 
