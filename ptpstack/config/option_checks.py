@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ptpstack.config.findings import Report, show
+from ptpstack.config.one_step_checks import one_step
 from ptpstack.protocol.options import MONITORS
 
 if TYPE_CHECKING:
@@ -97,4 +98,5 @@ OPTION_CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _tables,
     _monitoring,
     _one_way_roles,
+    one_step,
 )

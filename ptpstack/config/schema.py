@@ -160,6 +160,7 @@ PORT = Table(
         Field("transport", CHOICE, "UDP over IPv4 (Annex C), UDP over IPv6 (Annex D) or Ethernet (Annex E).", "udp4", choices=("udp4", "udp6", "l2"), profiled=True),
         Field("clock", TEXT, "Name of the clock that stamps its frames. The clocks of one instance's ports follow the one whose port follows a master.", absent="the instance's, or the PHC of its interface when that is another one"),
         Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when NIC, driver and clock can.", "auto", choices=("auto", "hardware", "software")),
+        Field("one_step", CHOICE, "Let the NIC put the time into Sync (and Pdelay_Resp) as it leaves, so that no Follow_Up is needed: `auto` where it can; `yes` refuses to start where it cannot.", "no", choices=("no", "auto", "yes")),
         Field("server_only", BOOLEAN, "portDS.masterOnly (8.2.15.5.2): never follows a master.", None, absent="false, but true for role grandmaster where the profile says so"),
         Field("local_priority", INTEGER, "portDS.localPriority (ITU-T G.8275.1) of the masters heard here: lower wins, after priority2. For the `itu-alternate` BMCA.", 128, 1, 255),
         Field("l2_group", CHOICE, "Ethernet only: the group that bridges forward (01-1B-19-00-00-00), or the one that they do not (01-80-C2-00-00-0E), for all messages. Both are always listened to.", choices=("forwardable", "non-forwardable"), absent="as the profile says"),

@@ -257,11 +257,18 @@ class Engine(Changes):
         return self._drain()
 
     def channel_facts(
-        self, channel: str, stamping: str, phc_index: int | None, mac: bytes, address: str, now: int
+        self,
+        channel: str,
+        stamping: str,
+        phc_index: int | None,
+        mac: bytes,
+        address: str,
+        now: int,
+        one_step: str = "",
     ) -> list[EngineEffect]:
         """What a channel that was opened is: how it stamps, its addresses (``address``: as text, "" for none)."""
         interface, _, transport = channel.rpartition("/")
-        facts = ChannelFacts(interface, transport, stamping, phc_index, mac, address)
+        facts = ChannelFacts(interface, transport, stamping, phc_index, mac, address, one_step)
         self.management_desk.channels[channel] = facts
         return []
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import PEER_DELAY, LinkDelayMeasured
 from ptpstack.protocol.neighbor_rate import MOST
+from ptpstack.protocol.one_step import send_pdelay_resp
 from ptpstack.protocol.part import DelayMechanism, LinkView
 from ptpstack.protocol.pdelay_requester import ABSURD_SNS, CompletePdelay, PdelayRequester
 from ptpstack.protocol.pdelay_responder import PdelayResponder, Request
@@ -331,6 +332,10 @@ class P2PDelay(DelayMechanism):
         if begun is None:
             return
         key, receipt_ns, correction = begun
+        if port.one_step == "p2p":
+            self.responder.answered(key)
+            send_pdelay_resp(port, request)
+            return
         response = port.new(PdelayResp, message.sequence_id, 0x7F)
         response.flags = Flag.TWO_STEP | unicast | self._flags
         response.correction_sns = correction
