@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ptpstack.config.findings import Report, show
+from ptpstack.config.link_checks import common_links
 from ptpstack.config.one_step_checks import one_step
 from ptpstack.protocol.options import MONITORS
 
@@ -99,4 +100,5 @@ OPTION_CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _monitoring,
     _one_way_roles,
     one_step,
+    common_links,
 )

@@ -178,7 +178,7 @@ PORT = Table(
         Field("announce_receipt_timeout", INTEGER, "portDS.announceReceiptTimeout: Announce intervals of silence until a master is given up.", 3, 2, 255, "intervals", profiled=True),
         Field("log_sync_interval", INTEGER, "portDS.logSyncInterval: time between Sync messages.", 0, -10, 10, "log2 s", profiled=True),
         Field("log_min_delay_req_interval", INTEGER, "portDS.logMinDelayReqInterval: least mean time between Delay_Req messages of one client.", 0, -10, 10, "log2 s", profiled=True),
-        Field("delay_mechanism", CHOICE, "portDS.delayMechanism: `E2E` measures the path to the master, `P2P` (peer delay) the link to a neighbour that does so too; `AUTO`: E2E until a neighbour asks for peer delay.", "E2E", choices=("E2E", "P2P", "AUTO"), profiled=True),
+        Field("delay_mechanism", CHOICE, "portDS.delayMechanism: `E2E` measures the path to the master, `P2P` (peer delay) the link to a neighbour that does so too; `AUTO`: E2E until a neighbour asks for peer delay; `COMMON_P2P`: each link is measured once for all instances on it that say so.", "E2E", choices=("E2E", "P2P", "COMMON_P2P", "AUTO"), profiled=True),
         Field("log_min_pdelay_req_interval", INTEGER, "P2P: portDS.logMinPdelayReqInterval: time between Pdelay_Req messages.", 0, -7, 10, "log2 s", profiled=True),
         Field("several_peers", CHOICE, "P2P: when several ports answer one Pdelay_Req (11.4.4): `discard` what was measured, or `fault`: the port is FAULTY for 16 s.", "discard", choices=("discard", "fault")),
         Field("delay_asymmetry_ns", NUMBER, "delayAsymmetry (7.4.2): positive when the path from the master is the longer one.", 0.0, -1e9, 1e9, "ns"),
@@ -394,8 +394,8 @@ SIMULATED_CLOCK_KEYS = tuple(f.name for f in CLOCK.fields[CLOCK.fields.index(CLO
 #: keys of a port that only some delay mechanisms use
 MECHANISM_KEYS: dict[str, tuple[str, ...]] = {
     "log_min_delay_req_interval": ("E2E", "AUTO"),
-    "log_min_pdelay_req_interval": ("P2P", "AUTO"),
-    "several_peers": ("P2P", "AUTO"),
+    "log_min_pdelay_req_interval": ("P2P", "COMMON_P2P", "AUTO"),
+    "several_peers": ("P2P", "COMMON_P2P", "AUTO"),
 }
 
 #: Keys of a port that only some transports have, and which.

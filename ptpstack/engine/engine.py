@@ -17,6 +17,7 @@ from ptpstack.protocol.effects import (
     CapabilityChanged,
     Effect,
     Keep,
+    LinkDelayMeasured,
     Managed,
     Rebuilt,
     Send,
@@ -47,6 +48,8 @@ class Engine(Changes):
             Keep: self._keep_settings,
             Rebuilt: self._was_rebuilt,
         }
+        if self.links is not None:
+            self._takes[LinkDelayMeasured] = self.links.before(self._takes[LinkDelayMeasured])
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
@@ -59,6 +62,8 @@ class Engine(Changes):
         self.clock_edges.start(now)
         self.vouching.believe()
         self.vouching.refresh(now)
+        if self.links is not None:
+            self.links.start(now)
         for name, instance in self.instances.items():
             self.take(name, instance.start(now), now)
         self._housekeeping_due = now
@@ -101,11 +106,18 @@ class Engine(Changes):
         owner = self._owner_of(token)
         if not isinstance(owner, Instance):
             self._out += owner.transmitted(token, egress_sns, now)
-        elif self.instances.get(owner.options.name) is owner:
+        elif self.instances.get(owner.options.name) is owner or (
+            self.links is not None and owner is self.links.instance
+        ):
             effects = owner.transmitted(token, egress_sns, now)
             if effects:
                 self.take(owner.options.name, effects, now)
         return self._drain()
+
+    def _is_here(self, owner: Instance) -> bool:
+        """It was not removed meanwhile."""
+        links = self.links
+        return self.instances.get(owner.options.name) is owner or (links is not None and owner is links.instance)
 
     def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
         if channel in self._bridged:
@@ -317,7 +329,7 @@ class Engine(Changes):
         if step_sns is not None:
             self.watch.stepped(clock, step_sns)
         self.on_references.stepped(clock, step_sns)
-        for instance in self.instances.values():
+        for instance in (*self.instances.values(), *([] if self.links is None else [self.links.instance])):
             if clock in instance.options.clocks:
                 instance.clock_stepped(clock, step_sns)
 

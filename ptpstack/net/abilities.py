@@ -185,7 +185,7 @@ def _one_step(abilities: Abilities, transport: str, stamping: str, one_step: str
     if one_step == "yes":
         raise ValueError(f"no one-step transmission: only a NIC can put the time into a frame as it leaves, and {lack}")
     choice = choose(abilities, transport, stamping)
-    because = f", because {lack}" if choice.stamping == "hardware" else ", which only a NIC's need not be"
+    because = f", because {lack}" if choice.stamping == "hardware" else ", like all that the kernel stamps"
     return replace(choice, reason=f"{choice.reason}; two-step{because}")
 
 

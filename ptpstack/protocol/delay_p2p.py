@@ -51,6 +51,9 @@ EARLY_AGE_NS = 20_000_000_000
 #: majorSdoId of IEEE 802.1AS, which adds the fraction of t2 where IEEE 1588 takes it off
 _GPTP = 1
 
+#: sdoId of the common service (16.6): what its ports measure is for others, who know whom they follow
+_COMMON = 0x200
+
 #: States in which a port takes no part.
 SILENT = (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED)
 
@@ -306,12 +309,16 @@ class P2PDelay(DelayMechanism):
             None if self._gptp else complete.t2_sns,
             -port.ds.delay_asymmetry_sns,
         )
-        if port.following:
-            port.instance.emit(measured)
-        else:
-            self._early.append((measured, self._asked_ns))
+        self._report(measured, self._asked_ns)
         if now is not None:
             port.link_seen(now, measured=True)
+
+    def _report(self, measured: LinkDelayMeasured, asked_ns: int) -> None:
+        port = self.port
+        if port.following or port.instance.options.sdo_id == _COMMON:
+            port.instance.emit(measured)
+        else:
+            self._early.append((measured, asked_ns))
 
     # ---- answering --------------------------------------------------------------------------------------------
 

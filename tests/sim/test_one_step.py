@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import statistics
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ptpstack.engine.trace import RecordedEngine, replay
 from ptpstack.protocol.effects import ONE_STEP
 from ptpstack.sim.build import make_node
 from ptpstack.sim.delays import PathDelay
@@ -69,5 +71,17 @@ def test_a_nic_for_sync_alone_leaves_pdelay_resp_two_step() -> None:
     assert kinds.count(PdelayRespFollowUp) == kinds.count(PdelayResp) > 0
 
 
-def test_no_token_is_that_of_one_step() -> None:
-    assert ONE_STEP < 0
+def test_a_recorded_one_step_grandmaster_is_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    world = World()
+    node = make_node(world, "gm", 1, port_options={"listen_first": False}, quality=ClockQuality(6, 0x21, 0x4E5D))
+    with path.open("w") as stream:
+        node.engine = recorded = RecordedEngine(node.engine.plan, stream)
+        node.one_step = {"p1/sim": OneStepNic(pdelay=False)}
+        node.start(0.1)
+        world.run(10)
+        recorded.close_trace(world.elapsed_ns)
+    assert recorded.instances["instance"].ports[0].counters["tx-sync"] > 5
+    result = replay(str(path))
+    assert result.identical, result.divergence
+    assert ONE_STEP < 0, "no token of an engine is"
