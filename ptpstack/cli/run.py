@@ -123,8 +123,13 @@ def _add_role_options(parser: argparse.ArgumentParser, role: str) -> None:
     parser.add_argument("--announce", type=int, metavar="LOG2", dest="log_announce_interval", help="log2 s")
     parser.add_argument("--sync", type=int, metavar="LOG2", dest="log_sync_interval", help="log2 s")
     parser.add_argument(
-        "-P", "--delay-mechanism", choices=("E2E", "P2P", "AUTO"), metavar="E2E|P2P|AUTO", help="default: the profile's"
+        "-P",
+        "--delay-mechanism",
+        choices=("E2E", "P2P", "COMMON_P2P", "AUTO"),
+        metavar="E2E|P2P|COMMON_P2P|AUTO",
+        help="default: the profile's",
     )
+    parser.add_argument("--one-step", choices=("no", "auto", "yes"), help="let the NIC complete Sync (default no)")
     parser.add_argument("--pdelay-req", type=int, metavar="LOG2", dest="log_min_pdelay_req_interval", help="log2 s")
     parser.add_argument("--delay-req", type=int, metavar="LOG2", dest="log_min_delay_req_interval", help="log2 s")
     parser.add_argument("--dscp-event", type=int, metavar="N")
@@ -154,7 +159,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     names = (
         *("transport", "stamping", "profile", "domain", "priority1", "priority2", "phc", "clock_class"),
         *("log_announce_interval", "log_sync_interval", "log_min_delay_req_interval"),
-        *("delay_mechanism", "log_min_pdelay_req_interval"),
+        *("delay_mechanism", "one_step", "log_min_pdelay_req_interval"),
         *(
             "dscp_event",
             "dscp_general",

@@ -165,6 +165,7 @@ def render(status: dict[str, Any], *, counters: bool = False) -> RenderableType:
     lines = [Text(_head(status), style="bold")]
     for instance in status["instances"]:
         lines += _instance(instance)
+    lines += _links(status["link_delay_service"])
     for transparent in status["transparent"]:
         lines += _transparent(transparent)
     lines += [Text(line) for line in graph_lines(status)]
@@ -223,6 +224,22 @@ def _instance(instance: dict[str, Any]) -> Iterator[Text]:
             yield Text(f"     not asCapable: {gptp['decision']['reason']}", style="yellow")
         for text in unicast_lines(port):
             yield Text(f"     {text}")
+
+
+def _links(service: dict[str, Any] | None) -> Iterator[Text]:
+    if service is None:
+        return
+    yield Text("common mean link delay service", style="bold")
+    width = max(len(link["channel"]) for link in service["links"])
+    for link in service["links"]:
+        measured = (
+            f"{format_ns(link['mean_link_delay_ns']).lstrip('+')} to {link['neighbor']}"
+            if link["valid"]
+            else "nobody answers"
+            if link["state"] == "PASSIVE"
+            else link["state"]
+        )
+        yield Text(f"  {link['number']:>2} {link['channel']:<{width}}  {measured}, for {', '.join(link['users'])}")
 
 
 def _transparent(transparent: dict[str, Any]) -> Iterator[Text]:

@@ -74,6 +74,7 @@ class ChannelOptions:
     interface: str
     transport: str = "udp4"
     stamping: str = "auto"
+    one_step: str = "no"
     ttl: int = 1
     dscp_event: int = 0
     dscp_general: int = 0

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ptpstack.config.findings import Report, show
+from ptpstack.config.link_checks import common_links
+from ptpstack.config.one_step_checks import one_step
 from ptpstack.protocol.options import MONITORS
 
 if TYPE_CHECKING:
@@ -97,4 +99,6 @@ OPTION_CHECKS: tuple[Callable[[Site, Section, Report], None], ...] = (
     _tables,
     _monitoring,
     _one_way_roles,
+    one_step,
+    common_links,
 )

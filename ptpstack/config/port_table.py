@@ -81,6 +81,7 @@ def _channel(section: Section, profile: Profile, report: Report) -> ChannelOptio
         interface=section["interface"] or "?",
         transport=transport,
         stamping=section["stamping"],
+        one_step=section["one_step"],
         socket_priority=section["socket_priority"],
         pcp=int(tag) if section["pcp"] is None and tag != "none" else section["pcp"],
         **{key: section[key] for key in TRANSPORT_KEYS if key not in ineffective},

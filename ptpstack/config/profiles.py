@@ -39,7 +39,7 @@ SUFFIX = ".toml"
 #: Named behaviours a profile can ask for, with the variants that exist; the first is what a silent profile gets.
 BEHAVIOURS: dict[str, tuple[str, ...]] = {
     "bmca": ("default", "itu-alternate", "g8265.1", "external", "802.1AS"),
-    "delay_mechanism": ("E2E", "P2P", "AUTO"),
+    "delay_mechanism": ("E2E", "P2P", "COMMON_P2P", "AUTO"),
     "other_delay_mechanisms": ("allowed", "refused"),
     # server-only: a grandmaster never follows, unless its port says server_only = false (G.8275.1 masterOnly)
     "grandmaster_ports": ("elected", "server-only"),

@@ -160,6 +160,7 @@ PORT = Table(
         Field("transport", CHOICE, "UDP over IPv4 (Annex C), UDP over IPv6 (Annex D) or Ethernet (Annex E).", "udp4", choices=("udp4", "udp6", "l2"), profiled=True),
         Field("clock", TEXT, "Name of the clock that stamps its frames. The clocks of one instance's ports follow the one whose port follows a master.", absent="the instance's, or the PHC of its interface when that is another one"),
         Field("stamping", CHOICE, "Who stamps frames; `auto` is hardware when NIC, driver and clock can.", "auto", choices=("auto", "hardware", "software")),
+        Field("one_step", CHOICE, "Let the NIC put the time into Sync (and Pdelay_Resp) as it leaves, so that no Follow_Up is needed: `auto` where it can; `yes` refuses to start where it cannot.", "no", choices=("no", "auto", "yes")),
         Field("server_only", BOOLEAN, "portDS.masterOnly (8.2.15.5.2): never follows a master.", None, absent="false, but true for role grandmaster where the profile says so"),
         Field("local_priority", INTEGER, "portDS.localPriority (ITU-T G.8275.1) of the masters heard here: lower wins, after priority2. For the `itu-alternate` BMCA.", 128, 1, 255),
         Field("l2_group", CHOICE, "Ethernet only: the group that bridges forward (01-1B-19-00-00-00), or the one that they do not (01-80-C2-00-00-0E), for all messages. Both are always listened to.", choices=("forwardable", "non-forwardable"), absent="as the profile says"),
@@ -177,7 +178,7 @@ PORT = Table(
         Field("announce_receipt_timeout", INTEGER, "portDS.announceReceiptTimeout: Announce intervals of silence until a master is given up.", 3, 2, 255, "intervals", profiled=True),
         Field("log_sync_interval", INTEGER, "portDS.logSyncInterval: time between Sync messages.", 0, -10, 10, "log2 s", profiled=True),
         Field("log_min_delay_req_interval", INTEGER, "portDS.logMinDelayReqInterval: least mean time between Delay_Req messages of one client.", 0, -10, 10, "log2 s", profiled=True),
-        Field("delay_mechanism", CHOICE, "portDS.delayMechanism: `E2E` measures the path to the master, `P2P` (peer delay) the link to a neighbour that does so too; `AUTO`: E2E until a neighbour asks for peer delay.", "E2E", choices=("E2E", "P2P", "AUTO"), profiled=True),
+        Field("delay_mechanism", CHOICE, "portDS.delayMechanism: `E2E` measures the path to the master, `P2P` (peer delay) the link to a neighbour that does so too; `AUTO`: E2E until a neighbour asks for peer delay; `COMMON_P2P`: each link is measured once for all instances on it that say so.", "E2E", choices=("E2E", "P2P", "COMMON_P2P", "AUTO"), profiled=True),
         Field("log_min_pdelay_req_interval", INTEGER, "P2P: portDS.logMinPdelayReqInterval: time between Pdelay_Req messages.", 0, -7, 10, "log2 s", profiled=True),
         Field("several_peers", CHOICE, "P2P: when several ports answer one Pdelay_Req (11.4.4): `discard` what was measured, or `fault`: the port is FAULTY for 16 s.", "discard", choices=("discard", "fault")),
         Field("delay_asymmetry_ns", NUMBER, "delayAsymmetry (7.4.2): positive when the path from the master is the longer one.", 0.0, -1e9, 1e9, "ns"),
@@ -402,8 +403,8 @@ SIMULATED_CLOCK_KEYS = tuple(f.name for f in CLOCK.fields[CLOCK.fields.index(CLO
 #: keys of a port that only some delay mechanisms use
 MECHANISM_KEYS: dict[str, tuple[str, ...]] = {
     "log_min_delay_req_interval": ("E2E", "AUTO"),
-    "log_min_pdelay_req_interval": ("P2P", "AUTO"),
-    "several_peers": ("P2P", "AUTO"),
+    "log_min_pdelay_req_interval": ("P2P", "COMMON_P2P", "AUTO"),
+    "several_peers": ("P2P", "COMMON_P2P", "AUTO"),
 }
 
 #: Keys of a port that only some transports have, and which.

@@ -17,6 +17,7 @@ from ptpstack.protocol.effects import (
     CapabilityChanged,
     Effect,
     Keep,
+    LinkDelayMeasured,
     Managed,
     Rebuilt,
     Send,
@@ -52,6 +53,8 @@ class Engine(Changes):
         }
         if self.bridges is not None and self.bridges.inside:
             self._takes[Send] = self._sent
+        if self.links is not None:
+            self._takes[LinkDelayMeasured] = self.links.before(self._takes[LinkDelayMeasured])
 
     # ---- inputs -----------------------------------------------------------------------------------------------
 
@@ -64,6 +67,8 @@ class Engine(Changes):
         self.clock_edges.start(now)
         self.vouching.believe()
         self.vouching.refresh(now)
+        if self.links is not None:
+            self.links.start(now)
         for name, instance in self.instances.items():
             self.take(name, instance.start(now), now)
         if self.bridges is not None:
@@ -112,12 +117,17 @@ class Engine(Changes):
     def _stamped(self, token: int, egress_sns: int | None, now: int) -> None:
         owner = self._owner_of(token)
         if isinstance(owner, Instance):
-            if self.instances.get(owner.options.name) is owner:
+            if self._is_here(owner):
                 effects = owner.transmitted(token, egress_sns, now)
                 if effects:
                     self.take(owner.options.name, effects, now)
         elif self.bridges is not None:
             self.bridges.do(owner.transmitted(token, egress_sns, now), now)
+
+    def _is_here(self, owner: Instance) -> bool:
+        """It was not removed meanwhile."""
+        links = self.links
+        return self.instances.get(owner.options.name) is owner or (links is not None and owner is links.instance)
 
     def link(self, channel: str, up: bool, now: int) -> list[EngineEffect]:
         if self.bridges is not None and channel in self.bridges.channels:
@@ -273,11 +283,18 @@ class Engine(Changes):
         return self._drain()
 
     def channel_facts(
-        self, channel: str, stamping: str, phc_index: int | None, mac: bytes, address: str, now: int
+        self,
+        channel: str,
+        stamping: str,
+        phc_index: int | None,
+        mac: bytes,
+        address: str,
+        now: int,
+        one_step: str = "",
     ) -> list[EngineEffect]:
         """What a channel that was opened is: how it stamps, its addresses (``address``: as text, "" for none)."""
         interface, _, transport = channel.rpartition("/")
-        facts = ChannelFacts(interface, transport, stamping, phc_index, mac, address)
+        facts = ChannelFacts(interface, transport, stamping, phc_index, mac, address, one_step)
         self.management_desk.channels[channel] = facts
         return []
 
@@ -336,7 +353,7 @@ class Engine(Changes):
         if step_sns is not None:
             self.watch.stepped(clock, step_sns)
         self.on_references.stepped(clock, step_sns)
-        for instance in self.instances.values():
+        for instance in (*self.instances.values(), *([] if self.links is None else [self.links.instance])):
             if clock in instance.options.clocks:
                 instance.clock_stepped(clock, step_sns)
         if self.bridges is not None:

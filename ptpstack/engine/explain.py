@@ -165,7 +165,7 @@ def _synchronisation(engine: Engine, instance: Instance, now: int) -> list[str]:
     if edge.measurements == 0:
         lines.append("no complete Sync yet from the parent" + _why_no_sync(port))
     elif edge.servo.path_delay_ns() is None:
-        asked = "Pdelay_Req" if port.ds.delay_mechanism == "P2P" else "Delay_Req"
+        asked = "Delay_Req" if port.ds.delay_mechanism == "E2E" else "Pdelay_Req"
         lines.append(f"Sync arrives, but no path delay is known yet: no answered {asked}" + _other_mechanism(port))
     estimate = edge.servo.estimate(now)
     if estimate is not None:
@@ -178,8 +178,8 @@ def _synchronisation(engine: Engine, instance: Instance, now: int) -> list[str]:
 
 def _other_mechanism(port: Port) -> str:
     own = port.ds.delay_mechanism
-    heard = port.counters["drop-e2e-on-p2p-port" if own == "P2P" else "drop-p2p-on-e2e-port"]
-    other = "E2E" if own == "P2P" else "P2P"
+    heard = port.counters["drop-p2p-on-e2e-port" if own == "E2E" else "drop-e2e-on-p2p-port"]
+    other = "P2P" if own == "E2E" else "E2E"
     return f"; this port's delay mechanism is {own}, {heard} messages of {other} were heard here" if heard else ""
 
 
@@ -224,6 +224,11 @@ def _port(port: Port, now: int) -> dict[str, Any]:
         remaining = (port.timers["announce-receipt"] - now) / 1e9
         remarks.append(f"without another Announce the parent is given up in {remaining:.1f} s")
     remarks += unicast_remarks(port, now)
+    if not port.delay.valid:
+        remarks.append(
+            "the common mean link delay service gets no answers on this link: the neighbour needs one, too "
+            "(delay_mechanism COMMON_P2P)"
+        )
     return {
         "number": port.number,
         "state": port.state.name,

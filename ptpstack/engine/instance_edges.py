@@ -111,7 +111,9 @@ class InstanceEdges:
     def _link_delay(self, name: str, effect: LinkDelayMeasured, now: int) -> None:
         request, instance = None, self._instances[name]
         edge = self.of_port(name, effect.port)
-        if effect.t2_sns is not None and effect.responder == instance.data.parent.parent_port_identity:
+        # by clock, not by port: the common service numbers its ports by itself
+        parent = instance.data.parent.parent_port_identity.clock_identity
+        if effect.t2_sns is not None and effect.responder.clock_identity == parent:
             t2 = self._ptp_sns(instance, effect.t2_sns)
             request = Request(effect.t1_sns, t2, effect.correction_sns)
         observed = edge.servo.link_delay(effect.at_sns, effect.delay_sns, now, request)

@@ -48,8 +48,7 @@ class Around:
         return None if about is None else about >> 16
 
     def channel(self, name: str) -> ChannelFacts:
-        interface, _, transport = name.rpartition("/")
-        return self._engine.management_desk.channels.get(name) or ChannelFacts(interface, transport)
+        return self._engine.management_desk.channel(name)
 
     def set_time(self, time_ns: int, now: int) -> str:
         engine, name = self._engine, self._clock
@@ -85,9 +84,19 @@ class Desk:
         self.counters: Counter[str] = Counter()
         for instance in engine.instances.values():
             self.welcome(instance)
+        if engine.links is not None:
+            engine.links.use_channels(self.channel)
 
     def welcome(self, instance: Instance) -> None:
         instance.management.around = Around(self._engine, instance)
+
+    def channel(self, name: str) -> ChannelFacts:
+        facts = self.channels.get(name)
+        if facts is None:
+            # kept, because every Sync asks
+            interface, _, transport = name.rpartition("/")
+            facts = self.channels[name] = ChannelFacts(interface, transport)
+        return facts
 
     def take(self, socket: str, octets: bytes, address: str, now: int) -> None:
         """To every instance of that domain and sdoId."""
@@ -99,7 +108,9 @@ class Desk:
             return
         domain, sdo_id = octets[4], (octets[0] & 0xF0) << 4 | octets[5]
         # asked is who has that domain now: an answer may be to leave it
-        asked = [i for i in self._engine.instances.values() if (i.options.domain, i.options.sdo_id) == (domain, sdo_id)]
+        links = self._engine.links
+        everybody = [*self._engine.instances.values(), *([] if links is None else [links.instance])]
+        asked = [i for i in everybody if (i.options.domain, i.options.sdo_id) == (domain, sdo_id)]
         if not asked:
             self.counters["drop-domain-or-sdo-id"] += 1
         for instance in asked:

@@ -33,6 +33,11 @@ class Membership(Wiring):
         for port in options.ports:
             if self.bridges is not None and port.channel in self.bridges.channels:
                 raise ValueError(f"instance {name}: {port.channel} belongs to a transparent clock")
+            if port.delay_mechanism == "COMMON_P2P" and not self._has_link_port(port.channel):
+                raise ValueError(
+                    f"instance {name}: the common mean link delay service has no port on {port.channel}: links are "
+                    "added to it when the node starts"
+                )
             other = self._routes.get(port.channel, {}).get(route_key(options.sdo_id, options.domain))
             if other is not None:
                 raise ValueError(f"instance {name}: instance {other[0].options.name} has its domain on {port.channel}")
@@ -48,6 +53,9 @@ class Membership(Wiring):
         self._joined(self.instances[name])
         self.take(name, self.instances[name].start(now), now)
         self.vouching.refresh(now)
+
+    def _has_link_port(self, channel: str) -> bool:
+        return self.links is not None and any(port.channel == channel for port in self.links.instance.ports)
 
     @abstractmethod
     def _joined(self, instance: Instance) -> None:

@@ -19,6 +19,7 @@ def status(engine: Engine, now: int) -> dict[str, Any]:
         "clocks": clocks(engine, now),
         "references": references(engine, now),
         "transparent": [] if engine.bridges is None else engine.bridges.status(),
+        "link_delay_service": None if engine.links is None else engine.links.view(),
         "unrouted": {channel: dict(counter) for channel, counter in engine.unrouted.items()},
     }
 
@@ -105,7 +106,7 @@ def _port(port: Port, clock: str, now: int) -> dict[str, Any]:
         "log_sync_interval": port.ds.log_sync_interval,
         "log_min_delay_req_interval": port.ds.log_min_delay_req_interval,
         "delay_mechanism": port.ds.delay_mechanism,
-        **(_link(port) if port.ds.delay_mechanism == "P2P" else {}),
+        **(_link(port) if port.ds.delay_mechanism in ("P2P", "COMMON_P2P") else {}),
         **_gptp(port),
         "announce_receipt_timeout": port.ds.announce_receipt_timeout,
         "server_only": port.ds.server_only,

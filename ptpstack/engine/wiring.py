@@ -28,7 +28,7 @@ from ptpstack.engine.vouching import Vouching
 from ptpstack.protocol.effects import Effect
 from ptpstack.protocol.gptp.local_clock import LocalClock
 from ptpstack.protocol.instance import Instance
-from ptpstack.protocol.options import TransparentOptions
+from ptpstack.protocol.options import InstanceOptions, TransparentOptions
 from ptpstack.protocol.security import Security
 from ptpstack.protocol.timers import NEVER
 from ptpstack.servo.base import Servo, ServoState
@@ -38,6 +38,7 @@ from ptpstack.servo.options import ServoOptions
 
 if TYPE_CHECKING:
     from ptpstack.engine.bridges import Bridges
+    from ptpstack.engine.common_links import CommonLinks
     from ptpstack.protocol.transparent.clock import TransparentClock
 
 #: Between the periodic messages of instances on one channel. Long against what a host and a switch need for a frame,
@@ -102,28 +103,35 @@ class Wiring(ABC):
         )
         self._temperature_due = 0
         self._out: list[EngineEffect] = []
+        link_options = _link_options(plan)
         #: how many owners of tokens the plan has
-        self._first_owners = len(plan.instances) + len(plan.transparent)
+        self._first_owners = len(plan.instances) + len(plan.transparent) + (link_options is not None)
         self._token_owners: list[Instance | TransparentClock] = []
         #: a node without transparent clocks does not load them
         self.bridges: Bridges | None = None
         self._routes: dict[str, dict[int, tuple[Instance, int]]] = {}
         self.short_cuts = ShortCuts(self._routes)
+        #: the common mean link delay service, when somebody uses it
+        self.links: CommonLinks | None = None
         #: whence every instance has its own
         self._rng = random.Random(plan.seed)
         for instance_plan in plan.instances:
             self._add_instance(instance_plan, random.Random(self._rng.getrandbits(64)))
         for options in plan.transparent:
             self._add_transparent(options)
+        if link_options is not None:
+            self._add_links(link_options)
         for channel in self._routes:
             self.unrouted[channel] = Counter()
         self.clock_edges.connect()
         self.edges |= self.clock_edges.edges
-        self._timed_parts: list[References | ClockEdges] = []
+        self._timed_parts: list[References | ClockEdges | CommonLinks] = []
         if self.references:
             self._timed_parts.append(self.on_references)
         if self.clock_edges.edges:
             self._timed_parts.append(self.clock_edges)
+        if self.links is not None:
+            self._timed_parts.append(self.links)
 
     def emit(self, effect: EngineEffect) -> None:
         self._out.append(effect)
@@ -170,6 +178,20 @@ class Wiring(ABC):
         for port in options.ports:
             if port.channel in self._routes:
                 raise ValueError(f"transparent clock {options.name}: {port.channel} is in use already")
+
+    def _add_links(self, options: InstanceOptions) -> None:
+        from ptpstack.engine.common_links import CommonLinks
+
+        rng = random.Random(self._rng.getrandbits(64))
+        self.links = CommonLinks(options, rng, self._new_tokens(), self._routes, self.take)
+        self._token_owners.append(self.links.instance)
+        key = route_key(options.sdo_id, options.domain)
+        for number, port in enumerate(options.ports, 1):
+            if key in self._routes[port.channel]:
+                raise ValueError(
+                    f"{port.channel}: domain 0 of sdoId 0x200 is that of the common mean link delay service"
+                )
+            self._routes[port.channel][key] = (self.links.instance, number)
 
     def _new_tokens(self) -> Callable[[], int]:
         """For the next owner. The token itself says whose it is: nothing to remember, nothing to leak."""
@@ -223,6 +245,15 @@ class Wiring(ABC):
 
     @abstractmethod
     def _reference_changed(self, reference: Reference, now: int) -> None: ...
+
+
+def _link_options(plan: EnginePlan) -> InstanceOptions | None:
+    instances = [instance.options for instance in plan.instances]
+    if not any(port.delay_mechanism == "COMMON_P2P" for options in instances for port in options.ports):
+        return None
+    from ptpstack.engine.common_links import options_of
+
+    return options_of(instances)
 
 
 def route_key(sdo_id: int, domain: int) -> int:

@@ -6,6 +6,8 @@ Rules:
    transport's event messages, and a PHC. Software otherwise; the reason is a sentence.
 2. The setting belongs to the device, others may use it: it is not written when it already suffices, because on some
    drivers writing resets the PHC or drops the link. What was written is read back, because drivers widen filters.
+3. One-step only by wish, and only where the NIC puts the time into the frame itself: a stamp of the kernel's is taken
+   when the frame has left for the driver, and a time written before that would be a guess.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ ETHTOOL_GET_TS_INFO = 0x41
 
 TX_OFF = 0
 TX_ON = 1
+#: the NIC puts the time into Sync; into Pdelay_Resp, too
+TX_ONESTEP_SYNC = 2
+TX_ONESTEP_P2P = 3
 FILTER_NONE = 0
 FILTER_ALL = 1
 #: An answer only: what was asked for, and more.
@@ -42,6 +47,8 @@ USABLE_FILTERS: dict[str, tuple[int, ...]] = {
 }
 
 TX_NAMES = ("off", "on", "one-step-sync", "one-step-p2p")
+#: what leaves one-step, by transmit type, the most first
+ONE_STEP = {TX_ONESTEP_P2P: "p2p", TX_ONESTEP_SYNC: "sync"}
 FILTER_NAMES = (
     "none",
     "all",
@@ -100,8 +107,9 @@ class HardwareConfig:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``stamping`` is ``hardware`` or ``software``; ``rx_filter`` (hardware only) is what to ask the NIC for, and from
-    ``prepare`` what the driver granted. ``stack``: the interface and what it stands on, the last one stamps.
+    """``stamping`` is ``hardware`` or ``software``; ``rx_filter`` and ``tx_type`` (hardware only) are what to ask the
+    NIC for, and from ``prepare`` what the driver granted. ``stack``: the interface and what it stands on, the last one
+    stamps.
     """
 
     stamping: str
@@ -109,6 +117,12 @@ class Choice:
     phc_index: int | None = None
     rx_filter: int = FILTER_NONE
     stack: tuple[str, ...] = ()
+    tx_type: int = TX_ON
+
+    @property
+    def one_step(self) -> str:
+        """What leaves one-step: ``sync``, ``p2p`` (Pdelay_Resp, too), "" for nothing."""
+        return ONE_STEP.get(self.tx_type, "")
 
 
 def query(interface: str, ioctl: device.Ioctl = device.system_ioctl) -> Abilities:
@@ -131,13 +145,15 @@ def check_stamping(stamping: str) -> None:
         raise ValueError(f"stamping is auto, hardware or software, not {stamping!r}")
 
 
-def choose(abilities: Abilities, transport: str, stamping: str = "auto") -> Choice:
+def choose(abilities: Abilities, transport: str, stamping: str = "auto", one_step: str = "no") -> Choice:
     """Hardware or software stamps for ``transport`` (``udp4``, ``udp6``, ``l2``), and why. Touches nothing.
 
-    ``stamping``: ``auto``, ``hardware`` or ``software``. ValueError when the abilities rule out what was asked;
-    its text is the reason.
+    ``stamping``: ``auto``, ``hardware`` or ``software``; ``one_step``: ``no``, ``auto`` or ``yes``. ValueError when the
+    abilities rule out what was asked; its text is the reason.
     """
     check_stamping(stamping)
+    if one_step != "no":
+        return _one_step(abilities, transport, stamping, one_step)
     if stamping == "software":
         if not abilities.software:
             raise ValueError(_no_software(abilities))
@@ -155,6 +171,28 @@ def choose(abilities: Abilities, transport: str, stamping: str = "auto") -> Choi
     return Choice("software", f"software stamps of the kernel because {lack}")
 
 
+def _one_step(abilities: Abilities, transport: str, stamping: str, one_step: str) -> Choice:
+    able = [tx_type for tx_type in ONE_STEP if abilities.tx_types >> tx_type & 1]
+    lack = _hardware_lack(abilities, transport, transmit=able[0] if able else TX_ON)
+    if stamping == "software":
+        lack = "the stamps are to be the kernel's"
+    elif lack is None and not able:
+        lack = f"the NIC's transmit types are {', '.join(abilities.tx_names())}"
+    if lack is None:
+        # stamps without transmit type ON are of use here
+        choice = choose(replace(abilities, tx_types=abilities.tx_types | 1 << TX_ON), transport, "hardware")
+        return replace(choice, reason=f"{choice.reason}; {_inserts(able[0])}", tx_type=able[0])
+    if one_step == "yes":
+        raise ValueError(f"no one-step transmission: only a NIC can put the time into a frame as it leaves, and {lack}")
+    choice = choose(abilities, transport, stamping)
+    because = f", because {lack}" if choice.stamping == "hardware" else ", like all that the kernel stamps"
+    return replace(choice, reason=f"{choice.reason}; two-step{because}")
+
+
+def _inserts(tx_type: int) -> str:
+    return "one-step: it puts the time into Sync" + (" and Pdelay_Resp" if tx_type == TX_ONESTEP_P2P else "")
+
+
 def apply(
     interface: str, transport: str, choice: Choice, ioctl: device.Ioctl = device.system_ioctl
 ) -> HardwareConfig | None:
@@ -163,15 +201,16 @@ def apply(
         return None
     usable = USABLE_FILTERS[transport]
     present = current(interface, ioctl)
-    if present is not None and _suffices(present, usable):
+    if present is not None and _suffices(present, choice.tx_type, usable):
         return present
     # What others set stays covered: every-packet stamping is not narrowed to PTP (it suffices above); a filter for the
     # other transport is replaced by the common one when the NIC has it, which is first in USABLE_FILTERS.
-    granted = _transfer(interface, SIOCSHWTSTAMP, HardwareConfig(TX_ON, choice.rx_filter), ioctl)
+    granted = _transfer(interface, SIOCSHWTSTAMP, HardwareConfig(choice.tx_type, choice.rx_filter), ioctl)
     granted = current(interface, ioctl) or granted
-    if granted is None or not _suffices(granted, (*usable, FILTER_SOME)):
+    if granted is None or not _suffices(granted, choice.tx_type, (*usable, FILTER_SOME)):
+        asked = f"transmit {TX_NAMES[choice.tx_type]}, filter {_name(choice.rx_filter)}"
         got = "nothing" if granted is None else f"transmit {granted.tx_type}, filter {_name(granted.rx_filter)}"
-        raise OSError(errno.ERANGE, f"the driver accepted transmit on, filter {_name(choice.rx_filter)} but set {got}")
+        raise OSError(errno.ERANGE, f"the driver accepted {asked} but set {got}")
     return granted
 
 
@@ -181,12 +220,17 @@ def restore(interface: str, config: HardwareConfig, ioctl: device.Ioctl = device
 
 
 def prepare(
-    interface: str, transport: str, stamping: str = "auto", ioctl: device.Ioctl = device.system_ioctl
+    interface: str,
+    transport: str,
+    stamping: str = "auto",
+    ioctl: device.Ioctl = device.system_ioctl,
+    one_step: str = "no",
 ) -> Choice:
-    """Choose and switch on. With ``auto`` a NIC that refuses means software stamps, with the refusal as the reason.
+    """Choose and switch on. With ``auto`` a NIC that refuses means software stamps, with the refusal as the reason;
+    one that refuses one-step means two-step.
 
     On a VLAN, or on a bond, it is the parent that stamps, or the active member: the setting is made there.
-    ChannelError when ``stamping`` is forced and cannot be had.
+    ChannelError when ``stamping`` or ``one_step`` is forced and cannot be had.
     """
     check_stamping(stamping)
     layers = layers_of(interface)
@@ -195,21 +239,21 @@ def prepare(
             errno.ENETDOWN,
             f"{interface}: {describe(layers)} for now, so nothing tells who would stamp; give it a member with a link",
         )
-    choice = _prepare(layers[-1].name, interface, transport, stamping, ioctl)
+    choice = _prepare(layers[-1].name, interface, transport, stamping, ioctl, one_step)
     below = describe(layers)
     reason = f"{choice.reason} ({below})" if below else choice.reason
     return replace(choice, reason=reason, stack=tuple(layer.name for layer in layers))
 
 
-def _prepare(device_: str, interface: str, transport: str, stamping: str, ioctl: device.Ioctl) -> Choice:
+def _prepare(device_: str, interface: str, transport: str, stamping: str, ioctl: device.Ioctl, one_step: str) -> Choice:
     abilities = query(device_, ioctl)
     try:
-        choice = choose(abilities, transport, stamping)
+        choice = choose(abilities, transport, stamping, one_step)
     except ValueError as error:
+        remedy = "stamping = auto" if one_step != "yes" else "one_step = auto or no"
         raise ChannelError(
             errno.EOPNOTSUPP,
-            f"{interface}: {error}; use stamping = auto, or another interface (`ptpstack interfaces` shows what each "
-            "can do)",
+            f"{interface}: {error}; use {remedy}, or another interface (`ptpstack interfaces` shows what each can do)",
         ) from None
     try:
         granted = apply(device_, transport, choice, ioctl)
@@ -217,6 +261,13 @@ def _prepare(device_: str, interface: str, transport: str, stamping: str, ioctl:
         refusal = f"setting the NIC's stamping failed: {error.strerror or error}"
         if error.errno == errno.EPERM:
             refusal += " (needs CAP_NET_ADMIN, unless the NIC is set up beforehand, for example by hwstamp_ctl)"
+        if choice.one_step:
+            if one_step == "yes":
+                raise ChannelError(
+                    error.errno or errno.EIO, f"{interface}: no one-step transmission: {refusal}"
+                ) from error
+            two_step = _prepare(device_, interface, transport, stamping, ioctl, "no")
+            return replace(two_step, reason=f"{two_step.reason}; two-step, because {refusal}")
         if stamping == "hardware" or not abilities.software:
             raise ChannelError(error.errno or errno.EIO, f"{interface}: no hardware stamps: {refusal}") from error
         return Choice("software", f"software stamps of the kernel because {refusal}")
@@ -241,11 +292,11 @@ def _transfer(
     return HardwareConfig(tx_type, rx_filter)
 
 
-def _suffices(config: HardwareConfig, usable: tuple[int, ...]) -> bool:
-    return config.tx_type == TX_ON and config.rx_filter in usable
+def _suffices(config: HardwareConfig, tx_type: int, usable: tuple[int, ...]) -> bool:
+    return config.tx_type == tx_type and config.rx_filter in usable
 
 
-def _hardware_lack(abilities: Abilities, transport: str) -> str | None:
+def _hardware_lack(abilities: Abilities, transport: str, transmit: int = TX_ON) -> str | None:
     """Why there are no hardware stamps, as the rest of a sentence; None when there are."""
     bits = abilities.so_timestamping
     if not bits & timestamping.HARDWARE_BITS:
@@ -259,7 +310,7 @@ def _hardware_lack(abilities: Abilities, transport: str) -> str | None:
         return "the NIC lacks hardware stamps for " + ", ".join(n for bit, n in names.items() if not bits & bit)
     if abilities.phc_index < 0:
         return "the NIC stamps, but its driver offers no PTP hardware clock (PHC)"
-    if not abilities.tx_types >> TX_ON & 1:
+    if not abilities.tx_types >> transmit & 1:
         return "the NIC cannot stamp every event message it sends (transmit type ON is missing)"
     if not any(abilities.rx_filters >> f & 1 for f in USABLE_FILTERS[transport]):
         names_ = ", ".join(abilities.filter_names()) or "none"

@@ -27,6 +27,7 @@ class AbsentChannel:
         self.stamping = stamping if stamping != "auto" else ""
         self.stamping_reason = f"not open: {problem}"
         self.phc_index: int | None = None
+        self.one_step = ""
         self.mac = b""
         with suppress(ChannelError, OSError, ValueError):
             device.index_of(interface)

@@ -63,6 +63,10 @@ class Channel(Protocol):
     def phc_index(self) -> int | None: ...
 
     @property
+    def one_step(self) -> str:
+        """What the NIC completes as it leaves: ``sync``, ``p2p`` (Pdelay_Resp, too), "" for nothing."""
+
+    @property
     def mac(self) -> bytes: ...
 
     def receive_filenos(self) -> list[int]:
@@ -86,6 +90,7 @@ class Channel(Protocol):
     def send_event(self, octets: bytes, destination: str | None, token: int, now_ns: int) -> None:
         """Send by the stamped event socket; the stamp comes back under ``token``.
 
+        ``token`` ``protocol.effects.ONE_STEP``: the NIC completes the frame, and no stamp comes back.
         ``destination``: None, ``protocol.effects.PEER_DELAY``, or an address as ``Received.source`` is one.
         """
 

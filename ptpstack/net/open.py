@@ -20,6 +20,7 @@ def open_channel(
     transport: str,
     *,
     stamping: str = "auto",
+    one_step: str = "no",
     ttl: int = 1,
     unicast_ttl: int = 64,
     dscp_event: int = 46,
@@ -33,11 +34,11 @@ def open_channel(
     """Open ``transport`` (``udp4``, ``udp6``, ``l2``) on ``interface``.
 
     ``stamping``: ``auto`` takes hardware stamps where the NIC has all it needs, else the kernel's; ``hardware`` and
-    ``software`` insist. ``ttl`` is that of multicast, 1..255 (peer delay messages always leave with 1), ``unicast_ttl``
-    that of unicast. ``dscp_event`` and ``dscp_general``, 0..63, mark the two message classes (UDP only; the defaults
-    EF and AF41 are ptpstack's own choice). ``udp6_scope``, 1..14, is the scope of the IPv6 primary group.
-    ``priority`` is SO_PRIORITY, 0..15 (above 6 needs CAP_NET_ADMIN), which a VLAN interface maps to PCP;
-    ``pcp``, 0..7, asks for that PCP instead, see ``ptpstack.net.pcp``.
+    ``software`` insist. ``one_step``: ``auto`` where the NIC can, ``yes`` insists. ``ttl`` is that of multicast, 1..255
+    (peer delay messages always leave with 1), ``unicast_ttl`` that of unicast. ``dscp_event`` and ``dscp_general``,
+    0..63, mark the two message classes (UDP only; the defaults EF and AF41 are ptpstack's own choice). ``udp6_scope``,
+    1..14, is the scope of the IPv6 primary group. ``priority`` is SO_PRIORITY, 0..15 (above 6 needs CAP_NET_ADMIN),
+    which a VLAN interface maps to PCP; ``pcp``, 0..7, asks for that PCP instead, see ``ptpstack.net.pcp``.
     ``stamp_timeout_ns``: how long a transmit stamp may take, default 100 ms (hardware) or 50 ms (software).
     ``receive_buffer``: octets asked for, per socket; ``Channel.receive_buffer`` says what was granted.
 
@@ -59,7 +60,7 @@ def open_channel(
             raise ValueError(f"{name} is {low} to {high}, not {value}")
     device.index_of(interface)
     priority, tag = socket_priority(interface, transport, pcp, priority)
-    choice = abilities.prepare(interface, transport, stamping)
+    choice = abilities.prepare(interface, transport, stamping, one_step=one_step)
     try:
         if transport == "l2":
             return L2Channel(

@@ -9,7 +9,14 @@ from __future__ import annotations
 import socket
 
 from ptpstack.net import timestamping
-from ptpstack.net.sockets import DROP_ALL, SO_SELECT_ERR_QUEUE, SocketChannel, attach_filter, grow_receive_buffer
+from ptpstack.net.sockets import (
+    DROP_ALL,
+    SO_SELECT_ERR_QUEUE,
+    SocketChannel,
+    attach_filter,
+    awaited,
+    grow_receive_buffer,
+)
 
 #: All messages but those of the peer delay mechanism.
 PRIMARY_GROUP = "01:1b:19:00:00:00"
@@ -49,9 +56,9 @@ class PacketChannel(SocketChannel):
             self._stamped_socket().send(frame)
         except OSError as error:
             self._send_failed(error)
-            self._pending.failed(token, error.errno or 0)
+            self._pending.failed(awaited(token), error.errno or 0)
             return
-        self._pending.sent(token, now_ns)
+        self._pending.sent(awaited(token), now_ns)
         self._sent += 1
 
     def send_general(self, octets: bytes, destination: str | None) -> None:

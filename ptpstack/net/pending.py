@@ -53,22 +53,24 @@ class PendingStamps:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def sent(self, token: int, now_ns: int) -> None:
-        """A stamped send succeeded."""
+    def sent(self, token: int | None, now_ns: int) -> None:
+        """A stamped send succeeded; ``token`` None: it used up a number, and nobody waits for its stamp."""
         waiting = self._waiting
         if self._slack and now_ns - self._last_sent_ns >= CALM * self.timeout_ns:
             self._give_up_doubtful()
             self._first_in_doubt = self._foreign_below = self._next
         self._last_sent_ns = now_ns
-        if len(waiting) >= self.capacity:
-            oldest = next(iter(waiting))
-            self._lose(waiting.pop(oldest)[0], "overflow")
-        waiting[self._next] = (token, now_ns + self.timeout_ns)
+        if token is not None:
+            if len(waiting) >= self.capacity:
+                oldest = next(iter(waiting))
+                self._lose(waiting.pop(oldest)[0], "overflow")
+            waiting[self._next] = (token, now_ns + self.timeout_ns)
         self._next += 1
 
-    def failed(self, token: int, error: int) -> None:
+    def failed(self, token: int | None, error: int) -> None:
         """A stamped send failed with ``error`` (errno): nothing will come for ``token``."""
-        self._lose(token, "unsent")
+        if token is not None:
+            self._lose(token, "unsent")
         if error in UNNUMBERED:
             return
         if not self._slack:

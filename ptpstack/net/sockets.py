@@ -19,6 +19,7 @@ from ptpstack.net import device, timestamping
 from ptpstack.net.abilities import Choice
 from ptpstack.net.channel import ChannelError, TransmitStamp
 from ptpstack.net.pending import PendingStamps
+from ptpstack.protocol.effects import ONE_STEP
 
 SO_ATTACH_FILTER = 26
 SO_SNDBUFFORCE = 32
@@ -105,6 +106,11 @@ def explain(interface: str, transport: str, error: OSError) -> ChannelError:
     return ChannelError(number, f"{interface}: {text}")
 
 
+def awaited(token: int) -> int | None:
+    """Who waits for the stamp of an event message: nobody for that of a one-step one."""
+    return None if token == ONE_STEP else token
+
+
 class SocketChannel:
     """The half of a Channel that does not depend on the transport. Subclasses receive and address."""
 
@@ -117,6 +123,7 @@ class SocketChannel:
         self.stamping = choice.stamping
         self.stamping_reason = choice.reason
         self.phc_index = choice.phc_index
+        self.one_step = choice.one_step
         self.mac = device.hardware_address_of(interface)[1]
         hardware = choice.stamping == "hardware"
         if stamp_timeout_ns is None:

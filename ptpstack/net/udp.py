@@ -29,12 +29,13 @@ from ptpstack.net.sockets import (
     SO_SELECT_ERR_QUEUE,
     SocketChannel,
     attach_filter,
+    awaited,
     bind_to_device,
     explain,
     grow_receive_buffer,
     grow_send_buffer,
 )
-from ptpstack.protocol.effects import PEER_DELAY
+from ptpstack.protocol.effects import ONE_STEP, PEER_DELAY
 
 EVENT_PORT = 319
 GENERAL_PORT = 320
@@ -51,6 +52,9 @@ _MAX_SEGMENTS = 64
 _NO_SEGMENTATION = frozenset({errno.EIO, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOPROTOOPT, errno.EMSGSIZE})
 #: Peers whose asked-for address is remembered on an interface with several addresses.
 PEERS_REMEMBERED = 4096
+
+#: Behind a one-step message, where there is no other trailer: by these NICs make up for the changed checksum.
+_ONE_STEP_TRAILER = bytes(2)
 
 #: What a socket's sendto() takes.
 SocketAddress = tuple[Any, ...]
@@ -216,13 +220,15 @@ class UdpChannel(SocketChannel):
         return out
 
     def send_event(self, octets: bytes, destination: str | None, token: int, now_ns: int) -> None:
+        if token == ONE_STEP and not self.trailer:
+            octets += _ONE_STEP_TRAILER
         try:
             self._send(self._stamped_socket(), octets, destination, EVENT_PORT)
         except OSError as error:
             self._send_failed(error)
-            self._pending.failed(token, error.errno or 0)
+            self._pending.failed(awaited(token), error.errno or 0)
             return
-        self._pending.sent(token, now_ns)
+        self._pending.sent(awaited(token), now_ns)
         self._sent += 1
 
     def send_general(self, octets: bytes, destination: str | None) -> None:

@@ -95,6 +95,7 @@ def open_site_channel(options: ChannelOptions) -> Channel:
         options.interface,
         options.transport,
         stamping=options.stamping,
+        one_step=options.one_step,
         ttl=options.ttl,
         dscp_event=options.dscp_event,
         dscp_general=options.dscp_general,
@@ -147,6 +148,19 @@ def _open_channels(site: Site, patient: bool, notes: list[str], channels: dict[s
             notes.append(f"{channel.name}: {channel.stamping} time stamps: {channel.stamping_reason}")
 
 
+def _check_transmission(channels: dict[str, Channel]) -> None:
+    """What transmits is set for a whole device: VLANs on it, and transports, cannot differ."""
+    first: dict[str, Channel] = {}
+    for channel in channels.values():
+        if channel.stamping == "hardware" and not isinstance(channel, AbsentChannel):
+            other = first.setdefault(channel.stack[-1], channel)
+            if other.one_step != channel.one_step:
+                raise AssemblyError(
+                    f"{other.name} and {channel.name} both send by {channel.stack[-1]}, and one of them is to be "
+                    "one-step: give both the same one_step"
+                )
+
+
 def _open_clocks(site: Site, stamped: Stamped, leap: LeapTable, clocks: dict[str, Clock]) -> None:
     """Those of ports first, then what edges and references name beside them."""
     named = [name for edge in site.edges for name in (edge.source, edge.target)]
@@ -169,6 +183,7 @@ def _assemble(
         from ptpstack.node.bridging import open_bridges
 
         bridges = open_bridges(site, channels, notes)
+    _check_transmission(channels)
     stamped = assign(site, channels)
     notes += stamped.notes
     _open_clocks(site, stamped, leap, clocks)

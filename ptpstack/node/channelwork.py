@@ -114,7 +114,7 @@ class Channelwork(Clockwork):
         if not isinstance(channel, AbsentChannel):
             address = next(iter(getattr(channel, "addresses", ())), "")
             facts = (channel.name, channel.stamping, channel.phc_index, channel.mac, str(address))
-            self.perform(self.engine.channel_facts(*facts, now), now)
+            self.perform(self.engine.channel_facts(*facts, now, channel.one_step), now)
 
     def shut(self, channel: Channel, now: int) -> None:
         # what still waits for a stamp of its sockets waits in vain

@@ -93,6 +93,7 @@ def _status(runner: Runner, request: dict[str, Any]) -> dict[str, Any]:
                 "name": channel.name,
                 "stamping": channel.stamping,
                 "stamping_reason": channel.stamping_reason,
+                "one_step": channel.one_step,
                 "problem": node.problem(channel.name),
                 "link_up": node.link_state.get(channel.interface),
                 "stack": list(channel.stack),

@@ -19,6 +19,7 @@ from ptpstack.protocol.decision import Decision
 from ptpstack.protocol.effects import PEER_DELAY, LinkDelayMeasured
 from ptpstack.protocol.link_mean import LinkMean
 from ptpstack.protocol.neighbor_rate import MOST
+from ptpstack.protocol.one_step import send_pdelay_resp
 from ptpstack.protocol.part import DelayMechanism, LinkView
 from ptpstack.protocol.pdelay_requester import ABSURD_SNS, CompletePdelay, PdelayRequester
 from ptpstack.protocol.pdelay_responder import PdelayResponder, Request
@@ -45,6 +46,9 @@ EARLY_AGE_NS = 20_000_000_000
 
 #: majorSdoId of IEEE 802.1AS, which adds the fraction of t2 where IEEE 1588 takes it off
 _GPTP = 1
+
+#: sdoId of the common service (16.6): what its ports measure is for others, who know whom they follow
+_COMMON = 0x200
 
 #: States in which a port takes no part.
 SILENT = (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED)
@@ -295,12 +299,16 @@ class P2PDelay(DelayMechanism):
             None if self._gptp else complete.t2_sns,
             -port.ds.delay_asymmetry_sns,
         )
-        if port.following:
-            port.instance.emit(measured)
-        else:
-            self._early.append((measured, self._asked_ns))
+        self._report(measured, self._asked_ns)
         if now is not None:
             port.link_seen(now, measured=True)
+
+    def _report(self, measured: LinkDelayMeasured, asked_ns: int) -> None:
+        port = self.port
+        if port.following or port.instance.options.sdo_id == _COMMON:
+            port.instance.emit(measured)
+        else:
+            self._early.append((measured, asked_ns))
 
     # ---- answering --------------------------------------------------------------------------------------------
 
@@ -321,6 +329,10 @@ class P2PDelay(DelayMechanism):
         if begun is None:
             return
         key, receipt_ns, correction = begun
+        if port.one_step == "p2p":
+            self.responder.answered(key)
+            send_pdelay_resp(port, request)
+            return
         response = port.new(PdelayResp, message.sequence_id, 0x7F)
         response.flags = Flag.TWO_STEP | unicast | self._flags
         response.correction_sns = correction

@@ -10,6 +10,9 @@ from ptpstack.wire.types import PortIdentity, PortState
 #: ``Send.destination`` of peer delay messages: each channel has its own address for it, and always listens to it.
 PEER_DELAY = "peer-delay"
 
+#: ``Send.token`` of a one-step event message: the NIC puts the time of its egress into it, and reports none.
+ONE_STEP = -1
+
 
 class Send(NamedTuple):
     """Transmit ``octets`` on ``channel``.
@@ -17,7 +20,7 @@ class Send(NamedTuple):
     ``destination`` None is the channel's multicast group, ``PEER_DELAY`` its peer delay group, else a transport
     address as a received frame's ``source`` is one. An event message (``token``
     not None) goes out by the stamped event socket; its transmit time stamp comes back as
-    ``transmitted(token, egress)``. The token is unique within its engine.
+    ``transmitted(token, egress)``, but for ``ONE_STEP``. Other tokens are unique within their engine.
     """
 
     channel: str

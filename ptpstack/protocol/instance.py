@@ -16,7 +16,7 @@ from ptpstack.protocol.announce_option_set import announce_options
 from ptpstack.protocol.bmca import BMCA
 from ptpstack.protocol.datasets import new_data_sets
 from ptpstack.protocol.decision import Decision
-from ptpstack.protocol.effects import Effect
+from ptpstack.protocol.effects import Effect, LinkDelayMeasured
 from ptpstack.protocol.election import Election
 from ptpstack.protocol.gptp.local_clock import LocalClock
 from ptpstack.protocol.gptp.shared import Relay, TimeBase
@@ -224,6 +224,11 @@ class Instance:
     def happened(self, effects: Sequence[Effect], now: int) -> list[Effect]:
         """What an input has caused, once the servo has had its part of it: subscribers are told, faults noted."""
         self.management.happened(effects, now)
+        return self._drain()
+
+    def link_measured(self, port_number: int, measured: LinkDelayMeasured, link: Port, now: int) -> list[Effect]:
+        """What the common service has measured by its port ``link``; for a port with COMMON_P2P."""
+        self.ports[port_number - 1].delay.told(measured, link, now)
         return self._drain()
 
     def clock_stepped(self, clock: str | None = None, step_sns: int | None = None) -> None:

@@ -50,3 +50,8 @@ class NeighborRate:
             elif span <= 0:
                 self.clear()
         window.append((t3_sns, t4_sns))
+
+
+def scaled_rate_ratio(ratio: float) -> int:
+    """scaledNeighborRateRatio (16.6.5): (ratio - 1) * 2**41, within Integer32."""
+    return max(-(1 << 31), min((1 << 31) - 1, round((ratio - 1.0) * (1 << 41))))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockIdentity, ClockQuality, TimeSource
 
 #: portDS.delayMechanism (8.2.15.4.4); AUTO is linuxptp's
-DELAY_MECHANISMS = ("E2E", "P2P", "AUTO", "NONE")
+DELAY_MECHANISMS = ("E2E", "P2P", "COMMON_P2P", "AUTO", "NONE")
 #: what slave event monitoring can tell (16.11)
 MONITORS = ("rx-sync-timing", "tx-event-timestamps")
 

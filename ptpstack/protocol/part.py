@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from ptpstack.protocol.effects import LinkDelayMeasured
 from ptpstack.protocol.sync_receiver import CompleteSync
 from ptpstack.wire.messages import Announce, Message, Signaling
 from ptpstack.wire.tlv import Tlv
@@ -102,6 +103,9 @@ class DelayMechanism(Part):
     #: the first six octets of the frames that ``answer_plain`` is for
     plain_requests: frozenset[bytes] = frozenset()
 
+    #: what others measure for this mechanism is there; True where it measures by itself
+    valid: bool = True
+
     @property
     def link(self) -> LinkView:
         """What it knows of the link; a mechanism that measures none knows nothing."""
@@ -128,6 +132,9 @@ class DelayMechanism(Part):
 
     def sync_received(self, now: int) -> None:
         """A Sync of the parent is complete."""
+
+    def told(self, measured: LinkDelayMeasured, link: Port, now: int) -> None:
+        """``link``, a port of the common service (16.6), has measured what this mechanism does not measure itself."""
 
 
 class NoDelay(DelayMechanism):

@@ -82,6 +82,10 @@ class PdelayResponder:
         self._allowed -= 1.0
         return True
 
+    def answered(self, key: int) -> None:
+        """No stamp comes, and no Pdelay_Resp_Follow_Up follows."""
+        self._pending.pop(key, None)
+
     def transmitted(self, key: int, egress_sns: int | None) -> tuple[Request, int, int] | None:
         """(request, responseOriginTimestamp in ns, correction) of the Pdelay_Resp_Follow_Up; None: there is none."""
         request = self._pending.pop(key, None)

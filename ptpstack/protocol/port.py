@@ -18,7 +18,7 @@ from ptpstack.protocol.announce_receipt import AnnounceReceipt
 from ptpstack.protocol.comparison import Candidate, Standing
 from ptpstack.protocol.datasets import PortDS
 from ptpstack.protocol.decision import Decision
-from ptpstack.protocol.effects import PEER_DELAY, Send, StateChanged
+from ptpstack.protocol.effects import ONE_STEP, PEER_DELAY, Send, StateChanged
 from ptpstack.protocol.entrance import Entrance
 from ptpstack.protocol.following import Following
 from ptpstack.protocol.foreign import FOREIGN_MASTER_WINDOW_INTERVALS, ForeignMaster, ForeignMasters
@@ -96,7 +96,7 @@ class Port:
         self.timers = Timers()
         self.rng = rng
         self.ingress_latency_sns = float_ns_to_sns(options.ingress_latency_ns)
-        self._egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
+        self.egress_latency_sns = float_ns_to_sns(options.egress_latency_ns)
         self.masters = AcceptableMasters(instance.options.acceptable_masters)
         self._wait_to_restore_ns = int(instance.options.wait_to_restore_s * 1e9)
         self.link_up = True
@@ -281,6 +281,16 @@ class Port:
         self.counters[_SENT[kind]] += 1
         self.instance.emit(Send(self.channel, signed, destination or self.group, token))
 
+    @property
+    def one_step(self) -> str:
+        """What this port sends one-step, see ``ChannelFacts.one_step``."""
+        return self.instance.management.around.channel(self.channel).one_step
+
+    def send_one_step(self, octets: bytes, kind: MessageType, destination: str | None = None) -> None:
+        """An event message that the NIC completes. It is not signed: that would be before."""
+        self.counters[_SENT[kind]] += 1
+        self.instance.emit(Send(self.channel, octets, destination or self.group, ONE_STEP))
+
     def send_general(self, message: Message, destination: str | None = None) -> None:
         self.send_general_octets(encode(message), message.type, destination)
 
@@ -310,7 +320,7 @@ class Port:
     def transmitted(self, kind: MessageType, key: Any, egress_sns: int | None) -> None:
         """The transmit time stamp of an event message, or None when it never came."""
         if egress_sns is not None:
-            egress_sns += self._egress_latency_sns
+            egress_sns += self.egress_latency_sns
             for watch in self._event_watchers:
                 watch(kind, key, egress_sns)
         self._on_stamp[kind](key, egress_sns)

@@ -98,6 +98,10 @@ def delay_mechanism(port: Port) -> DelayMechanism:
             from ptpstack.protocol.delay_p2p import P2PDelay
 
             return P2PDelay(port)
+        case "COMMON_P2P":
+            from ptpstack.protocol.delay_common import CommonDelay
+
+            return CommonDelay(port)
         case "AUTO":
             from ptpstack.protocol.delay_auto import AutoDelay
 

@@ -1,7 +1,8 @@
-"""Announce and two-step Sync as they leave a port (IEEE 1588-2019 9.5, 13; not checked against the text).
+"""Announce and Sync as they leave a port (IEEE 1588-2019 9.5, 13; not checked against the text).
 
-Where a message goes is an argument: None is the group, else one address. A Follow_Up goes where its Sync went. When
-they go, to whom and under which sequenceId is decided by who calls: serving.py, unicast_service.py.
+Sync is two-step, but where the NIC completes it (one_step.py). Where a message goes is an argument: None is the group,
+else one address. A Follow_Up goes where its Sync went. When they go, to whom and under which sequenceId is decided by
+who calls: serving.py, unicast_service.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from ptpstack.protocol.one_step import send_sync
 from ptpstack.protocol.part import Part
 from ptpstack.timebase.units import NS_PER_S, TIMESTAMP_END_SNS
 from ptpstack.wire.codec import encode
@@ -56,6 +58,12 @@ class Sending(Part):
 
     def sync(self, sequence_id: int, destination: str | None = None) -> None:
         unicast = destination is not None
+        if self.port.one_step:
+            send_sync(self.port, sequence_id, NO_INTERVAL if unicast else self.port.ds.log_sync_interval, destination)
+            if destination is not None and self.unicast_sync_left is not None:
+                # nothing tells whether it has
+                self.unicast_sync_left(destination, True)
+            return
         key = (NO_INTERVAL if unicast else self.port.ds.log_sync_interval, unicast)
         template = self._syncs.get(key)
         if template is None:

@@ -11,9 +11,10 @@ from ptpstack.engine.driver import ClockHands, carry_out
 from ptpstack.engine.effects import EngineEffect, Event
 from ptpstack.engine.engine import Engine
 from ptpstack.engine.short_cuts import PlainAnswer
-from ptpstack.protocol.effects import PEER_DELAY, Send
+from ptpstack.protocol.effects import ONE_STEP, PEER_DELAY, Send
 from ptpstack.protocol.timers import NEVER
 from ptpstack.sim.delays import PathDelay
+from ptpstack.sim.one_step import OneStepNic
 from ptpstack.sim.world import World
 
 #: A transmit stamp comes back this much later than the frame left.
@@ -45,6 +46,8 @@ class SimNode(ClockHands):
             for plan in engine.plan.instances
             for port in plan.options.ports
         }
+        #: channels whose frames the NIC completes
+        self.one_step: dict[str, OneStepNic] = {}
         #: transmit stamps of what was just sent: (token, stamp)
         self._stamps: list[tuple[int, int | None]] = []
         #: what is sent now leaves this much later
@@ -64,7 +67,11 @@ class SimNode(ClockHands):
         self.running = True
         self._answers = {channel: self.engine.plain_answers(channel) for channel in self.segments}
         frequencies = {name: clock.frequency_ppb() for name, clock in self.clocks.items()}
-        self.perform(self.engine.start(self.world.elapsed_ns, frequencies))
+        now = self.world.elapsed_ns
+        for channel, nic in self.one_step.items():
+            able = "p2p" if nic.pdelay else "sync"
+            self.engine.channel_facts(channel, "hardware", None, b"", "", now, able)
+        self.perform(self.engine.start(now, frequencies))
 
     def stop(self) -> None:
         """Nothing is sent or received any more; what was learnt is kept, as in a node's drift file."""
@@ -117,7 +124,9 @@ class SimNode(ClockHands):
 
     def send(self, send: Send, now: int) -> None:
         channel, octets, destination, token = send
-        if token is not None:
+        if token == ONE_STEP:
+            octets = self.one_step[channel].leaves(octets, self._stamping[channel].stamp_sns(self.world.now_ns))
+        elif token is not None:
             lost = self.lose_stamp is not None and self.lose_stamp()
             self._stamps.append((token, None if lost else self._stamping[channel].stamp_sns(self.world.now_ns)))
         segment = self.segments.get(channel)
@@ -139,6 +148,8 @@ class SimNode(ClockHands):
         if octets[0] & 0x0F < 8:
             now_ns = segment.world.now_ns
             stamp = self._stamping[channel].stamp_sns(now_ns)
+            if channel in self.one_step:
+                self.one_step[channel].received(octets, stamp)
             answer_plain = self._answers.get(channel, {}).get(octets[:6])
             if answer_plain is not None:
                 answer = answer_plain(octets, stamp, source)

@@ -177,6 +177,8 @@ class Scenario:
     log_announce_interval: int = 1
     announce_receipt_timeout: int = 3
     delay_mechanism: str = "E2E"
+    #: Sync and Pdelay_Resp leave one-step: the NICs complete them
+    one_step: bool = False
     #: service is negotiated by unicast, nothing is multicast
     unicast: bool = False
     #: IEEE 802.1AS: relays in the place of boundary clocks

@@ -131,6 +131,7 @@ class _Reader:
             sample_every_s=root["sample_every_s"],
             sample_phase_s=root["sample_phase_s"],
             delay_mechanism=root["delay_mechanism"],
+            one_step=root["one_step"],
             unicast=root["unicast"],
             gptp=root["gptp"],
             domain=domain,

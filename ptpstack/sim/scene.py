@@ -18,6 +18,7 @@ from ptpstack.servo.options import ServoOptions
 from ptpstack.sim.build import make_node
 from ptpstack.sim.delays import PathDelay
 from ptpstack.sim.network import Segment, SimNode
+from ptpstack.sim.one_step import OneStepNic
 from ptpstack.sim.scenario import EventSpec, LinkSpec, NodeSpec, PathSpec, Readings, Scenario
 from ptpstack.sim.world import World
 from ptpstack.wire.types import ClockQuality
@@ -128,6 +129,8 @@ def _node(scene: Scene, spec: NodeSpec, number: int, ports: int, servo: str | No
         max_adjustment_ppb=spec.max_adjustment_ppb,
         **instance,
     )
+    if scenario.one_step:
+        node.one_step = {f"p{n}/sim": OneStepNic(pdelay=True) for n in range(1, ports + 1)}
     if spec.readings is not None:
         node.reference_error = _burst(spec.readings, f"{scene.seed}/{spec.name}")
     return node

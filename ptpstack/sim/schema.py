@@ -196,6 +196,7 @@ SCENARIO = Table(
         *_RATES,
         Field("delay_mechanism", CHOICE, "portDS.delayMechanism.", "E2E", choices=PORT.field("delay_mechanism").choices),
         Field("gptp", BOOLEAN, "IEEE 802.1AS: time-aware end stations, and relays in the place of boundary clocks. Delay mechanism and sdoId are what it needs.", False),
+        Field("one_step", BOOLEAN, "Every NIC puts the time into Sync and Pdelay_Resp as they leave.", False),
         Field("unicast", BOOLEAN, "No multicast: ordinary nodes ask the grandmasters and boundary clocks on their links for service (16.1), boundary clocks the grandmasters.", False),
         Field("profile", TEXT, "Intervals, domain and sdoId of a profile, where they are not given.", absent="none"),
         Field("domain", INTEGER, "domainNumber.", low=0, high=255, absent="0"),

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -140,3 +141,66 @@ def test_real_loopback_answers_as_the_kernel_says() -> None:
     assert not able.hardware
     assert abilities.current("lo") is None
     assert abilities.query("nix0") == Abilities()
+
+
+# ------------------------------------------------------------------------------------------------------- one-step
+
+ONE_STEP = replace(FULL, tx_types=0b1111)
+
+
+@pytest.mark.parametrize(("types", "wanted", "able"), [(0b1111, 3, "p2p"), (0b0111, 2, "sync"), (0b1001, 3, "p2p")])
+def test_one_step_takes_the_most_that_the_nic_has(types: int, wanted: int, able: str) -> None:
+    for wish in ("yes", "auto"):
+        nic = Driver(replace(FULL, tx_types=types), HardwareConfig(1, 12))
+        choice = abilities.prepare("eth9", "udp4", ioctl=nic, one_step=wish)
+        assert nic.sets == [HardwareConfig(wanted, 12)]
+        assert (choice.stamping, choice.one_step) == ("hardware", able)
+        assert "one-step: it puts the time into Sync" in choice.reason
+        assert ("Pdelay_Resp" in choice.reason) is (able == "p2p")
+
+
+def test_one_step_is_not_taken_unasked_and_not_left_on() -> None:
+    nic = Driver(ONE_STEP, HardwareConfig(3, 12))
+    assert abilities.prepare("eth9", "udp4", ioctl=nic).one_step == ""
+    assert nic.sets == [HardwareConfig(1, 12)]
+
+
+@pytest.mark.parametrize(
+    ("able", "word"),
+    [
+        (FULL, "the NIC's transmit types are off, on"),
+        (Abilities(0x1A, -1, 0, 0), "no hardware time stamping"),
+        (Abilities(0x5F, -1, 0b1111, 1 << 12), "no PTP hardware clock"),
+    ],
+)
+def test_one_step_is_refused_where_the_nic_cannot(able: Abilities, word: str) -> None:
+    with pytest.raises(ChannelError, match="eth9: no one-step transmission: only a NIC can") as caught:
+        abilities.prepare("eth9", "l2", ioctl=Driver(able, HardwareConfig(0, 0)), one_step="yes")
+    assert word in str(caught.value)
+    assert "one_step = auto or no" in str(caught.value)
+    choice = abilities.prepare("eth9", "l2", ioctl=Driver(able, HardwareConfig(0, 0)), one_step="auto")
+    assert choice.one_step == ""
+    assert word in choice.reason
+    assert "; two-step, " in choice.reason
+
+
+def test_one_step_with_the_kernels_stamps_is_refused() -> None:
+    with pytest.raises(ChannelError, match="the stamps are to be the kernel's"):
+        abilities.prepare("eth9", "udp4", "software", ioctl=Driver(ONE_STEP, None), one_step="yes")
+    assert abilities.choose(ONE_STEP, "udp4", "software", "auto").stamping == "software"
+
+
+def test_a_driver_that_promises_one_step_and_refuses_it() -> None:
+    class Narrow(Driver):
+        def __call__(self, request: int, buffer: bytearray) -> None:
+            if request == abilities.SIOCSHWTSTAMP:
+                address = struct.unpack_from("Q", buffer, 16)[0]
+                if struct.unpack("=iii", ctypes.string_at(address, 12))[1] > 1:
+                    raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
+            super().__call__(request, buffer)
+
+    with pytest.raises(ChannelError, match="eth9: no one-step transmission: setting the NIC's stamping failed"):
+        abilities.prepare("eth9", "l2", ioctl=Narrow(ONE_STEP, None), one_step="yes")
+    choice = abilities.prepare("eth9", "l2", ioctl=Narrow(ONE_STEP, HardwareConfig(0, 0)), one_step="auto")
+    assert (choice.stamping, choice.one_step) == ("hardware", "")
+    assert "two-step, because setting the NIC's stamping failed" in choice.reason

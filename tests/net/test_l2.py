@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ptpstack.net.channel import ChannelError
 from ptpstack.protocol.effects import PEER_DELAY
 from tests.net.beds import FOLLOW_UP, SYNC, Bed, bed, now, silence, stamps, take
 
@@ -154,3 +155,10 @@ def test_interface_removed_under_an_open_channel(cable: Bed) -> None:
     a.send_event(SYNC, None, 4, now())
     assert [(s.token, s.missing) for s in stamps(a, 1)] == [(4, "unsent")]
     assert a.counters()["socket_errors"] + a.counters()["send_errors"] >= 1
+
+
+def test_one_step_is_refused_where_the_kernel_stamps(cable: Bed) -> None:
+    with pytest.raises(ChannelError, match="va: no one-step transmission: only a NIC can put the time into a frame"):
+        cable.open("a", one_step="yes")
+    channel = cable.open("a", one_step="auto")
+    assert (channel.stamping, channel.one_step) == ("software", "")

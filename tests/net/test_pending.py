@@ -175,3 +175,16 @@ def test_no_stamp_is_ever_given_to_another_send(steps: list[tuple[str, int]]) ->
         answer(found)
     assert answers == dict.fromkeys(range(token), 1)
     assert len(pending) == 0
+
+
+def test_a_one_step_message_uses_up_a_number_and_nobody_waits_for_it() -> None:
+    pending = PendingStamps(100)
+    for token in (1, None, None, 2):
+        pending.sent(token, 0)
+    pending.failed(None, errno.ENETUNREACH)
+    assert len(pending) == 2
+    assert pending.stamped(3, 1003) == TransmitStamp(2, 1003)
+    assert pending.stamped(0, 1000) == TransmitStamp(1, 1000)
+    # from a NIC that reports one all the same
+    assert pending.stamped(1, 1001) is None
+    assert (pending.missing, pending.overdue(1 << 60)) == (0, [])

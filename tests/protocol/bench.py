@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ptpstack.protocol.effects import (
+    ONE_STEP,
     DelayMeasured,
     Effect,
     LinkDelayMeasured,
@@ -155,11 +156,12 @@ class Bench:
             effect = pending.pop(0)
             taken.append(effect)
             self.effects.append((self.now, effect))
-            if isinstance(effect, Send) and effect.token is not None:
+            if isinstance(effect, Send) and effect.token not in (None, ONE_STEP):
                 if self.held is not None:
                     self.held.append(effect)
                     continue
                 stamp = self.egress(decode(effect.octets))
+                assert effect.token is not None
                 pending += self.instance.transmitted(effect.token, stamp, self.now)
         return taken
 

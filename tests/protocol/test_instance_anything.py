@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ptpstack.protocol.delay_auto import AutoDelay
+from ptpstack.protocol.delay_common import CommonDelay
 from ptpstack.protocol.delay_e2e import MAX_OUTSTANDING, E2EDelay
 from ptpstack.protocol.delay_p2p import P2PDelay
 from ptpstack.protocol.effects import (
@@ -89,6 +90,9 @@ actions = st.one_of(
 roles = st.sampled_from(["full", "full", "full", "client", "server"])
 
 
+MECHANISMS = ("P2P", "E2E", "AUTO", "COMMON_P2P")
+
+
 class History:
     """Plays actions on an instance; ``log`` is every effect."""
 
@@ -117,7 +121,7 @@ class History:
                         announce_receipt_timeout=10 if seed % 3 == 0 else 3,
                         log_min_pdelay_req_interval=-4 if seed % 2 else 0,
                         several_peers="fault" if seed % 5 < 2 else "discard",
-                        **{"delay_mechanism": ("P2P", "E2E", "AUTO")[(seed // 2 + n) % 3], **port_options(n)},
+                        **{"delay_mechanism": MECHANISMS[(seed // 2 + n) % 4], **port_options(n)},
                     )
                     for n in range(1, count + 1)
                 ),
@@ -305,7 +309,8 @@ class History:
                 exchange = delay.requester._exchange
                 assert exchange is None or len(exchange.answers) <= MAX_RESPONDERS
                 assert abs(port.ds.mean_link_delay_sns) < ABSURD_SNS
-                assert ("pdelay-req" in timers) == (port.state in ELECTING)
+                asks = not isinstance(delay, CommonDelay)
+                assert ("pdelay-req" in timers) == (port.state in ELECTING and asks)
                 timers -= {"pdelay-req", "peer-recovery", "pdelay-early"}
             else:
                 assert isinstance(delay, E2EDelay)

@@ -38,10 +38,12 @@ OSCILLATORS = {"gm/osc_ppt": 7_000_000, "oc/osc_ppt": -20_000_000}
 NOISE = {"phc/ts_res_ns": 8, "phc/ts_noise_ns": 20, "phc/wander_ppt": 1000}
 
 
-def hardware(name: str, transport: str, knobs: dict[str, int], near_ns: int, delay: str = "E2E") -> dict[str, Any]:
-    pairs = [
-        {"gm": gm, "oc": oc, "transport": transport, "stamping": "hardware", "delay": delay} for gm, oc in BOTH_WAYS
-    ]
+def hardware(
+    name: str, transport: str, knobs: dict[str, int], near_ns: int, delay: str = "E2E", one_step: str = ""
+) -> dict[str, Any]:
+    """``one_step``: who is to send one-step, ``gm``."""
+    common = {"transport": transport, "stamping": "hardware", "delay": delay, "one_step": one_step}
+    pairs = [{"gm": gm, "oc": oc, **common} for gm, oc in BOTH_WAYS]
     return {"name": name, "pairs": pairs, "knobs": OSCILLATORS | knobs, "near_ns": near_ns}
 
 
@@ -62,6 +64,11 @@ SCENARIOS: dict[str, list[dict[str, Any]]] = {
     "clean-l2-p2p": [hardware("clean-l2-p2p", "l2", {}, 10, "P2P")],
     "noisy-l2-p2p": [hardware("noisy-l2-p2p", "l2", NOISE, 200, "P2P")],
     "noisy-udp4-p2p": [hardware("noisy-udp4-p2p", "udp4", NOISE, 200, "P2P")],
+    "one-step-l2": [hardware("one-step-l2", "l2", {}, 10, one_step="gm")],
+    "one-step-udp4": [hardware("one-step-udp4", "udp4", {}, 10, one_step="gm")],
+    "one-step-udp6": [hardware("one-step-udp6", "udp6", {}, 10, one_step="gm")],
+    "one-step-l2-p2p": [hardware("one-step-l2-p2p", "l2", {}, 10, "P2P", one_step="gm")],
+    "one-step-udp4-p2p": [hardware("one-step-udp4-p2p", "udp4", {}, 10, "P2P", one_step="gm")],
     "software-udp4": [software("ptp4l"), software("ptpstack")],
 }
 

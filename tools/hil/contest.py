@@ -63,6 +63,7 @@ priority1 = 10
 interface = "{interface}"
 transport = "{transport}"
 delay_mechanism = "{delay}"
+one_step = "{one_step}"
 [instance.reference]
 type = "declared"
 state = "locked"
@@ -81,6 +82,7 @@ interface = "{interface}"
 transport = "{transport}"
 stamping = "{stamping}"
 delay_mechanism = "{delay}"
+one_step = "{one_step}"
 """
 
 
@@ -111,6 +113,7 @@ class Side:
     def __init__(self, role: str, index: int, pair: Mapping[str, str], stamping: str, where: Namespace, folder: Path):
         self.kind, self.where = pair[role], where
         kind, transport, delay = pair[role], pair["transport"], pair.get("delay", "E2E")
+        one_step = pair.get("one_step") == role
         self.name = f"{role}{index}"
         self.socket = str(folder / f"{self.name}.sock")
         self.log = folder / f"{self.name}.log"
@@ -122,7 +125,7 @@ class Side:
             file.write_text(
                 PTP4L.format(
                     transport=PTP4L_TRANSPORT[transport],
-                    stamping=stamping,
+                    stamping=("p2p1step" if delay == "P2P" else "onestep") if one_step else stamping,
                     delay=delay,
                     folder=folder,
                     name=self.name,
@@ -141,6 +144,7 @@ class Side:
                     transport=transport,
                     stamping=stamping,
                     delay=delay,
+                    one_step="yes" if one_step else "no",
                     clock=clock,
                     phc=index,
                 )

@@ -103,7 +103,7 @@ def _reset_fault_log(request: Request, values: Values) -> None:
 def _default(request: Request, values: Values) -> Values:
     default = request.data.default
     return {
-        "twoStepFlag": True,
+        "twoStepFlag": not all(port.one_step for port in request.instance.ports),
         "slaveOnly": default.slave_only,
         "numberPorts": default.number_ports,
         "priority1": default.priority1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ptpstack.protocol.management.clock_ids import checked_leap, quality_values, settle, time_values
 from ptpstack.protocol.management.table import Request, Served, Values
+from ptpstack.protocol.neighbor_rate import scaled_rate_ratio
 from ptpstack.wire.management.rows import MANAGEMENT_IDS
 from ptpstack.wire.tlvs.ieee802_1as import FollowUpInformation
 from ptpstack.wire.types import ClockQuality, MessageType
@@ -113,6 +114,16 @@ def _corrections(request: Request, values: Values) -> Values:
     }
 
 
+def _link(request: Request, values: Values) -> Values:
+    """What the port knows of its link, by the common service or by itself."""
+    delay, ds = request.port.delay, request.port.ds
+    return {
+        "meanLinkDelay": ds.mean_link_delay_sns,
+        "scaledNeighborRateRatio": scaled_rate_ratio(ds.neighbor_rate_ratio),
+        "as_capable": int(delay.valid and delay.neighbor is not None),
+    }
+
+
 def _power_profile(request: Request, values: Values) -> Values:
     """No IEEE C37.238 TLV is sent: version 0, nothing known."""
     unknown = 0xFFFFFFFF
@@ -149,5 +160,6 @@ LINUXPTP_IDS: dict[int, Served] = {
     0xC008: Served(_unicast_masters),
     0xC009: Served(_hardware_clock),
     0xC00A: Served(_power_profile),
+    0xC00B: Served(_link),
     0xC00C: Served(_corrections),
 }

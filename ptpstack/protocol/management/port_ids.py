@@ -98,6 +98,8 @@ def _set_mechanism(request: Request, values: Values) -> None:
     name = _MECHANISM_NAMES.get(values["delayMechanism"])
     if name not in DELAY_MECHANISMS:
         raise Refusal(WRONG_VALUE, "not built in")
+    if name == "COMMON_P2P" != request.port.ds.delay_mechanism:
+        raise Refusal(WRONG_VALUE, "the service begins when the node starts")
     if name != request.port.ds.delay_mechanism:
         request.rebuild_port(delay_mechanism=name)
 

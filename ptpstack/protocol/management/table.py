@@ -50,6 +50,8 @@ class ChannelFacts(NamedTuple):
     mac: bytes = b""
     #: the transport's own address, as text; "" when it has none beside the MAC
     address: str = ""
+    #: what leaves one-step because the NIC puts its time in: ``sync``, ``p2p`` (Pdelay_Resp, too), "" for nothing
+    one_step: str = ""
 
 
 class Surroundings(Protocol):

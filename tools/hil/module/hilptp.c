@@ -8,6 +8,8 @@
  *
  *  - A PHC is a linear function of CLOCK_MONOTONIC_RAW with its own (hidden, settable)
  *    oscillator error, plus whatever adjfine/adjtime/settime asked for.
+ *  - One-step: what a socket marks for a time stamp and does not flag as two-step is
+ *    completed in the frame that arrives, checksum and all; no stamp is reported for it.
  *  - A wire has a delay for each direction. The receive time stamp is COMPUTED as the
  *    far PHC's reading at (transmit instant + delay + jitter), so scheduling noise of
  *    the (possibly emulated) machine does not enter the time stamps at all.
@@ -33,6 +35,8 @@
 #include <linux/uaccess.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
+#include <linux/unaligned.h>
+#include <net/checksum.h>
 
 #define MAXN	16
 #define N_EXT	2
@@ -55,6 +59,9 @@ module_param(speed, int, 0444);
 static int only_event;
 module_param(only_event, int, 0444);
 MODULE_PARM_DESC(only_event, "1: no HWTSTAMP_FILTER_ALL, only the PTPv2 event filters");
+static int no_onestep;
+module_param(no_onestep, int, 0444);
+MODULE_PARM_DESC(no_onestep, "1: no one-step transmit types");
 static int no_extended;
 module_param(no_extended, int, 0444);
 MODULE_PARM_DESC(no_extended, "1: no cross time stamp, no adjphase, no pins: a plain PHC");
@@ -111,6 +118,8 @@ struct hport {
 	struct sk_buff_head late;
 	struct delayed_work late_work;
 	struct sk_buff *held;	/* its stamp waits for the next one to go first */
+	u8 asked[12];		/* the newest Pdelay_Req: who, which */
+	s64 asked_at;		/* and its receive time stamp */
 	/* debugfs knobs; delay/jitter are of the direction this port transmits on */
 	u64 delay, jitter;
 	s64 tx_lat, rx_lat;
@@ -501,6 +510,74 @@ static bool wants(struct hport *p, struct sk_buff *skb)	/* does this filter stam
 	}
 }
 
+/* ---- one-step ------------------------------------------------------------ */
+
+/* What tx_type lets the NIC complete, else NULL. skb: from the MAC header on, linear. */
+static u8 *onestep(struct hport *p, struct sk_buff *skb, unsigned int *class)
+{
+	struct ptp_header *h;
+	u8 type;
+
+	if (p->cfg.tx_type != HWTSTAMP_TX_ONESTEP_SYNC && p->cfg.tx_type != HWTSTAMP_TX_ONESTEP_P2P)
+		return NULL;
+	*class = ptp_classify_raw(skb);
+	if ((*class & PTP_CLASS_VMASK) != PTP_CLASS_V2)
+		return NULL;
+	h = ptp_parse_header(skb, *class);
+	if (!h || (h->flag_field[0] & 2))
+		return NULL;
+	type = ptp_get_msgtype(h, *class);
+	if (type == PTP_MSGTYPE_SYNC ||
+	    (type == PTP_MSGTYPE_PDELAY_RESP && p->cfg.tx_type == HWTSTAMP_TX_ONESTEP_P2P))
+		return (u8 *)h;
+	return NULL;
+}
+
+/* egress: the stamp. m: the message in skb */
+static void put_time(struct hport *p, struct sk_buff *skb, u8 *m, unsigned int class, s64 egress)
+{
+	const int len = 54;	/* nothing beyond is changed */
+	int have = min_t(int, len, skb_tail_pointer(skb) - m), size = have & ~1;
+	__wsum before = csum_partial(m, size, 0), after;
+	__sum16 *sum;
+
+	if ((m[0] & 15) == PTP_MSGTYPE_SYNC) {
+		u32 ns;
+		u64 s = div_u64_rem(egress, NSEC_PER_SEC, &ns);
+
+		put_unaligned_be16(s >> 32, m + 34);
+		put_unaligned_be32((u32)s, m + 36);
+		put_unaligned_be32(ns, m + 40);
+	} else if (have == len && !memcmp(m + 44, p->asked, 10) && !memcmp(m + 30, p->asked + 10, 2)) {
+		u64 c = get_unaligned_be64(m + 8);
+
+		put_unaligned_be64(c + ((u64)(egress - p->asked_at) << 16), m + 8);
+	}
+	after = csum_partial(m, size, 0);
+	if ((class & PTP_CLASS_PMASK) == PTP_CLASS_L2)
+		return;
+	sum = (__sum16 *)(m - 2);	/* the last field of the UDP header */
+	if (*sum || (class & PTP_CLASS_PMASK) == PTP_CLASS_IPV6) {
+		*sum = csum_fold(csum_add(csum_sub(~csum_unfold(*sum), before), after));
+		if (!*sum)
+			*sum = CSUM_MANGLED_0;
+	}
+}
+
+static void remember_request(struct hport *q, struct sk_buff *skb, s64 ingress)
+{
+	unsigned int class = ptp_classify_raw(skb);
+	struct ptp_header *h;
+
+	if ((class & PTP_CLASS_VMASK) != PTP_CLASS_V2)
+		return;
+	h = ptp_parse_header(skb, class);
+	if (h && ptp_get_msgtype(h, class) == PTP_MSGTYPE_PDELAY_REQ) {
+		memcpy(q->asked, (u8 *)h + 20, 12);
+		q->asked_at = ingress;
+	}
+}
+
 static void late_txts(struct work_struct *w)
 {
 	struct hport *p = container_of(w, struct hport, late_work.work);
@@ -519,13 +596,20 @@ static netdev_tx_t h_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct hport *p = netdev_priv(dev), *q = netdev_priv(p->peer);
 	struct skb_shared_hwtstamps hw = {};
 	struct sk_buff *n, *ts = NULL;
+	unsigned int class = 0;
+	u8 *message = NULL;
+	bool marked, itself = false;
 	u64 raw;
 	s64 wire;
 
 	if (eth_skb_pad(skb))
 		return NETDEV_TX_OK;
-	if (unlikely(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) &&
-	    p->cfg.tx_type != HWTSTAMP_TX_OFF) {
+	marked = unlikely(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) && p->cfg.tx_type != HWTSTAMP_TX_OFF;
+	if (marked) {
+		skb_reset_mac_header(skb);	/* for ptp_parse_header() */
+		itself = !skb_linearize(skb) && onestep(p, skb, &class);
+	}
+	if (marked && !itself) {
 		ts = skb_clone_sk(skb);
 		skb_shinfo(skb)->tx_flags |= SKBTX_IN_PROGRESS;
 	}
@@ -534,9 +618,13 @@ static netdev_tx_t h_xmit(struct sk_buff *skb, struct net_device *dev)
 	if (n) {
 		skb_copy_bits(skb, 0, skb_put(n, skb->len), skb->len);
 		skb_reset_mac_header(n);	/* for ptp_parse_header() */
+		if (itself)
+			message = onestep(p, n, &class);
 	}
 	skb_tx_timestamp(skb);
 	raw = ktime_get_raw_ns();			/* the instant on the wire */
+	if (message)
+		put_time(p, n, message, class, stamp(p->c, raw) - p->tx_lat);
 	dev_sw_netstats_tx_add(dev, 1, skb->len);
 	if (ts) {
 		if (p->drop_txts) {
@@ -571,8 +659,10 @@ static netdev_tx_t h_xmit(struct sk_buff *skb, struct net_device *dev)
 			if (q->drop_rxts) {
 				q->drop_rxts--;
 			} else {
-				skb_hwtstamps(n)->hwtstamp =
-					ns_to_ktime(stamp(q->c, raw + wire) + q->rx_lat);
+				s64 ingress = stamp(q->c, raw + wire) + q->rx_lat;
+
+				skb_hwtstamps(n)->hwtstamp = ns_to_ktime(ingress);
+				remember_request(q, n, ingress);
 				q->n_rxts++;
 			}
 		}
@@ -629,7 +719,8 @@ static int h_hwts_set(struct net_device *dev, struct kernel_hwtstamp_config *cfg
 {
 	struct hport *p = netdev_priv(dev);
 
-	if (cfg->tx_type != HWTSTAMP_TX_OFF && cfg->tx_type != HWTSTAMP_TX_ON)
+	if (cfg->tx_type != HWTSTAMP_TX_OFF && cfg->tx_type != HWTSTAMP_TX_ON &&
+	    (no_onestep || cfg->tx_type > HWTSTAMP_TX_ONESTEP_P2P))
 		return -ERANGE;
 	switch (cfg->rx_filter) {
 	case HWTSTAMP_FILTER_NONE:
@@ -665,6 +756,8 @@ static int h_tsinfo(struct net_device *dev, TSINFO *i)
 		SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
 	i->phc_index = p->c->ptp ? ptp_clock_index(p->c->ptp) : -1;
 	i->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON);
+	if (!no_onestep)
+		i->tx_types |= BIT(HWTSTAMP_TX_ONESTEP_SYNC) | BIT(HWTSTAMP_TX_ONESTEP_P2P);
 	i->rx_filters = BIT(HWTSTAMP_FILTER_NONE) | BIT(HWTSTAMP_FILTER_PTP_V2_EVENT) |
 		BIT(HWTSTAMP_FILTER_PTP_V2_L2_EVENT) | BIT(HWTSTAMP_FILTER_PTP_V2_L4_EVENT);
 	if (!only_event)
