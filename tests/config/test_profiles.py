@@ -36,6 +36,8 @@ SHIPPED = (
     "iec61850-9-3",
     "rfc9760",
     "st2059-2",
+    "unrestricted-static",
+    "unrestricted-telecom",
     "unrestricted",
 )
 
