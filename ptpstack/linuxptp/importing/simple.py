@@ -29,6 +29,8 @@ def _idle(draft: Draft, key: Key, port: str) -> str:
         return "no effect: the port asks nobody"
     if key.name == "hybrid_e2e" and {"multicast", "server"} & draft.ports[port].get("unicast", {}).keys():
         return "no effect without multicast"
+    if key.name == "hybrid_e2e" and mechanism == "P2P":
+        return "no effect: the delay mechanism is P2P"
     if key.name == "active_key_id" and draft.settings.number("spp", port) < 0:
         return "no effect without spp"
     if key.name == "active_key_id" and not draft.settings.number("active_key_id", port):
