@@ -48,6 +48,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "replay a recorded trace and compare every decision"),
     "analyze": ("analyze", "time error statistics, deviations, masks and plots of a log, a trace or a table"),
     "decode": ("decode", "every PTP frame of a capture, as a person reads it"),
+    "import-linuxptp": ("linuxptp_import", "a site file from ptp4l.conf, with what differs and what was wrong"),
+    "export-linuxptp": ("linuxptp_export", "ptp4l.conf from a site file, with what linuxptp cannot be told"),
     "units": ("units", "systemd units: list, print, install"),
 }
 

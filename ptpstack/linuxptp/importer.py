@@ -16,11 +16,12 @@ from ptpstack.config.dump import dump_document
 from ptpstack.config.findings import ERROR, NOTE, Finding
 from ptpstack.config.load import parse_document
 from ptpstack.config.model import Site
-from ptpstack.linuxptp.importing import ports, roles, servo, stamps
+from ptpstack.linuxptp.importing import companions, ports, roles, servo, stamps
 from ptpstack.linuxptp.importing.draft import DIFFERS, KEPT, NOT_NEEDED, Draft, Row
 from ptpstack.linuxptp.importing.simple import simple
 from ptpstack.linuxptp.importing.transparent import is_transparent, transparent
 from ptpstack.linuxptp.keys import keys
+from ptpstack.linuxptp.phc2sys import Phc2sys
 from ptpstack.linuxptp.settings import Settings
 
 #: where 3.1.1 has its sockets, and where later versions leave links to theirs
@@ -46,15 +47,23 @@ class Imported:
         return dump_document(self.document)
 
 
-def import_settings(sets: Sequence[Settings], management: bool = True) -> Imported:
+def import_settings(sets: Sequence[Settings], management: bool = True, phc2sys: Sequence[Phc2sys] = ()) -> Imported:
     """One site of one instance (or transparent clock) for each of ``sets``, each of which was one ptp4l.
 
+    A file of ts2phc among them gives the instance on its interface a reference, each of ``phc2sys`` is an edge.
     ``management`` False leaves linuxptp's sockets out. Never raises for what settings say; see ``Imported.refused``.
     """
     document: dict[str, Any] = {"node": {}, "clock": [], "instance": [], "transparent": []}
-    drafts = [_draft(settings, document, index, management) for index, settings in enumerate(sets)]
-    document = {name: value for name, value in document.items() if value}
+    ptp4l = [settings for settings in sets if not companions.is_ts2phc(settings)]
+    drafts = [_draft(settings, document, index, management) for index, settings in enumerate(ptp4l)]
+    for settings in sets:
+        if companions.is_ts2phc(settings):
+            drafts.append(companions.pulse(document, settings))
+            _rest(drafts[-1], "ts2phc")
     findings = [f for draft in drafts for f in draft.findings]
+    for program in phc2sys:
+        findings += companions.edge(document, program)
+    document = {name: value for name, value in document.items() if value}
     if not any(f.severity == ERROR for f in findings):
         findings += _checked(document)
     return Imported(document, tuple(row for draft in drafts for row in draft.rows.values()), tuple(findings))
@@ -143,7 +152,7 @@ def _assemble(draft: Draft, document: dict[str, Any]) -> None:
     document["instance"].append(instance)
 
 
-def _rest(draft: Draft) -> None:
+def _rest(draft: Draft, program: str = "ptp4l") -> None:
     """Every setting that is left: others win over it, or ptpstack has no such thing."""
     settings = draft.settings
     for setting in settings.all:
@@ -153,8 +162,10 @@ def _rest(draft: Draft) -> None:
         deciding = {settings.setting(setting.key, port) for port in ("", *settings.ports)}
         if setting not in deciding:
             draft.rows[setting] = Row(setting, NOT_NEEDED, remark="another line, or the command line, wins over this")
-        elif "ptp4l" not in key.by:
-            draft.rows[setting] = Row(setting, NOT_NEEDED, remark=f"ptp4l does not read it, but {', '.join(key.by)}")
+        elif program not in key.by:
+            draft.rows[setting] = Row(
+                setting, NOT_NEEDED, remark=f"{program} does not read it, but {', '.join(key.by)}"
+            )
         elif setting.value == key.default or key.conversion == "unneeded":
             draft.rows[setting] = Row(setting, NOT_NEEDED, remark=key.remark)
         elif key.conversion == "none":
