@@ -54,10 +54,10 @@ def import_settings(sets: Sequence[Settings], management: bool = True, phc2sys: 
     ``management`` False leaves linuxptp's sockets out. Never raises for what settings say; see ``Imported.refused``.
     """
     document: dict[str, Any] = {"node": {}, "clock": [], "instance": [], "transparent": []}
-    ptp4l = [settings for settings in sets if not companions.is_ts2phc(settings)]
+    ptp4l = [settings for settings in sets if not settings.of_ts2phc]
     drafts = [_draft(settings, document, index, management) for index, settings in enumerate(ptp4l)]
     for settings in sets:
-        if companions.is_ts2phc(settings):
+        if settings.of_ts2phc:
             drafts.append(companions.pulse(document, settings))
             _rest(drafts[-1], "ts2phc")
     findings = [f for draft in drafts for f in draft.findings]

@@ -111,6 +111,12 @@ class Settings:
         """Whether the file or the command line says anything of it, anywhere."""
         return key in self._locked or any(key == name for _, name in self._found)
 
+    @property
+    def of_ts2phc(self) -> bool:
+        """Whether this is a file of ts2phc: it has keys of it, and none that ptp4l alone reads."""
+        read_by = [keys()[setting.key].by for setting in self.file.settings]
+        return ("ts2phc",) in read_by and all("ts2phc" in by or "ptp4l" not in by for by in read_by)
+
     def table(self, table_id: int) -> UnicastTable | None:
         return next((t for t in self.file.tables if t.table_id == table_id), None)
 

@@ -14,11 +14,6 @@ from ptpstack.linuxptp.settings import Settings
 _CLASSIC = ("pi", "linreg")
 
 
-def is_ts2phc(settings: Settings) -> bool:
-    """Whether this is a file of ts2phc: ptp4l reads no such key."""
-    return any(setting.key.startswith("ts2phc.") for setting in settings.file.settings)
-
-
 def edge(document: dict[str, Any], program: Phc2sys) -> list[Finding]:
     """An edge for what ``program`` does; the PHC is that of the first instance."""
     instances = document.get("instance", [])

@@ -18,7 +18,7 @@ def _client(s: Settings) -> bool:
 
 
 def _of_ptp4l(sets: Sequence[Settings]) -> list[Settings]:
-    return [s for s in sets if not any(x.key.startswith("ts2phc.") for x in s.all)]
+    return [s for s in sets if not s.of_ts2phc]
 
 
 def _shared(one: Settings, other: Settings) -> list[str]:
@@ -191,7 +191,7 @@ def two_servos_one_clock(sets: Sequence[Settings]) -> Hits:
 @set_rule("ts2phc-and-ptp4l", WARNING)
 def ts2phc_and_ptp4l(sets: Sequence[Settings]) -> Hits:
     """ts2phc and ptp4l that steer one clock."""
-    pulsed = [s for s in sets if any(x.key.startswith("ts2phc.") for x in s.all)]
+    pulsed = [s for s in sets if s.of_ts2phc]
     for one in pulsed:
         for other in _of_ptp4l(sets):
             for port in _shared(one, other):
