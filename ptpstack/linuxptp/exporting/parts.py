@@ -92,7 +92,7 @@ def stamps(sheet: Sheet, clock: dict[str, Any], instance: dict[str, Any]) -> Non
             sheet.options += ["-p", device]
     elif kind == "simulated":
         sheet.remark("a simulated clock: linuxptp has none")
-    if (instance["arb_is"] == "utc") != (stamping == "software"):
+    if (instance["arb_is"] == "utc") != (stamping == "software") and len(instance["port"]) == 1:
         sheet.remark(f"arb_is {instance['arb_is']}: linuxptp has UTC with software stamps, else not")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ptpstack.config.findings import WARNING, Finding
 from ptpstack.linuxptp.importing.draft import KEPT, NOT_NEEDED, Draft
 
 ONE_STEP = "ptpstack sends two-step, with the stamps of the hardware: who follows takes both"
+
+ARBITRARY = "a boundary clock hands an arbitrary time scale, as a ptp4l with software stamps has it, on as it is"
+TAI = "use a grandmaster with the PTP time scale, or one port: the system clock would be 37 s off"
 
 
 def stamps(draft: Draft) -> None:
@@ -25,8 +29,10 @@ def stamps(draft: Draft) -> None:
             port["stamping"] = stamping
     draft.row("time_stamping", KEPT, "port.stamping", stamping)
     _clock(draft, stamping)
-    if stamping == "software":
+    if stamping == "software" and len(settings.ports) == 1:
         draft.instance["arb_is"] = "utc"
+    elif stamping == "software":
+        draft.findings.append(Finding(WARNING, "time_stamping software", ARBITRARY, TAI, None, settings.file.path))
 
 
 def _clock(draft: Draft, stamping: str) -> None:
