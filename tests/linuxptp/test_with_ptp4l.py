@@ -25,8 +25,8 @@ def _newer(path: Path) -> bool:
     """Whether it names a key that 3.1.1 does not know."""
     words = {line.split()[0] for line in path.read_text().splitlines() if line.strip()}
     newer = {name for name, key in keys().items() if not key.since.startswith("≤")}
-    # and 3.1.1 has domains up to 127
-    return bool(words & (newer - set(renamed()))) or path.stem == "domain-reserved"
+    # and 3.1.1 has fewer domains and delay mechanisms
+    return bool(words & (newer - set(renamed()))) or path.stem in ("domain-reserved", "mechanism-none")
 
 
 def _refusal(namespace: Namespace, path: Path, socket: Path) -> int | None:
