@@ -19,6 +19,7 @@ from ptpstack.sim.scenario import Expectation
 from ptpstack.sim.scenario_file import ANCHORS, builtin_scenarios, load_scenario
 from ptpstack.sim.schema import SCENARIO
 from ptpstack.wire.management.rows import MANAGEMENT_IDS
+from tools.linuxptp_page import linuxptp
 from tools.profile_table import profiles_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,6 +141,7 @@ DOCUMENTS = {
     "docs/profiles.md": profiles_page,
     "docs/management.md": management,
     "docs/doctor.md": doctor,
+    "docs/linuxptp.md": linuxptp,
 }
 
 
