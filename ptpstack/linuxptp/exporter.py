@@ -49,11 +49,12 @@ def export_site(site: Site) -> list[Exported]:
 def _instance(site: Site, document: dict[str, Any], index: int, clocks: dict[str, dict[str, Any]]) -> Exported:
     settings, instance, node = site.instances[index], document["instance"][index], document["node"]
     sheet = Sheet(port["interface"] for port in instance["port"])
-    announces = load_profile(settings.profile_source).behaviours["announce"] == "sent"
+    behaviours = load_profile(settings.profile_source).behaviours
     if settings.options.client_only:
         instance = {k: v for k, v in instance.items() if k not in ("priority1", "priority2")}
     parts.simple(sheet, node, instance)
-    parts.roles(sheet, settings, instance, announces)
+    parts.roles(sheet, settings, instance, behaviours["announce"] == "sent")
+    parts.gptp(sheet, instance, behaviours)
     parts.stamps(sheet, clocks[instance["clock"]], instance)
     parts.groups(sheet, instance)
     parts.unicast(sheet, instance)

@@ -16,7 +16,7 @@ from ptpstack.config.dump import dump_document
 from ptpstack.config.findings import ERROR, NOTE, Finding
 from ptpstack.config.load import parse_document
 from ptpstack.config.model import Site
-from ptpstack.linuxptp.importing import companions, ports, roles, servo, stamps
+from ptpstack.linuxptp.importing import companions, gptp, ports, roles, servo, stamps
 from ptpstack.linuxptp.importing.draft import DIFFERS, KEPT, NOT_NEEDED, Draft, Row
 from ptpstack.linuxptp.importing.simple import simple
 from ptpstack.linuxptp.importing.transparent import is_transparent, transparent
@@ -99,7 +99,7 @@ def _draft(settings: Settings, document: dict[str, Any], index: int, management:
         _node(draft)
     else:
         for step in (
-            *(roles.profile, ports.gptp, roles.client_only, ports.unicast, simple, roles.drop_of_clients, roles.static),
+            *(roles.profile, gptp.gptp, roles.client_only, ports.unicast, simple, roles.drop_of_clients, roles.static),
             *(roles.boundary, stamps.stamps, ports.groups, ports.security, ports.intervals, ports.power, servo.servo),
         ):
             step(draft)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ptpstack.config.model import InstanceSettings
 from ptpstack.linuxptp.convert import SIMPLE
 from ptpstack.linuxptp.exporting.sheet import Sheet, ports_of
 from ptpstack.linuxptp.importer import SOCKET, SOCKET_READ_ONLY
+from ptpstack.linuxptp.importing.gptp import KEYS as GPTP_KEYS
+from ptpstack.linuxptp.importing.ports import OPERATIONAL
 from ptpstack.linuxptp.keys import keys
 
 _DEVICE = re.compile(r"/dev/ptp(\d+)")
@@ -125,6 +128,18 @@ def unicast(sheet: Sheet, instance: dict[str, Any]) -> None:
     sheet.put_ports("unicast_master_table", tables)
 
 
+def gptp(sheet: Sheet, instance: dict[str, Any], behaviours: Mapping[str, str]) -> None:
+    """IEEE 802.1AS, where the profile is one of it."""
+    if behaviours.get("gptp", "none") == "none":
+        return
+    sheet.put("follow_up_info", "1")
+    if behaviours["as_capable"] == "assumed":
+        sheet.put("asCapable", "true")
+    ports = ports_of(instance)
+    for key, name in GPTP_KEYS.items():
+        sheet.put_ports(key, {interface: str(round(port["gptp"][name])) for interface, port in ports.items()})
+
+
 def options(sheet: Sheet, instance: dict[str, Any]) -> None:
     """Security, interval requests, power."""
     ports = ports_of(instance)
@@ -135,6 +150,8 @@ def options(sheet: Sheet, instance: dict[str, Any]) -> None:
     asked = {i: p.get("operational_log_sync_interval") for i, p in ports.items()}
     sheet.put_ports("msg_interval_request", {i: None if v is None else "1" for i, v in asked.items()})
     sheet.put_ports("operLogSyncInterval", {i: None if v is None else str(v) for i, v in asked.items()})
+    slower = {i: p.get(OPERATIONAL) if asked[i] is not None else None for i, p in ports.items()}
+    sheet.put_ports("operLogPdelayReqInterval", {i: None if v is None else str(v) for i, v in slower.items()})
     power = instance["power"]
     edition = power["edition"]
     if edition != "none":

@@ -11,17 +11,17 @@ from typing import Any
 
 from ptpstack.config.findings import ERROR, NOTE, WARNING, Finding
 from ptpstack.config.profiles import load_profile
-from ptpstack.config.schema import CLOCK, INSTANCE, MANAGEMENT, NODE, NUMBER, PORT, POWER, REFERENCE, SERVO, UNICAST
+from ptpstack.config.schema import CLOCK, INSTANCE, MANAGEMENT, NODE, NUMBER, PORT, POWER, REFERENCE, SERVO
 from ptpstack.linuxptp.keys import keys
 from ptpstack.linuxptp.reader import Setting
 from ptpstack.linuxptp.settings import Settings
 
 KEPT, DIFFERS, NOT_NEEDED, REFUSED = "kept", "differs", "not needed", "refused"
-_TABLES = {t.name: t for t in (NODE, CLOCK, INSTANCE, PORT, UNICAST, SERVO, MANAGEMENT, POWER, REFERENCE)}
+_TABLES = {t.name: t for t in (NODE, CLOCK, INSTANCE, PORT, *PORT.tables, SERVO, MANAGEMENT, POWER, REFERENCE)}
+_OF_PORTS = frozenset(t.name for t in PORT.tables)
 #: what ptpstack takes an absent key for, where the schema leaves it to the profile
 _ABSENT = {
     "port.server_only": False,
-    "instance.path_trace": False,
     "instance.clock_accuracy": "unknown",
     "instance.clock_class": 248,
 }
@@ -76,21 +76,30 @@ class Draft:
 
     def default(self, table: str, key: str) -> Any:
         """What ptpstack does when nothing is said."""
-        parameters = load_profile(self.profile).parameters
-        return parameters[key].default if key in parameters else _TABLES[table].field(key).default
+        profile = load_profile(self.profile)
+        if key in profile.parameters:
+            return profile.parameters[key].default
+        match f"{table}.{key}":
+            case "port.transport":
+                return profile.default_transport
+            case "port.delay_mechanism" | "port.l2_group":
+                return profile.behaviours[key]
+            case "instance.path_trace":
+                return profile.behaviours[key] == "on"
+        default = _TABLES[table].field(key).default
+        return _ABSENT.get(f"{table}.{key}") if default is None else default
 
     def put(self, ours: str, value: Any, port: str = "") -> None:
         """``value`` at ``ours`` (``table.key``), unless it is the default."""
         table, _, key = ours.partition(".")
-        default = self.default(table, key)
-        if value is None or value == (_ABSENT.get(ours) if default is None else default):
+        if value is None or value == self.default(table, key):
             return
         if _TABLES[table].field(key).kind == NUMBER:
             value = float(value)
         if table == "port":
             self.ports[port][key] = value
-        elif table == "unicast":
-            self.ports[port].setdefault("unicast", {})[key] = value
+        elif table in _OF_PORTS:
+            self.ports[port].setdefault(table, {})[key] = value
         else:
             getattr(self, table)[key] = value
 

@@ -1,16 +1,16 @@
-"""What a port sends to whom: groups, unicast, authentication, interval requests; and what is 802.1AS."""
+"""What a port sends to whom: groups, unicast, authentication, interval requests, power profile."""
 
 from __future__ import annotations
 
 import re
 
+from ptpstack.config.schema import PORT
 from ptpstack.linuxptp.importing.draft import KEPT, NOT_NEEDED, Draft
 from ptpstack.linuxptp.keys import keys
 
+OPERATIONAL = "operational_log_pdelay_req_interval"
 _LINK_LOCAL = "0180c200000e"
 _FORWARDABLE = "011b19000000"
-#: keys that only a port of 802.1AS reads
-GPTP_KEYS = ("allowedLostResponses", "min_neighbor_prop_delay", "neighborPropDelayThresh", "syncReceiptTimeout")
 
 
 def _hex(text: str) -> str:
@@ -23,10 +23,9 @@ def groups(draft: Draft) -> None:
         transport = settings.text("network_transport", port)
         group = _hex(settings.text("ptp_dst_mac", port))
         if transport == "L2":
-            if group == _LINK_LOCAL:
-                draft.put("port.l2_group", "non-forwardable", port)
-            elif group != _FORWARDABLE:
+            if group not in (_LINK_LOCAL, _FORWARDABLE):
                 _no_group(draft, "ptp_dst_mac", port)
+            draft.put("port.l2_group", "non-forwardable" if group == _LINK_LOCAL else "forwardable", port)
             if (
                 settings.text("delay_mechanism", port) != "E2E"
                 and _hex(settings.text("p2p_dst_mac", port)) != _LINK_LOCAL
@@ -134,6 +133,13 @@ def intervals(draft: Draft) -> None:
             remark=why,
             port=port,
         )
+        if asks and OPERATIONAL in PORT.names:
+            wanted = settings.number("operLogPdelayReqInterval", port)
+            if not -7 <= wanted <= 5:
+                draft.refuse("operLogPdelayReqInterval", "ptpstack takes -7..5 log2 s only", "use one of these", port)
+            elif settings.text("delay_mechanism", port) == "P2P":
+                draft.ports[port][OPERATIONAL] = wanted
+                draft.row("operLogPdelayReqInterval", KEPT, f"port.{OPERATIONAL}", wanted, port=port)
         draft.row("operLogPdelayReqInterval", NOT_NEEDED, remark=why, port=port)
 
 
@@ -163,12 +169,3 @@ def power(draft: Draft) -> None:
         for key in keys():
             if key.startswith("power_profile."):
                 draft.row(key, NOT_NEEDED, remark=idle, port=port)
-
-
-def gptp(draft: Draft) -> None:
-    settings = draft.settings
-    for port in settings.ports:
-        if settings.number("follow_up_info", port):
-            draft.refuse("follow_up_info", "the behaviour of 802.1AS is not built", "use a profile of IEEE 1588", port)
-        for key in (*GPTP_KEYS, "follow_up_info", "asCapable"):
-            draft.row(key, NOT_NEEDED, remark="", port=port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ptpstack.linuxptp.importing import gptp
 from ptpstack.linuxptp.importing.draft import KEPT, NOT_NEEDED, Draft
 
 PROFILE, TELECOM, STATIC = "unrestricted", "unrestricted-telecom", "unrestricted-static"
@@ -13,7 +14,12 @@ def profile(draft: Draft) -> None:
     static = settings.text("BMCA") == "noop" and all(settings.number("inhibit_announce", p) for p in settings.ports)
     if telecom and static:
         draft.refuse("BMCA", "static roles leave the telecom data set comparison nothing to compare", "use one of both")
-    draft.profile = TELECOM if telecom else STATIC if static else PROFILE
+    if gptp.is_gptp(draft) and gptp.built():
+        draft.profile = gptp.AUTOMOTIVE if static else gptp.PROFILE
+        if telecom:
+            draft.refuse("dataset_comparison", "802.1AS has an election of its own", "use ieee1588")
+    else:
+        draft.profile = TELECOM if telecom else STATIC if static else PROFILE
     draft.instance["profile"] = draft.profile
     draft.row("dataset_comparison", KEPT, "instance.profile", draft.profile)
     for key in ("G.8275.defaultDS.localPriority", "G.8275.portDS.localPriority"):
