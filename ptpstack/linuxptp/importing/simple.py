@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ptpstack.config.profiles import load_profile
 from ptpstack.config.validate import describe_range
 from ptpstack.linuxptp.convert import SIMPLE, NotOursError
 from ptpstack.linuxptp.importing.draft import _TABLES, KEPT, NOT_NEEDED, Draft
@@ -29,6 +30,8 @@ def _idle(draft: Draft, key: Key, port: str) -> str:
         return "no effect: the port asks nobody"
     if key.name == "hybrid_e2e" and {"multicast", "server"} & draft.ports[port].get("unicast", {}).keys():
         return "no effect without multicast"
+    if key.name == "logAnnounceInterval" and load_profile(draft.profile).behaviours["announce"] == "none":
+        return "no effect: nobody sends Announce"
     if key.name == "hybrid_e2e" and mechanism == "P2P":
         return "no effect: the delay mechanism is P2P"
     if key.name == "active_key_id" and draft.settings.number("spp", port) < 0:
