@@ -7,6 +7,7 @@ from typing import Any
 from ptpstack.config.profiles import load_profile
 from ptpstack.config.validate import describe_range
 from ptpstack.linuxptp.convert import SIMPLE, NotOursError
+from ptpstack.linuxptp.importing import gptp
 from ptpstack.linuxptp.importing.draft import _TABLES, KEPT, NOT_NEEDED, Draft
 from ptpstack.linuxptp.keys import GLOBAL, Key, keys
 
@@ -30,6 +31,8 @@ def _idle(draft: Draft, key: Key, port: str) -> str:
         return "no effect: the port asks nobody"
     if key.name == "hybrid_e2e" and {"multicast", "server"} & draft.ports[port].get("unicast", {}).keys():
         return "no effect without multicast"
+    if key.name == "path_trace_enabled" and draft.profile == gptp.PROFILE:
+        return "802.1AS always traces paths"
     if key.name == "logAnnounceInterval" and load_profile(draft.profile).behaviours["announce"] == "none":
         return "no effect: nobody sends Announce"
     if key.name == "hybrid_e2e" and mechanism == "P2P":
