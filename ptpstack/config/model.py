@@ -115,6 +115,12 @@ class ServoOptions:
     type: str = "estimator"
     kp: float = 0.0
     ki: float = 0.0
+    kp_scale: float | None = None
+    kp_exponent: float | None = None
+    kp_norm_max: float | None = None
+    ki_scale: float | None = None
+    ki_exponent: float | None = None
+    ki_norm_max: float | None = None
     first_step_threshold_ns: float = 20_000.0
     step_threshold_ns: float = 0.0
     max_frequency_ppb: float = 0.0

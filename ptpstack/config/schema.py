@@ -232,6 +232,12 @@ SERVO = Table(
         Field("type", CHOICE, "Servo. `estimator` learns noise, oscillator and path; `pi` and `linreg` are the classics.", "estimator", choices=("estimator", "pi", "linreg")),
         Field("kp", NUMBER, "Of `pi`: proportional constant; 0: by Sync interval and kind of time stamps.", 0.0, 0, 10),
         Field("ki", NUMBER, "Of `pi`: integral constant; 0: by Sync interval and kind of time stamps.", 0.0, 0, 10),
+        Field("kp_scale", NUMBER, "Of `pi`: kp is the least of kp_scale x T^kp_exponent and kp_norm_max / T, T the Sync interval in s.", low=0, high=10, absent="by kind of time stamps"),
+        Field("kp_exponent", NUMBER, "Of `pi`: see kp_scale.", low=-10, high=10, absent="-0.3"),
+        Field("kp_norm_max", NUMBER, "Of `pi`: see kp_scale.", low=0, high=1, absent="0.7"),
+        Field("ki_scale", NUMBER, "Of `pi`: the same for ki.", low=0, high=10, absent="by kind of time stamps"),
+        Field("ki_exponent", NUMBER, "Of `pi`: the same for ki.", low=-10, high=10, absent="0.4"),
+        Field("ki_norm_max", NUMBER, "Of `pi`: the same for ki.", low=0, high=2, absent="0.3"),
         Field("first_step_threshold_ns", NUMBER, "The first correction steps the clock when the offset is larger; 0: never steps.", 20_000.0, 0, 1e18, "ns"),
         Field("step_threshold_ns", NUMBER, "Later offsets larger than this step the clock; 0: never.", 0.0, 0, 1e18, "ns"),
         Field("max_frequency_ppb", NUMBER, "Largest frequency correction; 0: what the clock can.", 0.0, 0, 1e9, "ppb"),
@@ -239,7 +245,7 @@ SERVO = Table(
         Field("delay_filter", CHOICE, "Of `pi` and `linreg`: filter of path delay.", "moving_median", choices=("moving_median", "moving_average")),
         Field("delay_filter_length", INTEGER, "Of `pi` and `linreg`: delay samples kept.", 10, 1, 10_000, "samples"),
         Field("lock_threshold_ns", NUMBER, "Offsets below this count as locked; 0: by kind of time stamps.", 0.0, 0, 1e9, "ns"),
-        Field("time_stamping_noise", CHOICE, "Of `pi`: which constants the automatic ones are; `auto`: as the port stamps.", "auto", choices=("auto", "hardware", "software")),
+        Field("time_stamping_noise", CHOICE, "Of `pi`: which constants the automatic ones are; `auto`: as the port stamps; `linuxptp-software`: those of linuxptp for software stamps.", "auto", choices=("auto", "hardware", "software", "linuxptp-software")),
     ),
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from ptpstack.config.profiles import load_profile
 from ptpstack.config.schema import INSTANCE, NODE, PORT, SERVO, Table
 from ptpstack.linuxptp.exporting import parts
 from ptpstack.linuxptp.exporting.sheet import Sheet
+from ptpstack.linuxptp.importing.servo import FORMULA
 from ptpstack.linuxptp.keys import keys
 
 #: keys that go over by other ways than ``ours`` of one row, or that say nothing to a peer or a person of linuxptp
@@ -23,7 +24,7 @@ _KNOWN = {
     "port": {"interface", "stamping", "clock", "desired_state", "local_priority", "l2_group", "unicast", "listen_first"}
     | {"several_peers", "limit_delay_req", "limit_announce", "limit_signaling", "limit_management"},
     "node": {"name", "control", "management", "management_read_only", "state_dir", "io_loop"},
-    "servo": {"type", "delay_filter", "delay_filter_length", "kp", "ki"},
+    "servo": {"type", "delay_filter", "delay_filter_length", "kp", "ki", "time_stamping_noise", *FORMULA.values()},
 }
 
 

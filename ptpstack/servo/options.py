@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,20 @@ GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software
 
 @dataclass(frozen=True, slots=True)
 class ServoOptions:
-    #: ``estimator``, ``pi`` or ``linreg``; what follows up to ``ki`` and the delay filter is for ``pi`` only
+    #: ``estimator``, ``pi`` or ``linreg``; what follows up to ``ki_norm_max`` and the delay filter is for ``pi`` only
     type: str = "estimator"
     #: a key of GAINS
     gains: str = "hardware"
     #: fixed constants override the formula when above 0
     kp: float = 0.0
     ki: float = 0.0
+    #: members of PiGains that are not those of ``gains``
+    kp_scale: float | None = None
+    kp_exponent: float | None = None
+    kp_norm_max: float | None = None
+    ki_scale: float | None = None
+    ki_exponent: float | None = None
+    ki_norm_max: float | None = None
     first_step_threshold_ns: float = 20_000.0
     #: 0: never step once running
     step_threshold_ns: float = 0.0
@@ -69,3 +76,12 @@ class ServoOptions:
     unlock_factor: float = 10.0
     #: random walk of the oscillator's frequency, ppb per root second: how fast a bound grows without measurements
     wander_ppb: float = 1.0
+
+
+_FORMULA = ("kp_scale", "kp_exponent", "kp_norm_max", "ki_scale", "ki_exponent", "ki_norm_max")
+
+
+def gains_of(options: ServoOptions) -> PiGains:
+    """The formula of a PI servo: that of ``gains``, but for what is given."""
+    given = {name: value for name in _FORMULA if (value := getattr(options, name)) is not None}
+    return replace(GAINS[options.gains], **given) if given else GAINS[options.gains]

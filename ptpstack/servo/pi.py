@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ptpstack.servo.controller import Action, Answer, Controller
-from ptpstack.servo.options import GAINS, ServoOptions
+from ptpstack.servo.options import ServoOptions, gains_of
 from ptpstack.servo.spike_gate import median
 
 #: The first two samples lie at least this / ki seconds apart: the larger the integral gain, the less the first
@@ -18,6 +18,7 @@ _MOST_START_SAMPLES = 33
 
 class PiController(Controller):
     def __init__(self, options: ServoOptions, max_frequency_ppb: float) -> None:
+        self._formula = gains_of(options)
         #: offsets of the start: (clock time sns, offset ns)
         self._start: list[tuple[int, float]] = []
         self.ki = 0.0
@@ -27,7 +28,7 @@ class PiController(Controller):
         super().__init__(options, max_frequency_ppb)
 
     def set_interval(self, interval_s: float) -> None:
-        kp, ki = GAINS[self._options.gains].at(interval_s)
+        kp, ki = self._formula.at(interval_s)
         self.kp = self._options.kp or kp
         self.ki = self._options.ki or ki
         self._interval_s = interval_s
@@ -35,7 +36,7 @@ class PiController(Controller):
     @property
     def _least_squares(self) -> bool:
         options = self._options
-        return GAINS[options.gains].least_squares_start and not options.kp and not options.ki
+        return self._formula.least_squares_start and not options.kp and not options.ki
 
     def _gains(self) -> tuple[float, float]:
         """kp and ki for the next sample.
@@ -49,7 +50,7 @@ class PiController(Controller):
         n = self._samples
         alpha = 2 * (2 * n - 1) / (n * (n + 1))
         beta = 6 / (n * (n + 1))
-        gains = GAINS[self._options.gains]
+        gains = self._formula
         kp = max(self.kp, min(alpha, gains.kp_norm_max) / self._interval_s)
         ki = max(self.ki, min(beta, gains.ki_norm_max) / self._interval_s)
         return kp, ki
@@ -96,7 +97,7 @@ class PiController(Controller):
         start.append((local_sns, offset_ns))
         if backwards:
             return Answer(Action.WAIT, self.drift_ppb, "the clock went backwards: start anew")
-        gains = GAINS[options.gains]
+        gains = self._formula
         if len(start) < gains.start_samples:
             return Answer(Action.WAIT, self.drift_ppb, f"start: {len(start)} of {gains.start_samples} samples")
         span_s = (local_sns - start[0][0]) / 65536e9

@@ -58,6 +58,9 @@ def test_nothing_said_is_our_own_with_the_sockets_of_linuxptp() -> None:
         ("max_frequency 1000", "servo", "max_frequency_ppb", 1000.0),
         ("clock_servo linreg", "servo", "type", "linreg"),
         ("pi_proportional_const 0.5", "servo", "kp", 0.5),
+        ("pi_integral_scale 0.5", "servo", "ki_scale", 0.5),
+        ("pi_proportional_exponent -0.5", "servo", "kp_exponent", -0.5),
+        ("clock_servo pi\ntime_stamping software", "servo", "time_stamping_noise", "linuxptp-software"),
         ("delay_filter_length 3", "servo", "type", "pi"),
         ("tsproc_mode raw", "servo", "delay_filter_length", 1),
         ("servo_offset_threshold 30", "servo", "lock_threshold_ns", 30.0),
@@ -106,6 +109,7 @@ def test_settings_that_go_over(line: str, table: str, key: str, value: object) -
         ("inhibit_announce 1", "inhibit_announce"),
         ("spp 1", "spp"),
         ("step_threshold nan", "step_threshold"),
+        ("pi_integral_scale 11", "pi_integral_scale"),
     ],
 )
 def test_what_we_cannot_do_is_refused_where_it_stands(line: str, key: str) -> None:

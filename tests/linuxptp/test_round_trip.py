@@ -38,6 +38,8 @@ _SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "delay_filter_length": st.integers(1, 10_000),
     "pi_integral_const": st.floats(0, 10),
     "pi_proportional_const": st.floats(0, 10),
+    **dict.fromkeys(("pi_proportional_exponent", "pi_integral_exponent"), st.floats(-10, 10)),
+    **dict.fromkeys(("pi_proportional_scale", "pi_integral_scale"), st.floats(0, 10)),
     "step_threshold": st.floats(0, 1e8, allow_subnormal=False),
     "first_step_threshold": st.floats(0, 1e8, allow_subnormal=False),
     "time_stamping": st.sampled_from(["hardware", "software"]),

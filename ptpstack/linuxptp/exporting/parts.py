@@ -12,6 +12,7 @@ from ptpstack.linuxptp.exporting.sheet import Sheet, ports_of
 from ptpstack.linuxptp.importer import SOCKET, SOCKET_READ_ONLY
 from ptpstack.linuxptp.importing.gptp import KEYS as GPTP_KEYS
 from ptpstack.linuxptp.importing.ports import OPERATIONAL
+from ptpstack.linuxptp.importing.servo import FORMULA
 from ptpstack.linuxptp.keys import keys
 
 _DEVICE = re.compile(r"/dev/ptp(\d+)")
@@ -175,6 +176,9 @@ def servo(sheet: Sheet, values: dict[str, Any]) -> None:
     if kind == "pi":
         for key, name in (("pi_proportional_const", "kp"), ("pi_integral_const", "ki")):
             sheet.put(key, repr(values[name]))
+        for key, name in FORMULA.items():
+            if values.get(name) is not None:
+                sheet.put(key, repr(values[name]))
 
 
 def sockets(sheet: Sheet, node: dict[str, Any], name: str) -> None:

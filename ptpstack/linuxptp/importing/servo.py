@@ -6,13 +6,20 @@ word the estimator runs.
 
 from __future__ import annotations
 
+from ptpstack.config.schema import SERVO
 from ptpstack.linuxptp.importing.draft import KEPT, NOT_NEEDED, Draft
 
+#: the formula of the constants
+FORMULA = {
+    f"pi_{part}_{member}": f"{ours}_{member}"
+    for part, ours in (("proportional", "kp"), ("integral", "ki"))
+    for member in ("scale", "exponent", "norm_max")
+}
 #: naming one of these asks for a PI servo
 CLASSIC = (
     "pi_proportional_const",
     "pi_integral_const",
-    *(f"pi_{part}_{member}" for part in ("proportional", "integral") for member in ("scale", "exponent", "norm_max")),
+    *FORMULA,
     "delay_filter",
     "delay_filter_length",
 )
@@ -47,12 +54,26 @@ def servo(draft: Draft) -> None:
             continue
         draft.put(ours, value)
         draft.row(key, KEPT, ours, value)
-    for key in CLASSIC[2:8]:
-        if kind == "pi" and settings.value(key) != settings.key(key).default:
-            draft.differs(
-                key, "the formula has linuxptp's own constants here", "use pi_proportional_const and pi_integral_const"
-            )
-        draft.row(key, NOT_NEEDED)
+    _formula(draft, kind)
+
+
+def _formula(draft: Draft, kind: str) -> None:
+    settings = draft.settings
+    for key, ours in FORMULA.items():
+        value = settings.real(key)
+        if kind != "pi" or value == settings.key(key).default:
+            draft.row(key, NOT_NEEDED)
+            continue
+        spec = SERVO.field(ours)
+        assert spec.low is not None
+        assert spec.high is not None
+        if not spec.low <= value <= spec.high:
+            draft.refuse(key, f"ptpstack takes {spec.low:g}..{spec.high:g} only", "use a value in that range")
+            continue
+        draft.put(f"servo.{ours}", value)
+        draft.row(key, KEPT, f"servo.{ours}", value)
+    if kind == "pi" and settings.text("time_stamping") == "software":
+        draft.put("servo.time_stamping_noise", "linuxptp-software")
 
 
 def _filter(draft: Draft, raw: str) -> None:
