@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from ptpstack.config.load import loads
 from ptpstack.linuxptp.exporter import export_site
 from ptpstack.linuxptp.importer import Imported, import_site
 from ptpstack.linuxptp.keys import Key, keys
-from ptpstack.linuxptp.reader import parse_config
+from ptpstack.linuxptp.reader import parse_config, read_config
 from ptpstack.linuxptp.settings import Settings
 
 _TABLE = """[unicast_master_table]
@@ -160,3 +161,23 @@ def test_what_linuxptp_cannot_be_told_is_said() -> None:
         *("reference", "node.seed", "estimator"),
     ):
         assert word in remarks
+
+
+EXAMPLES = sorted(Path("/usr/share/doc/linuxptp/configs").glob("*.cfg"))
+
+
+@pytest.mark.skipif(not EXAMPLES, reason="Debian's linuxptp is not installed")
+@pytest.mark.parametrize("path", EXAMPLES or [Path()], ids=lambda p: p.stem)
+def test_round_trip_of_what_debian_ships(path: Path) -> None:
+    file = read_config(path)
+    interfaces = [] if file.ports else ["eth0", "eth1"] if "TC" in path.name else ["eth0"]
+    sets = [Settings(file, interfaces)]
+    if sets[0].of_ts2phc:
+        # a pulse needs the ptp4l beside it; what ts2phc reads is no part of the way back
+        sets = [Settings(read_config(path.with_name("default.cfg")), list(file.ports))]
+    site, imported = import_site(sets)
+    if site is None:
+        assert {finding.path.split()[0] for finding in imported.refused} <= {"clock_type", "follow_up_info"}
+        return
+    again, once_more = back([e.text for e in export_site(site)])
+    assert (again, once_more.document) == (site, imported.document)
