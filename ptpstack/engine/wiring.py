@@ -53,6 +53,7 @@ SERVOS: dict[str, type[ClassicServo] | type[EstimatorServo]] = {
     "estimator": EstimatorServo,
     "pi": ClassicServo,
     "linreg": ClassicServo,
+    "nullf": ClassicServo,
 }
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ptpstack.servo.base import Command, Learnt, Request, ServoState
 from ptpstack.servo.controller import Action, Controller
 from ptpstack.servo.delay_filter import DELAY_FILTERS
+from ptpstack.servo.nullf import NullController
 from ptpstack.servo.options import GAINS, ServoOptions
 from ptpstack.servo.pi import PiController
 from ptpstack.servo.regression import RegressionController
@@ -30,19 +31,20 @@ _LOCK_COUNT = 3
 _SYNTONISED = 1e-6
 #: Standard deviation of a learnt frequency, ppb: a classic servo does not know how well it knows.
 _LEARNT_PPB = 1_000.0
+_CONTROLLERS: dict[str, Callable[[ServoOptions, float], Controller]] = {
+    "pi": PiController,
+    "linreg": RegressionController,
+    "nullf": NullController,
+}
 
 
 class ClassicServo:
-    """``options.type``: ``pi`` or ``linreg``, the controller behind the delay filter."""
+    """``options.type``: ``pi``, ``linreg`` or ``nullf``, the controller behind the delay filter."""
 
     def __init__(self, options: ServoOptions, *, max_frequency_ppb: float = math.inf, steering: bool = True) -> None:
         self._options = options
         self.name = options.type
-        self._pi: Controller = (
-            RegressionController(options, max_frequency_ppb)
-            if options.type == "linreg"
-            else PiController(options, max_frequency_ppb)
-        )
+        self._pi: Controller = _CONTROLLERS[options.type](options, max_frequency_ppb)
         self._filter = DELAY_FILTERS[options.delay_filter](options.delay_filter_length)
         self._gate = SpikeGate(GAINS[options.gains].spike_gate if options.type == "pi" else 0.0)
         self._steering = steering

@@ -47,7 +47,8 @@ GAINS = {"hardware": LINUXPTP_HARDWARE, "software": SOFTWARE, "linuxptp-software
 
 @dataclass(frozen=True, slots=True)
 class ServoOptions:
-    #: ``estimator``, ``pi`` or ``linreg``; what follows up to ``ki_norm_max`` and the delay filter is for ``pi`` only
+    #: ``estimator``, ``pi``, ``linreg`` or ``nullf``; what follows up to ``ki_norm_max`` and the delay filter is for
+    #: ``pi`` only
     type: str = "estimator"
     #: a key of GAINS
     gains: str = "hardware"

@@ -31,7 +31,7 @@ _SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "clockClass": st.sampled_from([6, 7, 52, 135, 187, 248, 255]),
     "clockAccuracy": st.one_of(st.integers(0x17, 0x31), st.integers(0x80, 0xFE)),
     "clockIdentity": st.sampled_from(["001b21.fffe.aabbcc", "000000.0000.000000", "001B21FFFEAABBCC"]),
-    "clock_servo": st.sampled_from(["pi", "linreg"]),
+    "clock_servo": st.sampled_from(["pi", "linreg", "nullf"]),
     "delayAsymmetry": st.integers(-(10**9), 10**9),
     "ingressLatency": st.integers(-(10**9), 10**9),
     "egressLatency": st.integers(-(10**9), 10**9),

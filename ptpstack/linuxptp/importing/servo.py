@@ -38,7 +38,7 @@ def servo(draft: Draft) -> None:
         for port in ("", *settings.ports):
             draft.row("tsproc_mode", KEPT, port=port)
         return
-    if kind not in ("pi", "linreg"):
+    if kind not in ("pi", "linreg", "nullf"):
         draft.refuse("clock_servo", f"the servo {kind} is not built", "use pi or linreg, or remove it")
         return
     draft.servo["type"] = kind
