@@ -249,16 +249,17 @@ def _transparent(transparent: dict[str, Any]) -> Iterator[Text]:
         yield Text(f"  domain {rate['domain']}: master {rate['master']}, {known}")
     width = max(len(port["channel"]) for port in transparent["ports"])
     for port in transparent["ports"]:
-        inside = (
-            "" if port["residence_ns"] is None else f"newest residence {format_ns(port['residence_ns']).lstrip('+')}"
-        )
+        residence = port["residence_ns"]
         dropped = sum(count for name, count in port["counters"].items() if name.startswith("drop-"))
-        said = [inside, f"{dropped} dropped" if dropped else ""]
+        said = [
+            "an instance is here" if port["inside"] else "",
+            "" if residence is None else f"newest residence {format_ns(residence).lstrip('+')}",
+            f"{dropped} dropped" if dropped else "",
+        ]
         if port.get("mean_link_delay_ns") is not None:
             said.insert(0, f"link delay {format_ns(port['mean_link_delay_ns']).lstrip('+')} to {port['neighbor']}")
-        yield Text(
-            f"     {port['channel']:<{width}}  {'up' if port['up'] else 'down':<4}  " + ", ".join(filter(None, said))
-        )
+        state = "up" if port["up"] else "down"
+        yield Text(f"     {port['channel']:<{width}}  {state:<4}  " + ", ".join(filter(None, said)))
         if port.get("reason"):
             yield Text(f"     {'':<{width}}  link delay not known: {port['reason']}", style="yellow")
 

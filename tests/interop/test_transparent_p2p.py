@@ -325,7 +325,7 @@ def test_without_it_the_time_inside_is_in_the_error_or_taken_for_the_link(runs: 
     assert shown(case, run) + run["delay_ns"] > 5_000
 
 
-def test_TC_11_TC_22_every_frame_sent_is_well_formed_and_both_ports_ask(runs: dict[str, Outcome], folder: Any) -> None:
+def test_TC_11_and_22_every_frame_sent_is_well_formed_and_both_ports_ask(runs: dict[str, Outcome], folder: Any) -> None:
     seen = judge_frames([runs[case] for case in CASES], folder)
     for kind in ("ANNOUNCE", "SYNC", "FOLLOW_UP", "PDELAY_REQ", "PDELAY_RESP", "PDELAY_RESP_FOLLOW_UP"):
         assert seen[kind], kind
