@@ -44,6 +44,12 @@ def inside_checks(site: Site, sections: Section, report: Report) -> None:
                 f"is {own.delay_mechanism}, and transparent clock {show(name)} is {mechanism}",
                 f'use delay_mechanism = "{mechanism}" (or a profile that has it), or change the transparent clock',
             )
+        if instance.channels[0].one_step != "no":
+            report.error(
+                port.at("one_step"),
+                f"what an instance inside transparent clock {show(name)} sends leaves by several NICs at several times",
+                "remove it",
+            )
         if own.unicast.active:
             report.error(
                 port.at("unicast"),

@@ -18,8 +18,8 @@ def status(engine: Engine, now: int) -> dict[str, Any]:
         "instances": [_instance(engine, instance, now) for instance in engine.instances.values()],
         "clocks": clocks(engine, now),
         "references": references(engine, now),
-        "transparent": [] if engine.bridges is None else engine.bridges.status(),
         "link_delay_service": None if engine.links is None else engine.links.view(),
+        "transparent": [] if engine.bridges is None else engine.bridges.status(),
         "unrouted": {channel: dict(counter) for channel, counter in engine.unrouted.items()},
     }
 

@@ -13,9 +13,8 @@ class InsideChannel:
 
     drained = True
     interface_index = 0
-    #: a bridge tells how long a frame was inside, and needs a message that follows
-    one_step = ""
     stack: tuple[str, ...] = ()
+    one_step = ""
 
     def __init__(self, transparent: str, transport: str, bridge_port: Channel) -> None:
         self.interface = transparent

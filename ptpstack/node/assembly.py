@@ -152,7 +152,7 @@ def _check_transmission(channels: dict[str, Channel]) -> None:
     """What transmits is set for a whole device: VLANs on it, and transports, cannot differ."""
     first: dict[str, Channel] = {}
     for channel in channels.values():
-        if channel.stamping == "hardware" and not isinstance(channel, AbsentChannel):
+        if channel.stamping == "hardware" and channel.stack and not isinstance(channel, AbsentChannel):
             other = first.setdefault(channel.stack[-1], channel)
             if other.one_step != channel.one_step:
                 raise AssemblyError(

@@ -54,3 +54,10 @@ def test_what_it_cannot_be_together_with(instance: str, port: str, word: str) ->
     )
     errors = [f for f in parse_site(text)[1] if f.severity == ERROR and f.path.endswith("one_step")]
     assert [word in f.reason for f in errors] == [True]
+
+
+def test_not_inside_a_transparent_clock() -> None:
+    text = '[[transparent]]\n[[transparent.port]]\ninterface = "eth0"\n[[transparent.port]]\ninterface = "eth1"\n'
+    text += '[[instance]]\n[[instance.port]]\ninterface = "tc"\none_step = "auto"\n'
+    errors = [f for f in parse_site(text)[1] if f.severity == ERROR and f.path.endswith("one_step")]
+    assert ["by several NICs" in f.reason for f in errors] == [True]
