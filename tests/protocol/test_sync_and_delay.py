@@ -143,7 +143,7 @@ def test_SYN_08_a_follow_up_before_its_one_step_sync_is_not_kept_for_another() -
 
 def test_SYN_09_offset_is_t2_minus_t1_minus_delay_minus_corrections() -> None:
     """The worked example: 10 us each way, this clock 5 us ahead."""
-    servo = ClassicServo(ServoOptions())
+    servo = ClassicServo(ServoOptions(type="pi"))
     t0 = 100 * S << 16
     us = 1000 << 16
     servo.sync(t0, t0 + 15 * us, 0, 0)
@@ -278,7 +278,7 @@ def test_E2E_04_mean_path_delay_by_the_formula() -> None:
     mean = (m.t2_sns - d.t3_sns + d.t4_sns - m.t1_sns - m.correction_sns - d.correction_sns) / 2 / 65536
     assert mean == 10 * us
     assert (m.t2_sns - m.t1_sns - m.correction_sns) / 65536 - mean == 5 * us
-    servo = ClassicServo(ServoOptions())
+    servo = ClassicServo(ServoOptions(type="pi"))
     servo.sync(m.t1_sns, m.t2_sns, m.correction_sns, 0)
     servo.delay(d.t3_sns, d.t4_sns, d.correction_sns, 0)
     assert servo.path_delay_ns() == 10 * us
@@ -313,7 +313,7 @@ def test_E2E_05_ingress_and_egress_latency_have_their_signs() -> None:
 
 def test_E2E_06_the_turnaround_is_corrected_for_the_rate() -> None:
     """A clock 100 ppm fast, 0.5 s between t2 and t3: uncorrected, the delay would come out 25 us wrong."""
-    servo = ClassicServo(ServoOptions())
+    servo = ClassicServo(ServoOptions(type="pi"))
     start, delay = 100 * S, 10_000
 
     def local(ns: int) -> int:
