@@ -89,7 +89,7 @@ class Bridges:
 
     # ---- effects ----------------------------------------------------------------------------------------------
 
-    def send(self, send: Send, now: int) -> None:
+    def sent(self, instance: str, send: Send, now: int) -> None:
         """What an instance sends: out, or to the transparent clock that it is inside of."""
         clock = self.inside.get(send.channel)
         if clock is None:
@@ -103,7 +103,7 @@ class Bridges:
             if isinstance(effect, Delivered):
                 for answer in self._receive(effect.channel, effect.octets, effect.ingress_sns, effect.address, now):
                     if isinstance(answer, Send):
-                        self.send(answer, now)
+                        self.sent("", answer, now)
                     else:
                         self._emit(answer)
             elif isinstance(effect, Stamped):

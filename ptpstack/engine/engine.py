@@ -52,7 +52,7 @@ class Engine(Changes):
             Rebuilt: self._was_rebuilt,
         }
         if self.bridges is not None and self.bridges.inside:
-            self._takes[Send] = self._sent
+            self._takes[Send] = self.bridges.sent
         if self.links is not None:
             self._takes[LinkDelayMeasured] = self.links.before(self._takes[LinkDelayMeasured])
 
@@ -338,11 +338,6 @@ class Engine(Changes):
     def _keep_settings(self, name: str, effect: Keep, now: int) -> None:
         rows = [[a, i, port, data.hex(), *rest] for a, i, port, data, *rest in effect.entries]
         self.emit(KeepSettings(name, rows))
-
-    def _sent(self, name: str, effect: Send, now: int) -> None:
-        """Where instances are inside transparent clocks."""
-        if self.bridges is not None:
-            self.bridges.send(effect, now)
 
     def _was_rebuilt(self, name: str, effect: Rebuilt, now: int) -> None:
         self.short_cuts.refresh()

@@ -208,16 +208,19 @@ def test_P2P_16_asymmetry_leaves_the_mean_alone_and_goes_into_the_sync() -> None
     assert {m.correction_sns for m in bench.got("m", PdelayReq)} == {-40 << 16}
 
 
-@pytest.mark.parametrize("domain", [0, 24])
-def test_P2P_02_and_05_a_neighbour_is_answered_in_the_domain_that_it_asks_in(domain: int) -> None:
+@pytest.mark.parametrize(("domain", "sdo_id"), [(0, 0), (24, 0), (0, 0x200)])
+def test_P2P_02_and_05_a_neighbour_is_answered_in_the_domain_that_it_asks_in(domain: int, sdo_id: int) -> None:
+    """The last is the common mean link delay service."""
     bench = measured()
-    bench.put("a", encode(PdelayReq(CLIENT, 77, domain=domain, correction_sns=9)), PEERS, (bench.now << 16) + 0x4000)
+    asked = PdelayReq(CLIENT, 77, domain=domain, sdo_id=sdo_id, correction_sns=9)
+    bench.put("a", encode(asked), PEERS, (bench.now << 16) + 0x4000)
     (response,), (after,) = bench.got("a", PdelayResp), bench.got("a", PdelayRespFollowUp)
     assert response.flags & Flag.TWO_STEP
     assert (response.request_receipt_ns, response.correction_sns) == (bench.now, -0x4000)
     assert (after.response_origin_ns, after.correction_sns) == (bench.now, 9)
     for message in (response, after):
-        assert (message.domain, message.sequence_id, message.requesting) == (domain, 77, CLIENT)
+        assert (message.domain, message.sdo_id) == (domain, sdo_id)
+        assert (message.sequence_id, message.requesting) == (77, CLIENT)
         assert message.source == PortIdentity(US.clock_identity, 2)
     assert {where for _, _, where in bench.sent} == {from_here(address(2, PEERS))}
 
