@@ -13,6 +13,7 @@ from ptpstack.config.dump import site_as_dict
 from ptpstack.config.model import Site
 from ptpstack.config.profiles import load_profile
 from ptpstack.config.schema import INSTANCE, NODE, PORT, SERVO, Table
+from ptpstack.linuxptp.convert import SIMPLE
 from ptpstack.linuxptp.exporting import parts
 from ptpstack.linuxptp.exporting.sheet import Sheet
 from ptpstack.linuxptp.importing.servo import FORMULA
@@ -106,7 +107,14 @@ def _is_default(table: Table, key: str, value: Any, parameters: Mapping[str, Any
 def _transparent(table: dict[str, Any], node: dict[str, Any], clocks: dict[str, dict[str, Any]]) -> Exported:
     ports = {port["interface"]: port for port in table["port"]}
     sheet = Sheet(ports)
-    sheet.put("clock_type", "E2E_TC")
+    kind = table["delay_mechanism"]
+    sheet.put("clock_type", f"{kind}_TC")
+    sheet.put("delay_mechanism", kind)
+    if kind == "P2P":
+        sheet.put("network_transport", SIMPLE["transport"].theirs(table["transport"]))
+        sheet.put("domainNumber", str(table["domain"]))
+        sheet.put("logMinPdelayReqInterval", str(table["log_min_pdelay_req_interval"]))
+    sheet.put("clockIdentity", table.get("clock_identity"))
     for key, name in (
         ("delayAsymmetry", "delay_asymmetry_ns"),
         ("ingressLatency", "ingress_latency_ns"),

@@ -64,7 +64,7 @@ def test_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["import-linuxptp", str(tmp_path / "none.conf")]) == 2
     assert main(["import-linuxptp", write(tmp_path, "[global]\n"), "--set", "foo=1"]) == 1
     assert main(["import-linuxptp", write(tmp_path, "[global]\n"), "--phc2sys=--foo"]) == 1
-    assert main(["import-linuxptp", write(tmp_path, "[global]\nclock_type P2P_TC\n[a]\n[b]\n")]) == 1
+    assert main(["import-linuxptp", write(tmp_path, "[global]\ntime_stamping legacy\n[a]\n")]) == 1
     assert "nothing is written" in capsys.readouterr().err
 
 

@@ -26,16 +26,14 @@ from tests.netns import Namespace, veth
 pytestmark = [pytest.mark.interop, pytest.mark.namespaces, pytest.mark.slow]
 
 EXAMPLES = Path("/usr/share/doc/linuxptp/configs")
-#: files that ptpstack refuses, with the key that it names
-REFUSED = {"P2P-TC.cfg": "clock_type"}
-#: of 802.1AS; refused where ptpstack has none of it
 GPTP = ("gPTP.cfg", "automotive-master.cfg", "automotive-slave.cfg")
-if not gptp.built():
-    REFUSED |= dict.fromkeys(GPTP, "follow_up_info")
+#: files that ptpstack refuses, with the key that it names
+REFUSED = {} if gptp.built() else dict.fromkeys(GPTP, "follow_up_info")
 #: software stamps measure more than the 800 ns of these files
 FAR = {"neighborPropDelayThresh": 1_000_000}
 #: on a wire of their own, either as master and as client
 PAIRS = ("default.cfg", "G.8275.1.cfg", "G.8265.1.cfg", "G.8275.2.cfg")
+BRIDGES = ("E2E-TC.cfg", "P2P-TC.cfg")
 #: of 802.1AS
 BUILT = ("gPTP.cfg", "automotive") if gptp.built() else ()
 #: those of unicast name no master: what a client of them needs
@@ -121,13 +119,14 @@ def pair(
     return follows(ours(bench, client, client_text, interfaces, **FOLLOWS, **more))
 
 
-def between(ours_is_it: bool, bench: Bench) -> float:
-    """E2E-TC.cfg between two ends of default.cfg on Ethernet; the other side has the ends."""
+def between(name: str, ours_is_it: bool, bench: Bench) -> float:
+    """A transparent clock between two ends of default.cfg on Ethernet; the other side has the ends."""
     gm, tc, oc = (bench.namespace(name) for name in ("gm", "tc", "oc"))
     veth(gm, "g", tc, "t1", "10.66.0.1/24", "10.66.1.9/24")
     veth(oc, "o", tc, "t2", "10.66.0.2/24", "10.66.2.9/24")
-    file, ends = example("E2E-TC.cfg"), example("default.cfg")
-    at_gm, at_oc = SERVES | {"network_transport": "L2"}, FOLLOWS | {"network_transport": "L2"}
+    file, ends = example(name), example("default.cfg")
+    more = {"network_transport": "L2", "delay_mechanism": name[:3]}
+    at_gm, at_oc = SERVES | more, FOLLOWS | more
     if not ours_is_it:
         FromFile(bench, tc, file, ["t1", "t2"])
         ours(bench, gm, ends, ["g"], **at_gm)
@@ -156,7 +155,8 @@ def scenarios() -> dict[str, Any]:
             ends = [example(name) for name in GPTP]
             made[f"gPTP.cfg-{role}"] = partial(pair, ends[0], ends[0], ["eth0"], FAR, ours_serves)
             made[f"automotive-{role}"] = partial(pair, ends[1], ends[2], ["eth0"], FAR, ours_serves)
-        made[f"E2E-TC.cfg-{'ours' if ours_serves else 'ptp4l'}"] = partial(between, ours_serves)
+        for name in BRIDGES:
+            made[f"{name}-{'ours' if ours_serves else 'ptp4l'}"] = partial(between, name, ours_serves)
     return made
 
 
@@ -170,20 +170,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     "name",
     [
         *(f"{name}-{role}" for name in (*PAIRS, "UNICAST", *BUILT) for role in ("served", "followed")),
-        *(f"E2E-TC.cfg-{who}" for who in ("ours", "ptp4l")),
+        *(f"{name}-{who}" for name in BRIDGES for who in ("ours", "ptp4l")),
     ],
 )
 def test_synchronises(outcomes: dict[str, Outcome], name: str) -> None:
     # without Announce nobody is told which time scale it is
     right_ns = -UTC_NS if name.startswith("automotive") else 0.0
     assert abs(outcomes[name].get() - right_ns) < NEAR_NS
-
-
-@pytest.mark.parametrize("name", sorted(REFUSED))
-def test_what_is_not_built_is_refused_by_name(name: str) -> None:
-    """802.1AS and the peer-to-peer transparent clock: to be run once they are built."""
-    refused = imported(example(name), ["eth0", "eth1"] if "TC" in name else ["eth0"]).refused
-    assert [finding.path.split()[0] for finding in refused] == [REFUSED[name]]
 
 
 @pytest.mark.parametrize("name", ["ts2phc-generic.cfg", "ts2phc-TC.cfg"])
@@ -200,8 +193,10 @@ def test_pulses_are_imported_with_the_ptp4l_beside_them(name: str) -> None:
 
 
 def test_every_file_of_the_package_is_accounted_for() -> None:
+    for name, key in REFUSED.items():
+        assert [f.path.split()[0] for f in imported(example(name), ["eth0"]).refused] == [key]
     example("default.cfg")
-    known = {*REFUSED, *PAIRS, *GPTP, "E2E-TC.cfg", "UNICAST-MASTER.cfg", "UNICAST-SLAVE.cfg"}
+    known = {*PAIRS, *GPTP, *BRIDGES, "UNICAST-MASTER.cfg", "UNICAST-SLAVE.cfg"}
     known |= {"ts2phc-generic.cfg", "ts2phc-TC.cfg"}
     assert {path.name for path in EXAMPLES.glob("*.cfg")} == known
     # of snmpd and of timemaster: no configuration of ptp4l, and refused by linuxptp too

@@ -96,7 +96,6 @@ def test_settings_that_go_over(line: str, table: str, key: str, value: object) -
             "follow_up_info 1\nnetwork_transport L2\ndelay_mechanism P2P",
             "transportSpecific" if gptp.built() else "follow_up_info",
         ),
-        ("clock_type P2P_TC", "clock_type"),
         ("clock_type BC", "clock_type"),
         ("time_stamping legacy", "time_stamping"),
         ("delay_mechanism COMMON_P2P", "delay_mechanism"),

@@ -120,6 +120,8 @@ def test_round_trip(text: str) -> None:
     "text",
     [
         "[global]\nclock_type E2E_TC\nlogging_level 7\n[a]\negressLatency 5\n[b]\n",
+        "[global]\nclock_type P2P_TC\ndelay_mechanism P2P\nnetwork_transport L2\ndomainNumber 3\n[a]\n[b]\n",
+        "[global]\nclock_type P2P_TC\ndelay_mechanism P2P\nclockIdentity 001b21.fffe.aabbcc\n[a]\n[b]\n",
         "[global]\nBMCA noop\ninhibit_announce 1\nslaveOnly 1\n[a]\n",
         "[global]\ntime_stamping software\nfree_running 1\n[a]\n[b]\n",
         "[global]\nphc_index 3\n[a]\n",

@@ -12,7 +12,7 @@ from tools.servo_cost import Noted, main, measure
 def test_it_tells_the_cost_of_each_servo(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--log-rate", "3", "--seconds", "5", "--rounds", "1", "--json"]) == 0
     costs = json.loads(capsys.readouterr().out)
-    assert [c["servo"] for c in costs] == ["estimator", "pi", "linreg"]
+    assert [c["servo"] for c in costs] == ["estimator", "pi", "linreg", "nullf"]
     for c in costs:
         # Delay_Req come at random, on average as often as Sync
         assert 0.7 * 8 * 4 * 5 < c["exchanges"] < 1.3 * 8 * 4 * 5

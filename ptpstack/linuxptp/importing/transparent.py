@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ptpstack.linuxptp.convert import SIMPLE
 from ptpstack.linuxptp.importing.draft import KEPT, NOT_NEEDED, Draft
 from ptpstack.linuxptp.keys import keys
 
@@ -18,18 +19,43 @@ def is_transparent(draft: Draft) -> bool:
     return draft.settings.text("clock_type") in ("E2E_TC", "P2P_TC")
 
 
+def _links(draft: Draft) -> dict[str, Any]:
+    """How a peer-to-peer one asks its neighbours."""
+    settings = draft.settings
+    table: dict[str, Any] = {"delay_mechanism": "P2P"}
+    for key, ours, usual in (
+        ("network_transport", "transport", "udp4"),
+        ("domainNumber", "domain", 0),
+        ("logMinPdelayReqInterval", "log_min_pdelay_req_interval", 0),
+    ):
+        value = draft.one(key)
+        value = SIMPLE["transport"].ours(value, "") if ours == "transport" else value
+        if value != usual:
+            table[ours] = value
+        for port in ("", *settings.ports):
+            draft.row(key, KEPT, f"transparent.{ours}", value, port=port)
+    return table
+
+
 def transparent(draft: Draft) -> dict[str, Any]:
     """The table, with ports."""
     settings = draft.settings
+    table: dict[str, Any] = {}
     kind = settings.text("clock_type")
+    wanted = kind.removesuffix("_TC")
+    for name in settings.ports:
+        if settings.text("delay_mechanism", name) != wanted:
+            draft.refuse("delay_mechanism", f"linuxptp too wants {wanted} of a {kind}", f"use {wanted}", name)
     if kind == "P2P_TC":
-        draft.refuse("clock_type", "a peer-to-peer transparent clock is not built", "use E2E_TC, or BC")
-    elif any(settings.text("delay_mechanism", port) != "E2E" for port in settings.ports):
-        draft.refuse("delay_mechanism", "linuxptp too wants E2E of an E2E_TC", "use delay_mechanism E2E")
+        table = _links(draft)
+    identity = SIMPLE["identity"].ours(settings.value("clockIdentity"), settings.text("clockIdentity"))
+    if identity is not None:
+        table["clock_identity"] = identity
+        draft.row("clockIdentity", KEPT, "transparent.clock_identity", identity)
     if len(settings.ports) < 2:
         draft.refuse("clock_type", f"a transparent clock needs two ports, this has {len(settings.ports)}", "add -i")
     stamping = settings.text("time_stamping")
-    table: dict[str, Any] = {"port": []}
+    table["port"] = []
     if settings.named("time_stamping"):
         table["stamping"] = "software" if stamping == "software" else "hardware"
         draft.row("time_stamping", KEPT, "transparent.stamping", table["stamping"])
