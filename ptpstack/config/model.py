@@ -146,6 +146,9 @@ class InstanceSettings:
     role: str = "ordinary"
     arb_is: str = "unknown"
     profile_source: str = "default-e2e"
+    #: who is given what is measured: SHM segment, chronyd's socket; None: nobody
+    feed_shm: int | None = None
+    feed_sock: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

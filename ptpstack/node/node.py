@@ -10,6 +10,7 @@ from typing import Any
 from ptpstack.clocks.base import ClockError
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
+from ptpstack.engine.discipline import Edge
 from ptpstack.engine.driver import carry_out
 from ptpstack.engine.effects import EngineEffect, Event, KeepSettings
 from ptpstack.engine.engine import Engine
@@ -20,6 +21,7 @@ from ptpstack.node.assembly import Parts
 from ptpstack.node.channelwork import Channelwork
 from ptpstack.node.driftfile import INTERVAL_NS as DRIFT_INTERVAL_NS
 from ptpstack.node.driftfile import DriftFile
+from ptpstack.node.feeds import Feeder, open_feeds
 from ptpstack.node.keyring import Keyring
 from ptpstack.node.loop import Loop
 from ptpstack.node.management import ManagementSockets
@@ -74,6 +76,17 @@ class Node(Channelwork):
         self._steps: Counter[str] = Counter()
         self._accuracy_ns = 0
         self.management: ManagementSockets | None = None
+        self.feeders: list[Feeder] = []
+
+    def open_feeds(self, name: str, shm: int | None, sock: str | None) -> None:
+        """Give what instance ``name`` measures to others. AssemblyError when it cannot be had."""
+        self.add_feeder(lambda edge: edge.instance == name, shm, sock)
+
+    def add_feeder(self, chosen: Callable[[Edge], bool], shm: int | None, sock: str | None) -> None:
+        feeds = open_feeds(shm, sock)
+        if feeds:
+            self.feeders.append(Feeder(self.engine, self.clocks, chosen, feeds))
+            self.engine.steering.watchers.append(self.feeders[-1].measured)
 
     def open_management(self, paths: Mapping[str, str]) -> None:
         """The local management sockets, by name. AssemblyError when one cannot be had."""
@@ -115,6 +128,8 @@ class Node(Channelwork):
         for channel in self.channels.values():
             self.unwatch(channel)
             channel.close()
+        for feeder in self.feeders:
+            feeder.close()
         if self.management is not None:
             self.management.close()
         if self.links is not None:

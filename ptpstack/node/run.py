@@ -70,6 +70,8 @@ class Runner:
             # the trace last: what fails before must not cost the trace of the run before
             self.node = self._node(parts)
             self.node.open_management(_management_paths(site))
+            for settings in site.instances:
+                self.node.open_feeds(settings.options.name, settings.feed_shm, settings.feed_sock)
         except BaseException:
             if hasattr(self, "control"):
                 self.control.close()
