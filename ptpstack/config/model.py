@@ -58,6 +58,8 @@ class ClockOptions:
     grain_ns: float = 0.0
     noise_ns: float = 0.0
     max_adjustment_ppb: float = 500_000.0
+    #: system: TAI - UTC to reckon with, s; None: the leap-second table's. Of no site file, but of who knows better
+    utc_offset_s: int | None = None
 
     def steers(self, kind: str) -> bool:
         """Whether ptpstack may steer this clock, once ``kind`` (``phc``, ``system``, ``simulated``) is known.

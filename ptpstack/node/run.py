@@ -55,9 +55,16 @@ def load_leap_table(path: str | None) -> LeapTable:
 class Runner:
     """A node with all that surrounds it: control socket, journal, notification, signals."""
 
-    def __init__(self, site: Site, *, patient: bool = False, overrides: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        patient: bool = False,
+        overrides: dict[str, Any] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.live = LiveConfiguration(site, overrides or {}, self._objections, self._take_on, self._audit)
-        self.journal = Journal(site.node.log_level)
+        self.journal = Journal(site.node.log_level) if journal is None else journal
         self.notifier = Notifier()
         leap = load_leap_table(site.node.leap_file)
         self.keyring = None if site.node.sa_file is None else Keyring(site)
