@@ -5,13 +5,13 @@ from __future__ import annotations
 import getopt
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ptpstack import __version__
-from ptpstack.clocks.base import ClockError
-from ptpstack.clocks.phc import LinuxPhc
-from ptpstack.clocks.system import SystemClock
-from ptpstack.net import abilities, device
-from ptpstack.net.channel import ChannelError
+
+if TYPE_CHECKING:
+    from ptpstack.clocks.phc import LinuxPhc
+    from ptpstack.clocks.system import SystemClock
 
 #: linuxptp's programs end with -1 when they cannot do what they were asked for
 FAILED = 255
@@ -57,12 +57,13 @@ def whole(name: str, text: str, low: int, high: int) -> int:
     return value
 
 
-def ran(name: str, usage: str, body: Sequence[str], error: Exception | None) -> int:
-    """The exit status for how a command line was taken, with what there is to say."""
-    if error is not None and str(error):
+def ran(name: str, usage: str, error: Exception) -> int:
+    """The exit status for a command line that is wrong (``error`` says how), or asked for the usage only."""
+    wrong = bool(str(error))
+    if wrong:
         print(f"{name}: {error}", file=sys.stderr)
-    print(usage, file=sys.stderr if error is not None and str(error) else sys.stdout)
-    return FAILED if error is not None and str(error) else 0
+    print(usage, file=sys.stderr if wrong else sys.stdout)
+    return FAILED if wrong else 0
 
 
 def show_version() -> int:
@@ -76,6 +77,10 @@ def device_of(name: str) -> str:
         return name
     if name.startswith("ptp") and name[3:].isdigit():
         return f"/dev/{name}"
+    # here and below: ptp4l does without, and starts the sooner
+    from ptpstack.net import abilities, device
+    from ptpstack.net.channel import ChannelError
+
     try:
         device.index_of(name)
     except (ChannelError, OSError) as error:
@@ -88,6 +93,10 @@ def device_of(name: str) -> str:
 
 def open_named(name: str, *, writable: bool = True) -> LinuxPhc | SystemClock:
     """A clock by linuxptp's names for it. CLOCK_REALTIME is what it shows, UTC: no offset is taken from it. Failed."""
+    from ptpstack.clocks.base import ClockError
+    from ptpstack.clocks.phc import LinuxPhc
+    from ptpstack.clocks.system import SystemClock
+
     try:
         if name.upper() == SYSTEM:
             return SystemClock(0, read_only=not writable, name=SYSTEM)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ptpstack.clocks.base import ClockError
@@ -16,11 +16,12 @@ from ptpstack.config.model import ClockOptions, EdgeOptions, NodeOptions, ServoO
 from ptpstack.engine.discipline import Edge
 from ptpstack.engine.effects import Event
 from ptpstack.engine.plan import EnginePlan, ReferencePlan
+from ptpstack.engine.steering import OnMeasured
 from ptpstack.linuxptp.commands.common import Failed
 from ptpstack.linuxptp.commands.lines import servo_letter
 from ptpstack.linuxptp.commands.log import INFO, NOTICE, CommandLog
 from ptpstack.linuxptp.commands.statistics import Summary
-from ptpstack.node.assembly import assemble
+from ptpstack.node.assembly import Parts, assemble
 from ptpstack.node.errors import AssemblyError
 from ptpstack.node.loop import Loop, settle_memory
 from ptpstack.node.node import Node
@@ -55,6 +56,8 @@ class Graph:
     source: str
     sinks: tuple[str, ...]
     system_offset_s: int | None = None
+    #: what lines call a clock, where that is not its device
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Follower:
@@ -64,7 +67,7 @@ class Follower:
         self.log, self.way, self._tick = log, way, tick
         self.loop = Loop("auto")
         self.node: Node | None = None
-        self._labels: dict[str, str] = {}
+        self._labels: Mapping[str, str] = {}
         self._summaries: dict[str, Summary] = {}
         #: clocks that have been steered: the threshold of a first step is no longer for them
         self._begun: set[str] = set()
@@ -82,20 +85,26 @@ class Follower:
         except (AssemblyError, ClockError) as error:
             raise Failed(str(error)) from None
         parts.plan = _vouched(parts.plan, _name(graph.source))
-        self.node = Node(parts, self.loop)
-        self._labels = {_name(clock): clock for clock in (graph.source, *graph.sinks)}
+        labels = {_name(clock): graph.labels.get(clock, clock) for clock in (graph.source, *graph.sinks)}
         self._summaries = {}
         self._begun |= set(graph.sinks)
+        self.start(parts, labels, self._measured)
+
+    def start(self, parts: Parts, labels: Mapping[str, str], measured: OnMeasured) -> None:
+        """Run what was put together; ``labels`` name clocks in lines, ``measured`` hears of each measurement. Failed: a
+        feed cannot be had.
+        """
+        self._labels = labels
+        self.node = node = Node(parts, self.loop)
         try:
-            if self.way.shm is not None or self.way.sock is not None:
-                self.node.add_feeder(lambda edge: edge.clock == _name(SYSTEM), self.way.shm, self.way.sock)
+            node.add_feeder(lambda edge: edge.clock == _name(SYSTEM), self.way.shm, self.way.sock)
         except AssemblyError as error:
             self.leave()
             raise Failed(str(error)) from None
-        self.node.engine.steering.watchers.append(self._measured)
-        self.node.listeners.append(self.log.event)
-        self.node.periodic.append(self._tick)
-        self.node.start()
+        node.engine.steering.watchers.append(measured)
+        node.listeners.append(self.log.event)
+        node.periodic.append(self._tick)
+        node.start()
         settle_memory()
 
     def leave(self) -> None:
@@ -165,7 +174,7 @@ class Follower:
         estimate = edge.servo.estimate(now)
         if estimate is None:
             return
-        sink, source = self._labels[edge.clock], "sys" if self._labels[edge.source] == SYSTEM else "phc"
+        sink, source = self._labels[edge.clock], "sys" if edge.source == _name(SYSTEM) else "phc"
         frequency = 0.0 - self.node.engine.clocks[edge.clock].frequency_ppb
         # a reading is off by at most half of what it took
         delay = 2.0 * estimate.systematic_ns
@@ -177,7 +186,8 @@ class Follower:
             return
         letter = servo_letter(edge.servo, command, False)
         self.log.log(
-            INFO, f"{sink} {source} offset {estimate.value_ns:9.0f} {letter} freq {frequency:+7.0f} delay {delay:6.0f}"
+            INFO,
+            f"{sink} {source} offset {round(estimate.value_ns):9} {letter} freq {frequency:+7.0f} delay {delay:6.0f}",
         )
 
 

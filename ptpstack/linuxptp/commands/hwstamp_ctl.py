@@ -38,25 +38,30 @@ def main(arguments: Sequence[str]) -> int:
             raise Usage
         if rest or "-i" not in flags:
             raise Usage("which interface? Such as hwstamp_ctl -i eth0")
-        wanted = HardwareConfig(
-            common.whole("-t", flags.get("-t", "0"), 0, len(TX_NAMES) - 1),
-            common.whole("-r", flags.get("-r", "0"), 0, len(FILTER_NAMES) - 1),
+        wanted = tuple(
+            common.whole(flag, flags[flag], 0, most) if flag in flags else None
+            for flag, most in (("-t", len(TX_NAMES) - 1), ("-r", len(FILTER_NAMES) - 1))
         )
     except Usage as error:
-        return common.ran("hwstamp_ctl", USAGE, (), error)
-    change = "-t" in flags or "-r" in flags
-    status = _step("SIOCGHWTSTAMP", "current settings:", flags["-i"], None, change)
+        return common.ran("hwstamp_ctl", USAGE, error)
+    change = wanted != (None, None)
+    found, status = _step("SIOCGHWTSTAMP", "current settings:", flags["-i"], None, change)
     if change and status in (0, errno.EOPNOTSUPP, errno.ENOTTY):
-        status = _step("SIOCSHWTSTAMP", "new settings:", flags["-i"], wanted, False)
+        # what is not given stays as it is
+        tx_type, rx_filter = (given if given is not None else now for given, now in zip(wanted, found, strict=True))
+        _, status = _step("SIOCSHWTSTAMP", "new settings:", flags["-i"], HardwareConfig(tx_type, rx_filter), False)
     return status
 
 
-def _step(call: str, title: str, interface: str, wanted: HardwareConfig | None, goes_on: bool) -> int:
+def _step(
+    call: str, title: str, interface: str, wanted: HardwareConfig | None, goes_on: bool
+) -> tuple[tuple[int, int], int]:
+    """((tx_type, rx_filter), exit status)."""
     try:
         found = abilities.read(interface) if wanted is None else abilities.write(interface, wanted)
     except ChannelError as error:
         print(f"hwstamp_ctl: {error}", file=sys.stderr)
-        return FAILED
+        return (0, 0), FAILED
     except OSError as error:
         number = error.errno or errno.EIO
         print(f"{call} failed: {os.strerror(number)}", file=sys.stderr)
@@ -64,6 +69,6 @@ def _step(call: str, title: str, interface: str, wanted: HardwareConfig | None, 
             print(f"{interface} stamps nothing in hardware (`ptpstack interfaces` shows what it can)", file=sys.stderr)
         if number == errno.ERANGE:
             print("the driver does not offer that; `ptpstack interfaces` shows what it does", file=sys.stderr)
-        return number
+        return (0, 0), number
     print(f"{title}\ntx_type {found.tx_type}\nrx_filter {found.rx_filter}")
-    return 0
+    return (found.tx_type, found.rx_filter), 0

@@ -175,5 +175,5 @@ class PortLines:
         letter = servo_letter(edge.servo, command, steady)
         self.log(
             INFO,
-            f"master offset {offset:10.0f} {letter} freq {frequency:+7.0f} path delay {delay or 0.0:9.0f}",
+            f"master offset {round(offset):10} {letter} freq {frequency:+7.0f} path delay {delay or 0.0:9.0f}",
         )

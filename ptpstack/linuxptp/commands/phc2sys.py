@@ -80,6 +80,8 @@ class Asked:
     #: None: not given
     offset_s: int | None = None
     wait: bool = False
+    #: clocks by the names they were given
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -96,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
         asked = _asked(given)
         _check(asked, flags)
     except Usage as error:
-        return common.ran("phc2sys", USAGE, (), error)
+        return common.ran("phc2sys", USAGE, error)
     except (ConfigError, Failed) as error:
         print(f"phc2sys: {error}", file=sys.stderr)
         return FAILED
@@ -128,6 +130,7 @@ def _check(asked: Asked, flags: dict[str, str]) -> None:
 def _asked(given: Sequence[tuple[str, str]]) -> Asked:
     file, said, rate, samples, summary = ConfigFile(""), list[Setting](), 1.0, 5, 0
     automatic, system, source, sinks, offset, wait = False, 0, "", list[str](), None, False
+    labels: dict[str, str] = {}
     for flag, value in given:
         try:
             if flag in _KEYS or flag in _FLAGS or flag.startswith("--"):
@@ -137,8 +140,10 @@ def _asked(given: Sequence[tuple[str, str]]) -> Asked:
                 file = read_config(value)
             elif flag == "-s":
                 source = _clock(value)
+                labels[source] = value
             elif flag == "-c":
                 sinks.append(_clock(value))
+                labels[sinks[-1]] = SYSTEM if sinks[-1] == SYSTEM else value
             elif flag == "-O":
                 offset = common.whole(flag, value, -_MOST_OFFSET_S, _MOST_OFFSET_S)
             elif flag == "-R":
@@ -163,7 +168,7 @@ def _asked(given: Sequence[tuple[str, str]]) -> Asked:
     way = way_of(settings, round(-math.log2(rate)), samples, summary)
     if source and not sinks:
         sinks = [SYSTEM]
-    return Asked(settings, log, way, automatic, system, source, sinks, offset, wait)
+    return Asked(settings, log, way, automatic, system, source, sinks, offset, wait, labels)
 
 
 def _clock(name: str) -> str:
@@ -223,7 +228,7 @@ def connected(asked: Asked) -> Ptp4lLink:
         time.sleep(1.0)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def end_of_program(number: int, frame: FrameType | None) -> None:
     # through every finally: the socket of ours is removed
     raise SystemExit(0)
 
@@ -236,7 +241,7 @@ class _Program:
         self._due_ns = 0
 
     def run(self) -> int:
-        before = signal.signal(signal.SIGTERM, _end)
+        before = signal.signal(signal.SIGTERM, end_of_program)
         try:
             self.begin()
             self.follower.run()
@@ -301,7 +306,7 @@ class _Manual(_Program):
             self.log.log(NOTICE, "nothing to synchronize: source and sink are the same clock")
             self.follower.idle()
             return
-        self.follower.follow(Graph(asked.source, sinks, offset))
+        self.follower.follow(Graph(asked.source, sinks, offset, asked.labels))
 
     def _await_synchronised(self, link: Ptp4lLink) -> None:
         while not any(port.state in (PortState.SLAVE, PortState.MASTER) for port in link.ports.values()):
@@ -336,10 +341,11 @@ class _Automatic(_Program):
             self.follower.leave()
             self.follower.idle()
             return
+        labels = {f"/dev/ptp{port.phc}": port.interface for port in reversed(ports)}
         for sink in sinks:
-            self.log.log(NOTICE, f"selecting {sink} for synchronization")
-        self.log.log(NOTICE, f"selecting {source} as the master clock")
-        self.follower.follow(Graph(source, sinks, self.system_offset_s(self.link.utc_offset())))
+            self.log.log(NOTICE, f"selecting {labels.get(sink, sink)} for synchronization")
+        self.log.log(NOTICE, f"selecting {labels.get(source, source)} as the master clock")
+        self.follower.follow(Graph(source, sinks, self.system_offset_s(self.link.utc_offset()), labels))
 
 
 def choose(ports: Sequence[Port], system: int) -> tuple[str, tuple[str, ...]]:

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         commands = list(_commands(rest[1:] or ["caps"]))
     except Usage as error:
-        return common.ran("phc_ctl", USAGE, (), error)
+        return common.ran("phc_ctl", USAGE, error)
     try:
         clock = common.open_named(rest[0])
     except Failed as error:
@@ -132,7 +132,7 @@ def _caps(clock: _Clock, value: float | None, log: CommandLog) -> None:
         log.log(WARNING, f"{clock.name} is not a PHC device.")
         return
     able = clock.capabilities
-    rows = (
+    rows: tuple[tuple[str, str], ...] = (
         (f"{able.max_adjustment_ppb:.0f}", "maximum frequency adjustment (ppb)"),
         ("0", "programable alarms"),
         (f"{able.external_timestamps}", "external time stamp channels"),
@@ -141,6 +141,8 @@ def _caps(clock: _Clock, value: float | None, log: CommandLog) -> None:
         ("has" if able.pps else "doesn't have", "pulse per second support"),
         ("has" if able.cross_method == "precise" else "doesn't have", "cross timestamping support"),
     )
+    if able.adjust_phase:
+        rows = (*rows, ("has", "adjust phase support"), (f"{able.max_phase_ns}", "maximum offset adjustment (ns)"))
     log.log(NOTICE, "\ncapabilities:\n" + "\n".join(f"  {amount} {what}" for amount, what in rows) + "\n")
 
 

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         if not asked.settings.ports:
             raise Usage("no interface: add -i IF, or a section [IF] to the file")
     except Usage as error:
-        return common.ran("ptp4l", USAGE, (), error)
+        return common.ran("ptp4l", USAGE, error)
     except ConfigError as error:
         print(f"ptp4l: {error}", file=sys.stderr)
         return FAILED
