@@ -12,10 +12,13 @@ from ptpstack import __version__
 if TYPE_CHECKING:
     from ptpstack.clocks.phc import LinuxPhc
     from ptpstack.clocks.system import SystemClock
+    from ptpstack.linuxptp.settings import Settings
 
 #: linuxptp's programs end with -1 when they cannot do what they were asked for
 FAILED = 255
 SYSTEM = "CLOCK_REALTIME"
+#: ptp4l's socket up to 3.1.1; later versions leave a link there
+SOCKET = "/var/run/ptp4l"
 
 
 class Usage(Exception):
@@ -64,6 +67,11 @@ def ran(name: str, usage: str, error: Exception) -> int:
         print(f"{name}: {error}", file=sys.stderr)
     print(usage, file=sys.stderr if wrong else sys.stdout)
     return FAILED if wrong else 0
+
+
+def socket_of(settings: Settings) -> str:
+    """The path of ptp4l's socket."""
+    return settings.text("uds_address") if settings.named("uds_address") else SOCKET
 
 
 def show_version() -> int:

@@ -183,6 +183,8 @@ def way_of(settings: Settings, log_interval: int, samples: int, summary: int) ->
         kind = "pi"
     if kind == "nullf":
         raise Usage("servo nullf: a clock that is only stepped is not built; use pi, linreg, or name none")
+    if kind == "ntpshm" and not 0 <= settings.number("ntpshm_segment") <= 255:
+        raise Usage("-M: a segment is 0..255")
     feeding = kind in ("ntpshm", "refclock_sock")
     servo = ServoOptions(
         type="pi" if feeding else kind or "estimator",
@@ -213,7 +215,7 @@ def connected(asked: Asked) -> Ptp4lLink:
         link: Ptp4lLink | None = None
         try:
             link = Ptp4lLink(
-                settings.text("uds_address"), settings.number("domainNumber"), settings.number("transportSpecific")
+                common.socket_of(settings), settings.number("domainNumber"), settings.number("transportSpecific")
             )
             link.learn()
             return link

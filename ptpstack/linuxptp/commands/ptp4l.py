@@ -141,7 +141,7 @@ def _fitted(site: Site, settings: Settings, log: CommandLog) -> Site:
     if node.management is not None and not settings.named("uds_ro_address"):
         # as the default names are to each other; two of ptp4l on one machine name their first one only
         node = replace(node, management_read_only=f"{node.management}ro")
-    node = replace(node, state_dir="off", control=f"{settings.text('uds_address')}.control")
+    node = replace(node, state_dir="off", control=f"{common.socket_of(settings)}.control")
     clocks = site.clocks
     if not effective_capabilities() >> CAPABILITIES["CAP_SYS_TIME"] & 1:
         steered = [c for c in clocks if c.steer is not False and c.type in ("auto", "system")]
