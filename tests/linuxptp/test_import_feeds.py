@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ptpstack.config.load import parse_document
+from ptpstack.linuxptp.exporter import export_site
 from ptpstack.linuxptp.importer import Imported, import_settings
 from ptpstack.linuxptp.reader import parse_config
 from ptpstack.linuxptp.settings import Settings
@@ -29,6 +31,12 @@ def test_a_feed_steers_nothing(lines: str, key: str, value: object) -> None:
     assert (instance[key], instance["servo"]["type"]) == (value, "pi")
     assert found.document["clock"][0]["steer"] is False
     assert {row.outcome for row in found.rows} == {"kept"}
+    # and back: the same data
+    site, _ = parse_document(found.document)
+    assert site is not None
+    (exported,) = export_site(site)
+    again = import_settings([Settings(parse_config(exported.text.encode(), "y.cfg"))])
+    assert again.document == found.document
 
 
 def test_an_address_without_its_servo_says_nothing() -> None:

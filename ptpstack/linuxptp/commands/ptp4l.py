@@ -128,7 +128,9 @@ def _run(asked: Asked) -> int:
     try:
         runner = _runner(site, log)
     except (StartError, KeyFileError, AssemblyError, ControlSocketError, PrivilegeError) as error:
-        print(f"ptp4l: {error}", file=sys.stderr)
+        if not settings.number("verbose"):
+            # who starts it by hand looks at the terminal, whatever the log goes to
+            print(f"ptp4l: {error}", file=sys.stderr)
         log.log(ERROR, str(error))
         return FAILED
     _speak(runner, settings, log)
@@ -160,7 +162,7 @@ def _runner(site: Site, log: CommandLog) -> Runner:
         if node.management is None or not any(path and path in str(error) for path in paths):
             raise
         # ptp4l takes such a socket away from who has it; the other one may be one that somebody relies on
-        log.log(ERROR, f"{error}; going on without a management socket")
+        log.log(ERROR, f"no management socket: {error}")
         node = replace(node, control=f"{node.control}.{os.getpid()}", management=None, management_read_only=None)
         return Runner(replace(site, node=node), journal=log)
 
