@@ -97,3 +97,39 @@ def test_the_script_runs(whose: str, tmp_path: Path) -> None:
         assert script.text().endswith("done\n")
         ours = "ptpstack" in (folder / "client.log").read_text()
         assert ours == (whose == "ours"), logs
+
+
+_PORT = re.compile(r"^ptp4l\[[\d.]+\]: port 1(?: \(eth0\))?: (\w+ to \w+ on \w+)", re.MULTILINE)
+_MASTER = re.compile(r"^ptp4l\[[\d.]+\]: (selected best master clock [0-9a-f.]+)$", re.MULTILINE)
+
+
+def test_both_log_the_same_run(tmp_path: Path) -> None:
+    """Two clients of one grandmaster, a ptp4l of theirs and a ptp4l of ours: the same states, for the same reasons."""
+    need_peers()
+    shims.install(str(tmp_path / "bin"))
+    fast = "-S -m -q --logAnnounceInterval=-2 --logSyncInterval=-3 --logMinDelayReqInterval=-3 --summary_interval=-3 "
+    fast += "--tx_timestamp_timeout=500 --pi_proportional_const=0.7 --pi_integral_const=0.3 -i eth0"
+    with Bench(tmp_path) as bench:
+        where = places(bench)
+
+        def start(name: str, program: str, namespace: Namespace, more: str) -> Process:
+            words = [*UNTOUCHED, program, *fast.split(), *more.split(), f"--uds_address={tmp_path}/{name}"]
+            process = Process(words, namespace, tmp_path / f"{name}.log")
+            bench._running(process)
+            return process
+
+        ours = start("ours", str(tmp_path / "bin" / "ptp4l"), where["FIRST"], "-s")
+        theirs = start("theirs", "/usr/sbin/ptp4l", where["SECOND"], "-s")
+        master = start("master", "/usr/sbin/ptp4l", where["CLIENT"], "--priority1=10")
+        for client in (ours, theirs):
+            until("SLAVE", lambda client=client: "to SLAVE" in client.text(), 30.0)
+            until("offsets", lambda client=client: client.text().count(" master offset ") > 20, 30.0)
+        master.stop()
+        for client in (ours, theirs):
+            until("LISTENING again", lambda client=client: "SLAVE to LISTENING" in client.text(), 30.0)
+        for pattern in (_PORT, _MASTER):
+            assert pattern.findall(ours.text()) == pattern.findall(theirs.text())
+        line = re.compile(r"^ptp4l\[\d+\.\d{3}\]: master offset +-?\d+ s2 freq +[-+]\d+ path delay +\d+$", re.MULTILINE)
+        lengths = [{len(row.partition(": ")[2]) for row in line.findall(client.text())} for client in (ours, theirs)]
+        # the same columns
+        assert lengths[0] == lengths[1] == {61}
