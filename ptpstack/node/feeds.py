@@ -45,6 +45,7 @@ class Sample(NamedTuple):
 
 
 class Feed(Protocol):
+    kind: str
     #: what became of samples, by name
     counters: dict[str, int]
 
@@ -75,6 +76,8 @@ class _ShmTime(ctypes.Structure):
 
 class ShmFeed:
     """Segment ``unit``; AssemblyError when it cannot be had. Units 0 and 1 are for root, the others for everybody."""
+
+    kind = "shm"
 
     def __init__(self, unit: int) -> None:
         self.counters = {"samples": 0}
@@ -121,6 +124,8 @@ class ShmFeed:
 
 class SockFeed:
     """Datagrams to chronyd's ``refclock SOCK``. The socket may come and go with chronyd."""
+
+    kind = "sock"
 
     def __init__(self, path: str) -> None:
         self.counters = {"samples": 0, "nobody-there": 0, "refused": 0}
@@ -192,6 +197,10 @@ class Feeder:
     def _properties(self, edge: Edge) -> TimeProperties | None:
         instance = None if edge.instance is None else self._engine.instances.get(edge.instance)
         return None if instance is None else instance.data.time_properties
+
+    def counters(self) -> dict[str, dict[str, int]]:
+        """What became of samples, by kind of feed."""
+        return {feed.kind: dict(feed.counters) for feed in self.feeds}
 
     def close(self) -> None:
         for feed in self.feeds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.clocks.base import ClockError
 from ptpstack.clocks.simulated import SimulatedClock
@@ -21,7 +21,6 @@ from ptpstack.node.assembly import Parts
 from ptpstack.node.channelwork import Channelwork
 from ptpstack.node.driftfile import INTERVAL_NS as DRIFT_INTERVAL_NS
 from ptpstack.node.driftfile import DriftFile
-from ptpstack.node.feeds import Feeder, open_feeds
 from ptpstack.node.keyring import Keyring
 from ptpstack.node.loop import Loop
 from ptpstack.node.management import ManagementSockets
@@ -29,6 +28,10 @@ from ptpstack.node.plans import system_quality
 from ptpstack.node.settingsfile import SettingsFile
 from ptpstack.protocol.effects import Send, SendLocal
 from ptpstack.timebase.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from ptpstack.config.model import InstanceSettings
+    from ptpstack.node.feeds import Feeder
 
 #: Frames taken from one socket in one turn of the loop: bounds how long timers and transmit stamps wait for input.
 BATCH = 64
@@ -76,17 +79,28 @@ class Node(Channelwork):
         self._steps: Counter[str] = Counter()
         self._accuracy_ns = 0
         self.management: ManagementSockets | None = None
-        self.feeders: list[Feeder] = []
+        #: who is given what is measured, by name
+        self.feeders: dict[str, Feeder] = {}
 
-    def open_feeds(self, name: str, shm: int | None, sock: str | None) -> None:
-        """Give what instance ``name`` measures to others. AssemblyError when it cannot be had."""
-        self.add_feeder(lambda edge: edge.instance == name, shm, sock)
+    def open_feeds(self, settings: InstanceSettings) -> None:
+        """Give what an instance measures to others. AssemblyError when that cannot be."""
+        name = settings.options.name
+        self.add_feeder(name, lambda edge: edge.instance == name, settings.feed_shm, settings.feed_sock)
 
-    def add_feeder(self, chosen: Callable[[Edge], bool], shm: int | None, sock: str | None) -> None:
-        feeds = open_feeds(shm, sock)
-        if feeds:
-            self.feeders.append(Feeder(self.engine, self.clocks, chosen, feeds))
-            self.engine.steering.watchers.append(self.feeders[-1].measured)
+    def add_feeder(self, name: str, chosen: Callable[[Edge], bool], shm: int | None, sock: str | None) -> None:
+        if shm is None and sock is None:
+            return
+        # most nodes feed nobody
+        from ptpstack.node.feeds import Feeder, open_feeds
+
+        feeder = self.feeders[name] = Feeder(self.engine, self.clocks, chosen, open_feeds(shm, sock))
+        self.engine.steering.watchers.append(feeder.measured)
+
+    def close_feeds(self, name: str) -> None:
+        feeder = self.feeders.pop(name, None)
+        if feeder is not None:
+            self.engine.steering.watchers.remove(feeder.measured)
+            feeder.close()
 
     def open_management(self, paths: Mapping[str, str]) -> None:
         """The local management sockets, by name. AssemblyError when one cannot be had."""
@@ -128,8 +142,8 @@ class Node(Channelwork):
         for channel in self.channels.values():
             self.unwatch(channel)
             channel.close()
-        for feeder in self.feeders:
-            feeder.close()
+        for name in list(self.feeders):
+            self.close_feeds(name)
         if self.management is not None:
             self.management.close()
         if self.links is not None:

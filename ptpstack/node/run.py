@@ -78,7 +78,7 @@ class Runner:
             self.node = self._node(parts)
             self.node.open_management(_management_paths(site))
             for settings in site.instances:
-                self.node.open_feeds(settings.options.name, settings.feed_shm, settings.feed_sock)
+                self.node.open_feeds(settings)
         except BaseException:
             if hasattr(self, "control"):
                 self.control.close()

@@ -94,6 +94,8 @@ class _Engine:
 
 
 class _Kept:
+    kind = "kept"
+
     def __init__(self) -> None:
         self.samples: list[Sample] = []
         self.counters: dict[str, int] = {}

@@ -97,7 +97,7 @@ class Follower:
         self._labels = labels
         self.node = node = Node(parts, self.loop)
         try:
-            node.add_feeder(lambda edge: edge.clock == _name(SYSTEM), self.way.shm, self.way.sock)
+            node.add_feeder("phc2sys", lambda edge: edge.clock == _name(SYSTEM), self.way.shm, self.way.sock)
         except AssemblyError as error:
             self.leave()
             raise Failed(str(error)) from None
