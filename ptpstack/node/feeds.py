@@ -180,18 +180,22 @@ class Feeder:
         if estimate is None or stepped:
             # what is known of the offset is that before the step
             return None
+        clock = self._clocks[edge.clock]
         try:
-            cross = self._clocks[edge.clock].cross_reading()
+            cross = clock.cross_reading()
         except ClockError:
             return None
-        true_tai_ns = (cross.clock_sns - float_ns_to_sns(estimate.value_ns)) >> 16
         properties = self._properties(edge)
-        utc_offset_s = self._engine.plan.leap.tai_minus_utc(cross.realtime_ns // NS_PER_S)
         leap = 0
         if properties is not None and properties.ptp_timescale:
             leap = 1 if properties.leap61 else 2 if properties.leap59 else 0
-            if properties.current_utc_offset_valid:
-                utc_offset_s = properties.current_utc_offset
+        if clock.kind == "system":
+            # by the offset, whatever its UTC is taken for
+            return Sample(cross.realtime_ns, cross.realtime_ns - round(estimate.value_ns), leap)
+        true_tai_ns = (cross.clock_sns - float_ns_to_sns(estimate.value_ns)) >> 16
+        utc_offset_s = self._engine.plan.leap.tai_minus_utc(cross.realtime_ns // NS_PER_S)
+        if properties is not None and properties.ptp_timescale and properties.current_utc_offset_valid:
+            utc_offset_s = properties.current_utc_offset
         return Sample(cross.realtime_ns, true_tai_ns - utc_offset_s * NS_PER_S, leap)
 
     def _properties(self, edge: Edge) -> TimeProperties | None:

@@ -14,6 +14,7 @@ import pytest
 
 from ptpstack.cli.main import main
 from ptpstack.clocks.system import SystemClock
+from ptpstack.node.feeds import ShmFeed
 from ptpstack.timebase.leap import LeapTable
 from tests.hil import rig as hil
 from tests.hil.pairs import Pair, running_pair
@@ -68,6 +69,28 @@ def test_phc2sys_sets_utc_by_hand(rig: Callable[..., None], tmp_path: Path, syst
         truth = hil.snapshot()
         assert int(lines(found)[-1]) < 20_000
     assert abs(truth.realtime + 37 * hil.NS_PER_S - truth.reading[0]) < 20_000
+
+
+def test_phc2sys_feeds_and_sets_nothing(rig: Callable[..., None], tmp_path: Path) -> None:
+    """-O 0: the hardware clock is taken to show UTC, and the system clock to be 2.5 s behind it."""
+    hil.knob("phc0/osc_ppt", 0)
+    assert main(["clock", "adj", "hil0", "--step", "2.5s"]) == 0
+    before = hil.snapshot()
+    command = [*OURS, "phc2sys", "-s", "hil0", "-O", "0", "-E", "ntpshm", "-M", "9", "-R", "4", "-m", "-q"]
+    with running(tmp_path / "log", *command) as lines:
+        hil.until(
+            lambda: len(lines(r"CLOCK_REALTIME phc offset +-2[45]\d{8} s\d freq +\+0 delay")) > 8, 60, "no readings"
+        )
+        feed = ShmFeed(9)
+        shared = feed._shared
+        assert shared is not None
+        assert (shared.valid, shared.count > 0) == (1, True)
+        system_ns = shared.receive_s * hil.NS_PER_S + shared.receive_ns
+        true_ns = shared.clock_s * hil.NS_PER_S + shared.clock_ns
+        assert true_ns - system_ns == pytest.approx(2.5e9, abs=1e6)
+        feed.close()
+    truth = hil.snapshot()
+    assert truth.realtime - truth.reference == pytest.approx(before.realtime - before.reference, abs=100_000)
 
 
 @pytest.fixture(scope="module")

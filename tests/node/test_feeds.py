@@ -73,10 +73,14 @@ def test_a_segment_of_another_size_is_refused(unit: int) -> None:
 
 
 class _Clock:
-    """30 us ahead of its master, which is at UTC + 37 s."""
+    """30 us ahead of its master, which is at UTC + ``scale_s``; the system clock is right."""
+
+    def __init__(self, kind: str, scale_s: int) -> None:
+        self.kind, self._scale_s = kind, scale_s
 
     def cross_reading(self, samples: int = 5) -> CrossReading:
-        return CrossReading((UTC_NS + 37 * S + 30_000) << 16, UTC_NS, 0.0, "exact")
+        system_ns = UTC_NS + 30_000 if self.kind == "system" else UTC_NS
+        return CrossReading((UTC_NS + self._scale_s * S + 30_000) << 16, system_ns, 0.0, "exact")
 
 
 class _Servo:
@@ -106,11 +110,21 @@ class _Kept:
     def close(self) -> None: ...
 
 
-def test_a_sample_is_the_masters_time_and_not_every_one_is_given() -> None:
+@pytest.mark.parametrize(
+    ("clock", "sample"),
+    [
+        # a hardware clock shows TAI
+        (_Clock("phc", 37), Sample(UTC_NS, UTC_NS, 0)),
+        (_Clock("system", 37), Sample(UTC_NS + 30_000, UTC_NS, 0)),
+        # phc2sys -O 0: the source is taken to show UTC
+        (_Clock("system", 0), Sample(UTC_NS + 30_000, UTC_NS, 0)),
+    ],
+)
+def test_a_sample_is_the_masters_time_and_not_every_one_is_given(clock: _Clock, sample: Sample) -> None:
     kept, edge = _Kept(), _Edge()
-    feeder = Feeder(_Engine(), {"clock": _Clock()}, lambda each: True, [kept])  # type: ignore[arg-type, dict-item]
+    feeder = Feeder(_Engine(), {"clock": clock}, lambda each: True, [kept])  # type: ignore[arg-type, dict-item]
     feeder.measured(edge, None, S)  # type: ignore[arg-type]
-    assert kept.samples == [Sample(UTC_NS, UTC_NS, 0)]
+    assert kept.samples == [sample]
     feeder.measured(edge, None, S + feeds.SHORTEST_NS - 1)  # type: ignore[arg-type]
     # what is known of the offset is that before the step
     feeder.measured(edge, Command(step_sns=1), S + feeds.SHORTEST_NS)  # type: ignore[arg-type]
