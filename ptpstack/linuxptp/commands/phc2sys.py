@@ -36,7 +36,7 @@ which clocks: a PTP hardware clock (/dev/ptp0), an interface (its clock), or CLO
   -O SECONDS   sink minus source (0)
   -w           wait for ptp4l, and take TAI - UTC from it
 how:
-  -E SERVO     pi, linreg, or ntpshm and refclock_sock, which feed ntpd or chronyd (default: ptpstack's estimator)
+  -E SERVO     pi, linreg, nullf, or ntpshm and refclock_sock, which feed ntpd or chronyd (default: the estimator)
   -P KP -I KI  constants of pi (0.7 and 0.3)
   -S SECONDS   step threshold (never)         -F SECONDS  the same of the first update (0.00002)
   -R HZ        updates a second (1); the nearest power of two is used
@@ -181,8 +181,6 @@ def way_of(settings: Settings, log_interval: int, samples: int, summary: int) ->
     constants = ("pi_proportional_const", "pi_integral_const")
     if not kind and any(settings.named(name) for name in constants):
         kind = "pi"
-    if kind == "nullf":
-        raise Usage("servo nullf: a clock that is only stepped is not built; use pi, linreg, or name none")
     if kind == "ntpshm" and not 0 <= settings.number("ntpshm_segment") <= 255:
         raise Usage("-M: a segment is 0..255")
     feeding = kind in ("ntpshm", "refclock_sock")
