@@ -22,6 +22,8 @@ examples:
   ptpstack lab run hospital --live       a hospital's time network in namespaces on this machine
 """
 
+#: commands that read their own command line, as linuxptp's programs do
+LINUXPTP = "linuxptp"
 #: modules of ptpstack.cli with ``add_parser``, imported only when their command is used (start-up time is part of
 #: the time to the first Announce): command -> (module, one-line help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -36,6 +38,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "performance": ("performance", "what instances have measured, by quarter of an hour (Annex J)"),
     "reference": ("reference", "tell a running grandmaster how its reference is"),
     "pmc": ("pmc", "ask PTP nodes for their data sets, and set them (management messages)"),
+    "ptp4l": (LINUXPTP, "run a node as linuxptp's ptp4l: its options, files, socket and log"),
+    "phc2sys": (LINUXPTP, "clocks follow clocks, as linuxptp's phc2sys"),
+    "ts2phc": (LINUXPTP, "clocks follow a pulse per second, as linuxptp's ts2phc"),
+    "phc_ctl": (LINUXPTP, "a clock by hand, as linuxptp's phc_ctl"),
+    "hwstamp_ctl": (LINUXPTP, "a NIC's time stamping, as linuxptp's hwstamp_ctl"),
+    "install-shims": ("install_shims", "ptp4l, pmc, phc2sys and the others as names of ours in a folder"),
     "apply": ("apply", "change the configuration of a running node, with a way back"),
     "keys": ("keys", "the keys a node signs and verifies with, what they were used for; read the file again"),
     "doctor": ("doctor", "look at this machine and its PTP network the way an expert would"),
@@ -88,10 +96,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"did you mean {near[0]!r}?" if near else "`ptpstack --help` lists them"
         print(f"ptpstack: there is no command {command!r}; {hint}", file=sys.stderr)
         return 2
-    parser = build_parser(command)
-    options = parser.parse_args(arguments)
+    foreign = command is not None and COMMANDS[command][0] == LINUXPTP
+    options = None if foreign else build_parser(command).parse_args(arguments)
     try:
-        result: int = options.func(options)
+        if options is None:
+            from ptpstack.cli.linuxptp import run
+
+            result = run(str(command), arguments[arguments.index(str(command)) + 1 :])
+        else:
+            result = options.func(options)
         sys.stdout.flush()
         return result
     except KeyboardInterrupt:

@@ -7,7 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any
 
+from ptpstack import __version__
+from ptpstack.config.findings import ConfigError
 from ptpstack.node.management_client import (
     DEFAULT_SOCKET,
     LocalTransport,
@@ -36,6 +39,7 @@ examples:
   ptpstack pmc 'GET CURRENT_DATA_SET' 'GET PARENT_DATA_SET'
   ptpstack pmc -s /run/ptpstack/management-ro 'GET TIME_STATUS_NP'
   ptpstack pmc -s /var/run/ptp4l 'SET PRIORITY1 100'              ptp4l's socket does as well
+  ptpstack pmc -f /etc/linuxptp/ptp4l.conf -u 'GET PORT_DATA_SET'
   ptpstack pmc -4 -i eth0 -d 24 'GET DEFAULT_DATA_SET'            everybody in domain 24 that eth0 reaches
   ptpstack pmc -4 -i eth0 --to 192.0.2.7 'GET CLOCK_DESCRIPTION'  one node, by unicast
   ptpstack pmc --json 'GET PORT_DATA_SET' | jq .data.portState.meaning
@@ -70,6 +74,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help="such as 'GET CURRENT_DATA_SET'")
+    parser.add_argument(
+        "--linuxptp",
+        action="store_true",
+        help="as linuxptp's pmc: UDP/IPv4 on eth0 or socket /var/run/ptp4l, its layout, exit status 0 whatever comes",
+    )
+    parser.add_argument("-v", "--version", action="version", version=f"ptpstack {__version__}")
+    parser.add_argument("-f", "--file", metavar="FILE", help="take transport, socket, domain, sdoId from a ptp4l.conf")
     transport = parser.add_mutually_exclusive_group()
     for flag, name, text in (
         ("-u", "local", "Unix socket (default)"),
@@ -77,15 +88,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ("-4", "udp4", "UDP/IPv4"),
         ("-6", "udp6", "UDP/IPv6"),
     ):
-        transport.add_argument(flag, dest="transport", action="store_const", const=name, default="local", help=text)
+        transport.add_argument(flag, dest="transport", action="store_const", const=name, help=text)
     parser.add_argument("-i", "--interface", metavar="IF|PATH", help="interface; with -u: path of our own socket")
-    default = os.environ.get("PTPSTACK_MANAGEMENT", DEFAULT_SOCKET)
     parser.add_argument(
         "-s",
         "--socket",
+        "--uds_address",
         metavar="PATH",
-        default=default,
-        help="the node's management socket (default: $PTPSTACK_MANAGEMENT or %(default)s)",
+        help=f"the node's management socket (default: $PTPSTACK_MANAGEMENT or {DEFAULT_SOCKET})",
     )
     parser.add_argument("--to", metavar="ADDRESS", help="ask one address by unicast, not the group")
     parser.add_argument(
@@ -96,8 +106,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="boundary hops (default 1: and its neighbours)",
     )
-    parser.add_argument("-d", "--domain", type=_number(0, 255), default=0, metavar="N", help="domain (default 0)")
-    parser.add_argument("-t", "--major-sdo-id", type=_number(0, 15, 16), default=0, metavar="HEX", help="default 0")
+    parser.add_argument(
+        "-d", "--domain", "--domainNumber", type=_number(0, 255), metavar="N", help="domain (default 0)"
+    )
+    parser.add_argument("-t", "--major-sdo-id", type=_number(0, 15, 16), metavar="HEX", help="default 0")
+    parser.add_argument("--transportSpecific", dest="major_sdo_id", type=_number(0, 15, 0), help=argparse.SUPPRESS)
     parser.add_argument("-z", "--empty-get", action="store_true", help="send GETs without data")
     parser.add_argument("--timeout", type=float, default=1.0, metavar="S", help="wait for an answer (default 1 s)")
     parser.add_argument("--listen", type=float, default=0.0, metavar="S", help="then show what else comes")
@@ -135,7 +148,7 @@ class _Session:
             self._client.target = command.identity
             return
         if not self._options.json:
-            print(f"sending: {command.text}")
+            print(f"sending: {command.text.replace('NULL_PTP_', 'NULL_')}")
         self._ask(command)
 
     def _ask(self, command: Ask) -> None:
@@ -159,11 +172,43 @@ class _Session:
     def show(self, answer: Management) -> None:
         if any(isinstance(tlv, ManagementErrorStatus) for tlv in answer.tlvs):
             self._refused()
-        print(json.dumps(answer_json(answer)) if self._options.json else "\n".join(answer_lines(answer)), flush=True)
+        if self._options.json:
+            print(json.dumps(answer_json(answer)), flush=True)
+            return
+        lines = answer_lines(answer)
+        if self._options.linuxptp:
+            from ptpstack.linuxptp.commands.pmc import layout
+
+            lines = layout(lines)
+        print("\n".join(lines), flush=True)
+
+
+def _complete(options: argparse.Namespace) -> None:
+    """What the command line leaves open: from the file, else the defaults. ConfigError for the file."""
+    from_file: dict[str, Any] = {}
+    if options.file is not None:
+        from ptpstack.linuxptp.commands.pmc import options_of
+
+        from_file = options_of(options.file)
+    theirs = {"transport": "udp4", "socket": "/var/run/ptp4l"}
+    ours = {"transport": "local", "socket": os.environ.get("PTPSTACK_MANAGEMENT", DEFAULT_SOCKET)}
+    defaults = {"domain": 0, "major_sdo_id": 0, **(theirs if options.linuxptp else ours), **from_file}
+    for name, value in defaults.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    if options.linuxptp and options.transport != "local" and options.interface is None:
+        options.interface = "eth0"
 
 
 def run(options: argparse.Namespace) -> int:
+    status = _run(options)
+    # linuxptp's pmc ends with 0 when nobody answers, too, and scripts with `set -e` count on that
+    return 0 if options.linuxptp else status
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
+        _complete(options)
         with ManagementClient(
             _transport(options), domain=options.domain, sdo_id=options.major_sdo_id << 8, hops=options.hops
         ) as client:
@@ -176,6 +221,6 @@ def run(options: argparse.Namespace) -> int:
                 for answer in client.answers(options.listen, options.listen):
                     session.show(answer)
             return session.status
-    except ManagementUnavailable as error:
+    except (ManagementUnavailable, ConfigError) as error:
         print(f"ptpstack pmc: {error}", file=sys.stderr)
         return _UNAVAILABLE

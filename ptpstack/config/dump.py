@@ -81,6 +81,7 @@ def _instance(instance: InstanceSettings) -> dict[str, Any]:
     }
     if options.clock_identity:
         document["clock_identity"] = format_clock_identity(options.clock_identity)
+    document |= {key: value for key in ("feed_shm", "feed_sock") if (value := getattr(instance, key)) is not None}
     if options.client_only:
         # Both are what client_only makes them; a profile's ranges do not speak of them.
         del document["clock_class"]

@@ -77,6 +77,8 @@ def instance_settings(
         role=section["role"] or ("ordinary" if len(ports) < 2 else "boundary"),
         arb_is=section["arb_is"],
         profile_source=profile.source,
+        feed_shm=section["feed_shm"],
+        feed_sock=section["feed_sock"],
     )
 
 

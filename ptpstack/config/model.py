@@ -58,6 +58,8 @@ class ClockOptions:
     grain_ns: float = 0.0
     noise_ns: float = 0.0
     max_adjustment_ppb: float = 500_000.0
+    #: system: TAI - UTC to reckon with, s; None: the leap-second table's. Of no site file, but of who knows better
+    utc_offset_s: int | None = None
 
     def steers(self, kind: str) -> bool:
         """Whether ptpstack may steer this clock, once ``kind`` (``phc``, ``system``, ``simulated``) is known.
@@ -146,6 +148,9 @@ class InstanceSettings:
     role: str = "ordinary"
     arb_is: str = "unknown"
     profile_source: str = "default-e2e"
+    #: who is given what is measured: SHM segment, chronyd's socket; None: nobody
+    feed_shm: int | None = None
+    feed_sock: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -331,6 +331,8 @@ INSTANCE = Table(
         Field("path_trace", BOOLEAN, "pathTraceDS.enable (16.2): Announce lists the clocks it came through; one that lists ours is refused.", None, absent="as the profile says"),
         Field("clock", TEXT, "Name of the clock its ports read.", absent="the one clock there is"),
         Field("arb_is", CHOICE, "What time a grandmaster gives that announces ptpTimescale FALSE.", "unknown", choices=("unknown", "utc")),
+        Field("feed_shm", INTEGER, "SHM segment to give what is measured to, for ntpd (127.127.28.N) and chronyd (refclock SHM N). See docs/feeding-chrony.md.", None, 0, 255, absent="none"),
+        Field("feed_sock", TEXT, "Socket of chronyd (refclock SOCK) to give what is measured to.", absent="none"),
         Field("minor_version", INTEGER, "minorVersionPTP sent: 1 is PTP 2.1, 0 is 2.0 for equipment that rejects 2.1.", 1, 0, 1, profiled=True),
     ),
     (PORT, REFERENCE, SERVO, ACCEPTABLE_MASTER, ALTERNATE_TIME, SYNC_METADATA, POWER, MANAGEMENT),

@@ -26,6 +26,8 @@ TRUSTED = (ServoState.LOCKED, ServoState.HOLDOVER)
 OnStep = Callable[[str, int | None], None]
 #: told when the servo of an edge entered another state
 OnState = Callable[[Edge, ServoState, int], None]
+#: told what a measurement has led to: the edge, its servo's answer, when
+OnMeasured = Callable[[Edge, Command | None, int], None]
 #: makes a servo as an edge had it at the start
 NewServo = Callable[[Edge], Servo]
 
@@ -51,6 +53,8 @@ class Steering:
         self.due = NEVER
         #: clock -> (its time, when)
         self._times: dict[str, tuple[int, int]] = {}
+        #: who wants to hear of each measurement (logs, feeds of other programs); they decide nothing
+        self.watchers: list[OnMeasured] = []
 
     def edges(self) -> Iterable[Edge]:
         for clock in self.clocks.values():
@@ -138,8 +142,11 @@ class Steering:
         edge.usable = True
         edge.why_not = ""
         self.arbitrate(edge.clock, now)
-        self.obey(edge, observe(), now)
+        command = observe()
+        self.obey(edge, command, now)
         self.arbitrate(edge.clock, now)
+        for watcher in self.watchers:
+            watcher(edge, command, now)
 
     def lost(self, edge: Edge, now: int, why: str = "its source is lost") -> None:
         """The source is gone."""

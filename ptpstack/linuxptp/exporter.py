@@ -62,6 +62,7 @@ def _instance(site: Site, document: dict[str, Any], index: int, clocks: dict[str
     parts.unicast(sheet, instance)
     parts.options(sheet, instance)
     parts.servo(sheet, instance["servo"])
+    parts.feeds(sheet, instance)
     parts.sockets(sheet, node, settings.options.name if index else "")
     for remark in _unsaid(instance, node, settings.profile_source):
         sheet.remark(remark)

@@ -140,6 +140,16 @@ def current(interface: str, ioctl: device.Ioctl = device.system_ioctl) -> Hardwa
     return _transfer(interface, SIOCGHWTSTAMP, HardwareConfig(0, 0), ioctl, quiet=True)
 
 
+def read(interface: str, ioctl: device.Ioctl = device.system_ioctl) -> HardwareConfig:
+    """As ``current``; OSError says why it cannot be told."""
+    return _exchange(interface, SIOCGHWTSTAMP, HardwareConfig(0, 0), ioctl)
+
+
+def write(interface: str, config: HardwareConfig, ioctl: device.Ioctl = device.system_ioctl) -> HardwareConfig:
+    """Set the NIC's stamping to that, whoever else uses it; what it was set to. OSError. For people, by hand."""
+    return _exchange(interface, SIOCSHWTSTAMP, config, ioctl)
+
+
 def check_stamping(stamping: str) -> None:
     if stamping not in ("auto", "hardware", "software"):
         raise ValueError(f"stamping is auto, hardware or software, not {stamping!r}")
@@ -280,14 +290,18 @@ def _prepare(device_: str, interface: str, transport: str, stamping: str, ioctl:
 def _transfer(
     interface: str, request: int, config: HardwareConfig, ioctl: device.Ioctl, *, quiet: bool = False
 ) -> HardwareConfig | None:
-    # The kernel follows a pointer, so the struct needs memory with an address of its own.
-    memory = array.array("B", _CONFIG.pack(0, config.tx_type, config.rx_filter))
     try:
-        ioctl(request, bytearray(_IFREQ_POINTER.pack(device.encode_name(interface), memory.buffer_info()[0])))
+        return _exchange(interface, request, config, ioctl)
     except OSError:
         if quiet:
             return None
         raise
+
+
+def _exchange(interface: str, request: int, config: HardwareConfig, ioctl: device.Ioctl) -> HardwareConfig:
+    # The kernel follows a pointer, so the struct needs memory with an address of its own.
+    memory = array.array("B", _CONFIG.pack(0, config.tx_type, config.rx_filter))
+    ioctl(request, bytearray(_IFREQ_POINTER.pack(device.encode_name(interface), memory.buffer_info()[0])))
     _, tx_type, rx_filter = _CONFIG.unpack(memory.tobytes())
     return HardwareConfig(tx_type, rx_filter)
 

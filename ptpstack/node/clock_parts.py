@@ -115,7 +115,8 @@ def open_clock(options: ClockOptions, used: list[Channel], leap: LeapTable) -> C
             f'clock {options.name}: type = "phc", but none of its interfaces ({names}) has hardware time stamps and '
             "no device is given; `ptpstack interfaces` shows what there is"
         )
-    return SystemClock(leap, read_only=not options.steers("system"))
+    offset = leap if options.utc_offset_s is None else options.utc_offset_s
+    return SystemClock(offset, read_only=not options.steers("system"))
 
 
 def _simulated(options: ClockOptions) -> SimulatedClock:

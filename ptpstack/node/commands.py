@@ -85,6 +85,7 @@ def _status(runner: Runner, request: dict[str, Any]) -> dict[str, Any]:
         "record_problem": node.engine.trace_problem if isinstance(node.engine, RecordedEngine) else "",
         "apply": runner.live.as_dict(now),
         "management": _management(runner),
+        "feeds": {name: feeder.counters() for name, feeder in node.feeders.items()},
         "identity_conflicts": runner.claims.problems(),
         "leap": _leap(runner),
         **result,

@@ -9,6 +9,7 @@ from ptpstack.engine.plan import instance_as_dict
 from ptpstack.net.absent import AbsentChannel
 from ptpstack.node.assembly import instance_plan
 from ptpstack.node.channelwork import RETRY_NS
+from ptpstack.node.errors import AssemblyError
 from ptpstack.node.node import Node
 
 if TYPE_CHECKING:
@@ -57,11 +58,16 @@ class LiveNode(Node):
             self._told.pop(channel.name, None)
             self.tell_link(channel.name, now)
         self._retry_ns = now + RETRY_NS
+        try:
+            self.open_feeds(settings)
+        except AssemblyError as error:
+            warnings.append(f"{settings.options.name} feeds nobody: {error}")
         return warnings
 
     def remove_instance(self, name: str, kept: set[str]) -> None:
         """``kept``: the channels that others use."""
         now = self.loop.now_ns()
+        self.close_feeds(name)
         ports = self.engine.instances[name].options.ports
         self.perform(self.engine.remove_instance(name, now), now)
         for channel_name in {port.channel for port in ports} - kept:

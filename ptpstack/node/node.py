@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptpstack.clocks.base import ClockError
 from ptpstack.clocks.simulated import SimulatedClock
 from ptpstack.clocks.system import SystemClock
+from ptpstack.engine.discipline import Edge
 from ptpstack.engine.driver import carry_out
 from ptpstack.engine.effects import EngineEffect, Event, KeepSettings
 from ptpstack.engine.engine import Engine
@@ -27,6 +28,10 @@ from ptpstack.node.plans import system_quality
 from ptpstack.node.settingsfile import SettingsFile
 from ptpstack.protocol.effects import Send, SendLocal
 from ptpstack.timebase.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from ptpstack.config.model import InstanceSettings
+    from ptpstack.node.feeds import Feeder
 
 #: Frames taken from one socket in one turn of the loop: bounds how long timers and transmit stamps wait for input.
 BATCH = 64
@@ -74,6 +79,28 @@ class Node(Channelwork):
         self._steps: Counter[str] = Counter()
         self._accuracy_ns = 0
         self.management: ManagementSockets | None = None
+        #: who is given what is measured, by name
+        self.feeders: dict[str, Feeder] = {}
+
+    def open_feeds(self, settings: InstanceSettings) -> None:
+        """Give what an instance measures to others. AssemblyError when that cannot be."""
+        name = settings.options.name
+        self.add_feeder(name, lambda edge: edge.instance == name, settings.feed_shm, settings.feed_sock)
+
+    def add_feeder(self, name: str, chosen: Callable[[Edge], bool], shm: int | None, sock: str | None) -> None:
+        if shm is None and sock is None:
+            return
+        # most nodes feed nobody
+        from ptpstack.node.feeds import Feeder, open_feeds
+
+        feeder = self.feeders[name] = Feeder(self.engine, self.clocks, chosen, open_feeds(shm, sock))
+        self.engine.steering.watchers.append(feeder.measured)
+
+    def close_feeds(self, name: str) -> None:
+        feeder = self.feeders.pop(name, None)
+        if feeder is not None:
+            self.engine.steering.watchers.remove(feeder.measured)
+            feeder.close()
 
     def open_management(self, paths: Mapping[str, str]) -> None:
         """The local management sockets, by name. AssemblyError when one cannot be had."""
@@ -115,6 +142,8 @@ class Node(Channelwork):
         for channel in self.channels.values():
             self.unwatch(channel)
             channel.close()
+        for name in list(self.feeders):
+            self.close_feeds(name)
         if self.management is not None:
             self.management.close()
         if self.links is not None:

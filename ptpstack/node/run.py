@@ -55,9 +55,16 @@ def load_leap_table(path: str | None) -> LeapTable:
 class Runner:
     """A node with all that surrounds it: control socket, journal, notification, signals."""
 
-    def __init__(self, site: Site, *, patient: bool = False, overrides: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        patient: bool = False,
+        overrides: dict[str, Any] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.live = LiveConfiguration(site, overrides or {}, self._objections, self._take_on, self._audit)
-        self.journal = Journal(site.node.log_level)
+        self.journal = Journal(site.node.log_level) if journal is None else journal
         self.notifier = Notifier()
         leap = load_leap_table(site.node.leap_file)
         self.keyring = None if site.node.sa_file is None else Keyring(site)
@@ -70,6 +77,8 @@ class Runner:
             # the trace last: what fails before must not cost the trace of the run before
             self.node = self._node(parts)
             self.node.open_management(_management_paths(site))
+            for settings in site.instances:
+                self.node.open_feeds(settings)
         except BaseException:
             if hasattr(self, "control"):
                 self.control.close()

@@ -181,6 +181,22 @@ def servo(sheet: Sheet, values: dict[str, Any]) -> None:
                 sheet.put(key, repr(values[name]))
 
 
+def feeds(sheet: Sheet, instance: dict[str, Any]) -> None:
+    """chronyd or ntpd instead of a clock: servos of linuxptp, which free_running would leave out."""
+    shm, sock = instance.get("feed_shm"), instance.get("feed_sock")
+    if shm is None and sock is None:
+        return
+    sheet.put("free_running", "0", named=True)
+    sheet.put("clock_servo", "refclock_sock" if shm is None else "ntpshm", named=True)
+    sheet.remark("feed: linuxptp steers no clock while it feeds")
+    if shm is not None:
+        sheet.put("ntpshm_segment", str(shm), named=True)
+        if sock is not None:
+            sheet.remark("feed_sock: linuxptp has one feed, here feed_shm")
+    else:
+        sheet.put("refclock_sock_address", sock, named=True)
+
+
 def sockets(sheet: Sheet, node: dict[str, Any], name: str) -> None:
     """``name``: of an instance that is not the first, whose ptp4l needs sockets of its own."""
     path, read_only = node.get("management"), node.get("management_read_only")

@@ -7,10 +7,11 @@ same meaning.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from ptpstack.config.findings import ERROR, NOTE, WARNING, Finding
-from ptpstack.config.profiles import load_profile
+from ptpstack.config.profiles import Profile, load_profile
 from ptpstack.config.schema import CLOCK, INSTANCE, MANAGEMENT, NODE, NUMBER, PORT, POWER, REFERENCE, SERVO
 from ptpstack.linuxptp.keys import keys
 from ptpstack.linuxptp.reader import Setting
@@ -53,6 +54,12 @@ class Row:
         }
 
 
+@cache
+def _profile(name: str) -> Profile:
+    """Read once: ptp4l's start waits for it."""
+    return load_profile(name)
+
+
 @dataclass(slots=True)
 class Draft:
     settings: Settings
@@ -76,7 +83,7 @@ class Draft:
 
     def default(self, table: str, key: str) -> Any:
         """What ptpstack does when nothing is said."""
-        profile = load_profile(self.profile)
+        profile = _profile(self.profile)
         if key in profile.parameters:
             return profile.parameters[key].default
         match f"{table}.{key}":

@@ -23,6 +23,11 @@ CLASSIC = (
     "delay_filter",
     "delay_filter_length",
 )
+#: servo -> the key that says where to, and ours
+FEEDS = {
+    "ntpshm": ("ntpshm_segment", "instance.feed_shm"),
+    "refclock_sock": ("refclock_sock_address", "instance.feed_sock"),
+}
 _OURS = {
     "pi_proportional_const": "servo.kp",
     "pi_integral_const": "servo.ki",
@@ -38,11 +43,16 @@ def servo(draft: Draft) -> None:
         for port in ("", *settings.ports):
             draft.row("tsproc_mode", KEPT, port=port)
         return
+    if kind in FEEDS:
+        _feed(draft, kind)
+        kind = "pi"
     if kind not in ("pi", "linreg", "nullf"):
         draft.refuse("clock_servo", f"the servo {kind} is not built", "use pi or linreg, or remove it")
         return
     draft.servo["type"] = kind
     draft.row("clock_servo", KEPT, "servo.type", kind)
+    for key in ("ntpshm_segment", "refclock_sock_address"):
+        draft.row(key, NOT_NEEDED, remark="no effect: another servo is named")
     _filter(draft, raw)
     for key, ours in _OURS.items():
         value = settings.real(key)
@@ -74,6 +84,19 @@ def _formula(draft: Draft, kind: str) -> None:
         draft.row(key, KEPT, f"servo.{ours}", value)
     if kind == "pi" and settings.text("time_stamping") == "software":
         draft.put("servo.time_stamping_noise", "linuxptp-software")
+
+
+def _feed(draft: Draft, kind: str) -> None:
+    """The servos that steer nothing and hand what is measured to ntpd or chronyd."""
+    key, ours = FEEDS[kind]
+    value = draft.settings.value(key)
+    if kind == "ntpshm" and not 0 <= int(value) <= 255:
+        draft.refuse(key, "ptpstack takes 0..255 only", "use a segment in that range")
+        return
+    draft.put(ours, value)
+    draft.clock["steer"] = False
+    draft.row(key, KEPT, ours, value)
+    draft.row("clock_servo", KEPT, ours, value)
 
 
 def _filter(draft: Draft, raw: str) -> None:

@@ -1,0 +1,365 @@
+"""``phc2sys``: clocks follow a clock (-s, -c), or whatever a ptp4l's port states say (-a)."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+from ptpstack.config.findings import ConfigError
+from ptpstack.config.model import ServoOptions
+from ptpstack.linuxptp.commands import common
+from ptpstack.linuxptp.commands.common import FAILED, Failed, Usage
+from ptpstack.linuxptp.commands.follow import SYSTEM, Follower, Graph, Way
+from ptpstack.linuxptp.commands.log import ERROR, INFO, NOTICE, WARNING, CommandLog
+from ptpstack.linuxptp.commands.ptp4l_link import Port, Ptp4lLink, UtcOffset
+from ptpstack.linuxptp.keys import ValueRefusedError, keys, renamed
+from ptpstack.linuxptp.reader import ConfigFile, Setting, read_config
+from ptpstack.linuxptp.settings import Settings, option
+from ptpstack.node.management_client import ManagementUnavailable
+from ptpstack.timebase.units import NS_PER_S
+from ptpstack.wire.types import PortState
+
+USAGE = """\
+usage: phc2sys -a [-r] [-r] [OPTION...]
+       phc2sys -s CLOCK [-c CLOCK]... [-O SECONDS | -w] [OPTION...]
+
+which clocks: a PTP hardware clock (/dev/ptp0), an interface (its clock), or CLOCK_REALTIME
+  -a           as the ports of ptp4l say: the clock of its slave port is the source, those of the others follow
+  -r           CLOCK_REALTIME follows, too; twice: and is the source while no port is a slave
+  -s CLOCK     source
+  -c CLOCK     sink (default CLOCK_REALTIME); repeatable
+  -O SECONDS   sink minus source (0)
+  -w           wait for ptp4l, and take TAI - UTC from it
+how:
+  -E SERVO     pi, linreg, nullf, or ntpshm and refclock_sock, which feed ntpd or chronyd (default: the estimator)
+  -P KP -I KI  constants of pi (0.7 and 0.3)
+  -S SECONDS   step threshold (never)         -F SECONDS  the same of the first update (0.00002)
+  -R HZ        updates a second (1); the nearest power of two is used
+  -N NUMBER    readings of an update (5)      -L PPB      read and not used, see docs/linuxptp-commands.md
+  -M NUMBER    NTP SHM segment (0)            -u NUMBER   updates of a summary (0: a line for each)
+ptp4l:
+  -n DOMAIN    its domain (0)                 -z PATH     its socket (/var/run/ptp4l)
+others:
+  -f FILE      configuration                  -l LEVEL    log level, 0 to 7 (6)
+  -t TAG       tag of log messages            -m          log to the terminal
+  -q           do not log to syslog           -x          read and not used: leap seconds are handled by themselves
+  -v           version                        -h          this text
+  --KEY=VALUE  any key of the configuration
+
+examples:
+  phc2sys -a -r -m                               beside a ptp4l, with hardware time stamps
+  phc2sys -s eth0 -c CLOCK_REALTIME -w -m
+  phc2sys -s eth0 -O -37 -E ntpshm -M 2 -m       for ntpd and chronyd; sets nothing
+A node of ptpstack needs none of this: ports on several clocks are tied by themselves, and an [[edge]] does the rest.
+"""
+_SHORT = "ac:d:f:hl:mn:qrs:t:u:vwxz:E:F:I:L:M:N:O:P:R:S:"
+#: short options that are keys of the configuration by another name
+_KEYS = {"-P": "pi_proportional_const", "-I": "pi_integral_const", "-S": "step_threshold", "-F": "first_step_threshold"}
+_KEYS |= {"-E": "clock_servo", "-M": "ntpshm_segment", "-n": "domainNumber", "-z": "uds_address", "-t": "message_tag"}
+_KEYS |= {"-l": "logging_level", "-L": "sanity_freq_limit"}
+_FLAGS = {"-m": ("verbose", "1"), "-q": ("use_syslog", "0"), "-x": ("kernel_leap", "0")}
+_MOST_OFFSET_S = 1 << 40
+_RETRY_NS = NS_PER_S
+
+
+@dataclass(slots=True)
+class Asked:
+    settings: Settings
+    log: CommandLog
+    way: Way
+    automatic: bool = False
+    #: 0: CLOCK_REALTIME stays out of it; 1: it may follow; 2: it may lead, too
+    system: int = 0
+    source: str = ""
+    sinks: list[str] = field(default_factory=list)
+    #: None: not given
+    offset_s: int | None = None
+    wait: bool = False
+    #: clocks by the names they were given
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 clean end, 255 wrong command line, or it cannot be done."""
+    try:
+        given, rest = common.options(arguments, _SHORT, [f"{name}=" for name in (*keys(), *renamed())])
+        flags = dict(given)
+        if "-v" in flags:
+            return common.show_version()
+        if "-h" in flags:
+            raise Usage
+        if rest:
+            raise Usage(f"{rest[0]!r} is no option")
+        asked = _asked(given)
+        _check(asked, flags)
+    except Usage as error:
+        return common.ran("phc2sys", USAGE, error)
+    except (ConfigError, Failed) as error:
+        print(f"phc2sys: {error}", file=sys.stderr)
+        return FAILED
+    try:
+        return (_Automatic(asked) if asked.automatic else _Manual(asked)).run()
+    except (Failed, ManagementUnavailable) as error:
+        asked.log.log(ERROR, str(error))
+        return FAILED
+
+
+def _check(asked: Asked, flags: dict[str, str]) -> None:
+    if asked.automatic:
+        if asked.source or asked.sinks or asked.wait or asked.offset_s is not None:
+            raise Usage("-a finds clocks and offsets by itself: it goes without -s, -c, -w and -O")
+        return
+    if "-d" in flags:
+        raise Usage(
+            "-d: a kernel PPS device is not read; stamp the pulse with a PTP hardware clock (ptpstack ts2phc), or give "
+            "the device to chronyd (refclock PPS)"
+        )
+    if asked.system:
+        raise Usage("-r belongs to -a; name the sink with -c CLOCK_REALTIME")
+    if not asked.source:
+        raise Usage("no source: give -s CLOCK, or -a")
+    if not asked.wait and asked.offset_s is None:
+        raise Usage("how far are the clocks to be apart? Give -w (ask ptp4l) or -O SECONDS")
+
+
+def _asked(given: Sequence[tuple[str, str]]) -> Asked:
+    file, said, rate, samples, summary = ConfigFile(""), list[Setting](), 1.0, 5, 0
+    automatic, system, source, sinks, offset, wait = False, 0, "", list[str](), None, False
+    labels: dict[str, str] = {}
+    for flag, value in given:
+        try:
+            if flag in _KEYS or flag in _FLAGS or flag.startswith("--"):
+                name, text = _FLAGS.get(flag, (_KEYS.get(flag, flag[2:]), value))
+                said.append(option(name, text))
+            elif flag == "-f":
+                file = read_config(value)
+            elif flag == "-s":
+                source = _clock(value)
+                labels[source] = value
+            elif flag == "-c":
+                sinks.append(_clock(value))
+                labels[sinks[-1]] = SYSTEM if sinks[-1] == SYSTEM else value
+            elif flag == "-O":
+                offset = common.whole(flag, value, -_MOST_OFFSET_S, _MOST_OFFSET_S)
+            elif flag == "-R":
+                rate = common.number(flag, value, 1e-9, 128.0)
+            elif flag == "-N":
+                samples = common.whole(flag, value, 1, 25)
+            elif flag == "-u":
+                summary = common.whole(flag, value, 0, 1 << 31)
+        except ValueRefusedError as error:
+            raise Usage(f"{flag} {value}: {error}; {error.fix}") from None
+        automatic |= flag == "-a"
+        wait |= flag == "-w"
+        system += flag == "-r"
+    settings = Settings(file, (), said)
+    log = CommandLog(
+        "phc2sys",
+        level=settings.number("logging_level"),
+        verbose=bool(settings.number("verbose")),
+        use_syslog=bool(settings.number("use_syslog")),
+        tag=settings.text("message_tag"),
+    )
+    way = way_of(settings, round(-math.log2(rate)), samples, summary)
+    if source and not sinks:
+        sinks = [SYSTEM]
+    return Asked(settings, log, way, automatic, system, source, sinks, offset, wait, labels)
+
+
+def _clock(name: str) -> str:
+    return SYSTEM if name.upper() == SYSTEM else common.device_of(name)
+
+
+def way_of(settings: Settings, log_interval: int, samples: int, summary: int) -> Way:
+    """Servo and feeds from keys: who names no servo and no constant of one gets our own. Usage."""
+    kind = settings.text("clock_servo") if settings.named("clock_servo") else ""
+    constants = ("pi_proportional_const", "pi_integral_const")
+    if not kind and any(settings.named(name) for name in constants):
+        kind = "pi"
+    if kind == "ntpshm" and not 0 <= settings.number("ntpshm_segment") <= 255:
+        raise Usage("-M: a segment is 0..255")
+    feeding = kind in ("ntpshm", "refclock_sock")
+    servo = ServoOptions(
+        type="pi" if feeding else kind or "estimator",
+        kp=settings.real("pi_proportional_const") or (0.7 if kind == "pi" else 0.0),
+        ki=settings.real("pi_integral_const") or (0.3 if kind == "pi" else 0.0),
+        first_step_threshold_ns=settings.real("first_step_threshold") * 1e9,
+        step_threshold_ns=settings.real("step_threshold") * 1e9,
+    )
+    return Way(
+        servo,
+        max(-7, min(10, log_interval)),
+        samples,
+        summary,
+        feeding,
+        settings.number("ntpshm_segment") if kind == "ntpshm" else None,
+        settings.text("refclock_sock_address") if kind == "refclock_sock" else None,
+    )
+
+
+# ---- ptp4l ----------------------------------------------------------------------------------------------------------
+
+
+def connected(asked: Asked) -> Ptp4lLink:
+    """A ptp4l that answers, however long that takes."""
+    settings, log = asked.settings, asked.log
+    told = ""
+    while True:
+        link: Ptp4lLink | None = None
+        try:
+            link = Ptp4lLink(
+                common.socket_of(settings), settings.number("domainNumber"), settings.number("transportSpecific")
+            )
+            link.learn()
+            return link
+        except ManagementUnavailable as error:
+            why = str(error)
+            if link is not None:
+                link.close()
+        log.log(NOTICE, "Waiting for ptp4l...")
+        if why != told:
+            log.log(INFO, why)
+            told = why
+        time.sleep(1.0)
+
+
+def end_of_program(number: int, frame: FrameType | None) -> None:
+    # through every finally: the socket of ours is removed
+    raise SystemExit(0)
+
+
+class _Program:
+    def __init__(self, asked: Asked) -> None:
+        self.asked, self.log = asked, asked.log
+        self.follower = Follower(asked.log, asked.way, self.tick)
+        self.link: Ptp4lLink | None = None
+        self._due_ns = 0
+
+    def run(self) -> int:
+        before = signal.signal(signal.SIGTERM, end_of_program)
+        try:
+            self.begin()
+            self.follower.run()
+            return 0
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            if self.link is not None:
+                self.link.close()
+
+    def begin(self) -> None:
+        raise NotImplementedError
+
+    def changed(self) -> None:
+        """Port states are others."""
+
+    def tick(self, now: int) -> int | None:
+        """Keep being told by ptp4l; when to come again."""
+        if self.link is None:
+            return None
+        if now >= self._due_ns:
+            try:
+                self._due_ns = self.link.renew(now)
+            except ManagementUnavailable as error:
+                self.log.log(WARNING, f"ptp4l is not to be heard: {error}")
+                self._due_ns = now + _RETRY_NS
+        return self._due_ns
+
+    def listen(self, link: Ptp4lLink) -> None:
+        self.link = link
+        # not from a node's turn: what is heard may end that node
+        self.follower.loop.add_reader(link.fileno(), lambda fd: self.changed() if link.heard() else None)
+
+    def system_offset_s(self, utc: UtcOffset) -> int | None:
+        """Of a time that ptp4l keeps: the table's, or what it says, or nothing for an arbitrary time scale."""
+        if utc.offset_s is None:
+            self.log.log(WARNING, "ptp4l has an arbitrary time scale: its clocks and CLOCK_REALTIME are kept the same")
+            return 0
+        if not utc.valid:
+            self.log.log(
+                NOTICE, f"ptp4l does not call its UTC offset of {utc.offset_s} s valid; it is taken nevertheless"
+            )
+        return None if utc.valid else utc.offset_s
+
+
+class _Manual(_Program):
+    def begin(self) -> None:
+        asked = self.asked
+        # of the system clock: what its time lacks to be the source's
+        given = 0 if asked.offset_s is None else asked.offset_s
+        offset: int | None = given if asked.source == SYSTEM else -given
+        if asked.wait:
+            link = connected(asked)
+            self._await_synchronised(link)
+            if asked.offset_s is None:
+                offset = self.system_offset_s(link.utc_offset())
+            self.listen(link)
+        devices = [clock for clock in asked.sinks if clock != SYSTEM]
+        if given and asked.source != SYSTEM and devices:
+            raise Failed(f"-O {given}: {devices[0]} and {asked.source} keep the same time scale; use -O 0")
+        sinks = tuple(dict.fromkeys(sink for sink in asked.sinks if sink != asked.source))
+        if not sinks:
+            self.log.log(NOTICE, "nothing to synchronize: source and sink are the same clock")
+            self.follower.idle()
+            return
+        self.follower.follow(Graph(asked.source, sinks, offset, asked.labels))
+
+    def _await_synchronised(self, link: Ptp4lLink) -> None:
+        while not any(port.state in (PortState.SLAVE, PortState.MASTER) for port in link.ports.values()):
+            self.log.log(NOTICE, "Waiting for ptp4l...")
+            time.sleep(1.0)
+            link.learn()
+
+    def tick(self, now: int) -> int | None:
+        due = super().tick(now)
+        # with nothing to do and nobody to hear, only a signal ends the wait
+        return now + NS_PER_S if due is None and self.follower.node is None else due
+
+
+class _Automatic(_Program):
+    """Source and sinks by the states of ptp4l's ports."""
+
+    def begin(self) -> None:
+        link = connected(self.asked)
+        if not any(port.phc is not None for port in link.ports.values()):
+            link.close()
+            raise Failed("no suitable ports available: none has hardware time stamps")
+        self.listen(link)
+        self.changed()
+
+    def changed(self) -> None:
+        assert self.link is not None
+        ports = list(self.link.ports.values())
+        self.log.log(NOTICE, "reconfiguring after port state change")
+        source, sinks = choose(ports, self.asked.system)
+        if not source or not sinks:
+            self.log.log(NOTICE, "nothing to synchronize")
+            self.follower.leave()
+            self.follower.idle()
+            return
+        labels = {f"/dev/ptp{port.phc}": port.interface for port in reversed(ports)}
+        for sink in sinks:
+            self.log.log(NOTICE, f"selecting {labels.get(sink, sink)} for synchronization")
+        self.log.log(NOTICE, f"selecting {labels.get(source, source)} as the master clock")
+        self.follower.follow(Graph(source, sinks, self.system_offset_s(self.link.utc_offset()), labels))
+
+
+def choose(ports: Sequence[Port], system: int) -> tuple[str, tuple[str, ...]]:
+    """(source or "", sinks): the clock of the port that is SLAVE leads; CLOCK_REALTIME while none is, where it may."""
+    clocks: dict[str, set[PortState]] = {}
+    for port in ports:
+        if port.phc is not None:
+            clocks.setdefault(f"/dev/ptp{port.phc}", set()).add(port.state)
+    slaves = [clock for clock, states in clocks.items() if PortState.SLAVE in states]
+    settling = any(PortState.UNCALIBRATED in states for states in clocks.values())
+    masters = tuple(clock for clock, states in clocks.items() if states & {PortState.MASTER, PortState.PRE_MASTER})
+    if slaves:
+        others = tuple(clock for clock in clocks if clock != slaves[0])
+        return slaves[0], (*others, *((SYSTEM,) if system else ()))
+    if settling or system < 2 or not masters:
+        return "", ()
+    return SYSTEM, masters
