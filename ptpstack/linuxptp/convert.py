@@ -64,17 +64,13 @@ def _accuracy(value: Value, text: str) -> str | int:
 
 _LEVELS = ("error",) * 4 + ("warning", "info", "info", "debug")
 _LEVEL_NUMBERS = {"error": "3", "warning": "4", "info": "6", "debug": "7"}
-_MECHANISMS = {"E2E": "E2E", "P2P": "P2P", "Auto": "AUTO"}
+_MECHANISMS = {"E2E": "E2E", "P2P": "P2P", "Auto": "AUTO", "COMMON_P2P": "COMMON_P2P"}
 _TRANSPORTS = {"UDPv4": "udp4", "UDPv6": "udp6", "L2": "l2"}
 
 
 def _mechanism(value: Value, text: str) -> str:
     if value not in _MECHANISMS:
-        raise NotOursError(
-            "delay measured by another process is not built"
-            if value == "COMMON_P2P"
-            else "a port without a delay mechanism is not built"
-        )
+        raise NotOursError("a port without a delay mechanism is not built")
     return _MECHANISMS[str(value)]
 
 

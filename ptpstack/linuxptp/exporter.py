@@ -23,7 +23,7 @@ from ptpstack.linuxptp.keys import keys
 _KNOWN = {
     "instance": {"name", "profile", "role", "clock", "external_port_configuration", "local_priority", "arb_is"},
     "port": {"interface", "stamping", "clock", "desired_state", "local_priority", "l2_group", "unicast", "listen_first"}
-    | {"several_peers", "limit_delay_req", "limit_announce", "limit_signaling", "limit_management"},
+    | {"one_step", "several_peers", "limit_delay_req", "limit_announce", "limit_signaling", "limit_management"},
     "node": {"name", "control", "management", "management_read_only", "state_dir", "io_loop"},
     "servo": {"type", "delay_filter", "delay_filter_length", "kp", "ki", "time_stamping_noise", *FORMULA.values()},
 }

@@ -98,7 +98,6 @@ def test_settings_that_go_over(line: str, table: str, key: str, value: object) -
         ),
         ("clock_type BC", "clock_type"),
         ("time_stamping legacy", "time_stamping"),
-        ("delay_mechanism COMMON_P2P", "delay_mechanism"),
         ("delay_mechanism NONE", "delay_mechanism"),
         ("logSyncInterval -11", "logSyncInterval"),
         ("clockClass 0", "clockClass"),

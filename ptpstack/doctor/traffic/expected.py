@@ -86,5 +86,5 @@ def _port(census: Census, port: Expected) -> Iterator[Finding]:
     end, peer = mechanisms(others)
     if port.mechanism == "E2E" and peer and not end:
         yield WRONG_MECHANISM(where, f"configured E2E; {peer[0]} asks P2P")
-    elif port.mechanism == "P2P" and end and not peer:
-        yield WRONG_MECHANISM(where, f"configured P2P; {end[0]} asks E2E")
+    elif port.mechanism in ("P2P", "COMMON_P2P") and end and not peer:
+        yield WRONG_MECHANISM(where, f"configured {port.mechanism}; {end[0]} asks E2E")

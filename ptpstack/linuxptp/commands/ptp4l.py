@@ -91,6 +91,8 @@ def _asked(given: Sequence[tuple[str, str]]) -> Asked:
             if flag == "-f":
                 file = parse_config(sys.stdin.buffer.read(), "-") if value == "-" else read_config(value)
             elif flag == "-i":
+                if not value:
+                    raise Usage("-i names no interface")
                 interfaces.append(value)
             elif flag == "-p":
                 phc = common.device_of(value) if not value.startswith("/") else value

@@ -82,8 +82,16 @@ def stamps(sheet: Sheet, clock: dict[str, Any], instance: dict[str, Any]) -> Non
     if len(words) > 1:
         sheet.remark("stamping: ports differ, and linuxptp has one for all: that of the first port is written")
     stamping = instance["port"][0]["stamping"]
-    if stamping != "auto":
+    one_step = {port["one_step"] for port in instance["port"]}
+    if one_step == {"yes"}:
+        peer = all(port["delay_mechanism"] in ("P2P", "COMMON_P2P") for port in instance["port"])
+        sheet.put("time_stamping", "p2p1step" if peer else "onestep", named=True)
+    elif stamping != "auto":
         sheet.put("time_stamping", stamping, named=True)
+    if one_step not in ({"no"}, {"yes"}):
+        sheet.remark("one_step: linuxptp has yes or no for all ports")
+    if any(port["delay_mechanism"] == "COMMON_P2P" for port in instance["port"]):
+        sheet.remark("COMMON_P2P: linuxptp needs a CMLDS server process")
     steer = clock.get("steer")
     sheet.put("free_running", "1" if steer is False or (steer is None and stamping == "software") else "0")
     kind = clock["type"]

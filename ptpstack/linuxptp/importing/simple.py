@@ -14,7 +14,7 @@ from ptpstack.linuxptp.keys import GLOBAL, Key, keys
 #: keys that matter for some transports only
 _UDP = ("dscp_event", "dscp_general", "udp_ttl", "udp6_scope")
 #: keys of ports that matter with one kind of delay mechanism only
-_MECHANISM = {"logMinDelayReqInterval": ("E2E", "Auto"), "logMinPdelayReqInterval": ("P2P", "Auto")}
+_MECHANISM = {"logMinDelayReqInterval": ("E2E", "Auto"), "logMinPdelayReqInterval": ("P2P", "Auto", "COMMON_P2P")}
 
 
 def _idle(draft: Draft, key: Key, port: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ptpstack.config.findings import WARNING, Finding
 from ptpstack.linuxptp.importing.draft import KEPT, NOT_NEEDED, Draft
 
-ONE_STEP = "ptpstack sends two-step, with the stamps of the hardware: who follows takes both"
+ONE_STEP = "with signed messages, and under IEEE 802.1AS, ptpstack sends two-step: who follows takes both"
 
 ARBITRARY = "a boundary clock hands an arbitrary time scale, as a ptp4l with software stamps has it, on as it is"
 TAI = "use a grandmaster with the PTP time scale, or one port: the system clock would be 37 s off"
@@ -18,21 +18,33 @@ def stamps(draft: Draft) -> None:
         draft.refuse(
             "time_stamping", "stamps by the interface of drivers before 2009 are not built", "use hardware or software"
         )
-    if not settings.number("twoStepFlag"):
-        draft.differs("twoStepFlag", ONE_STEP, "nothing, unless a receiver cannot take Follow_Up")
-    if kind in ("onestep", "p2p1step"):
-        draft.differs("time_stamping", ONE_STEP, "nothing, unless a receiver cannot take Follow_Up")
-    draft.row("twoStepFlag", NOT_NEEDED)
+    one_step = _one_step(draft, kind)
     stamping = "software" if kind == "software" else "hardware" if settings.named("time_stamping") else "auto"
     for port in draft.ports.values():
         if stamping != "auto":
             port["stamping"] = stamping
+        if one_step:
+            port |= {"stamping": "hardware", "one_step": "yes"}
     draft.row("time_stamping", KEPT, "port.stamping", stamping)
     _clock(draft, stamping)
     if stamping == "software" and len(settings.ports) == 1:
         draft.instance["arb_is"] = "utc"
     elif stamping == "software":
         draft.findings.append(Finding(WARNING, "time_stamping software", ARBITRARY, TAI, None, settings.file.path))
+
+
+def _one_step(draft: Draft, kind: str) -> bool:
+    """twoStepFlag 0 makes ``onestep`` of hardware stamps; what the NIC cannot do, the node refuses as ptp4l does."""
+    settings = draft.settings
+    if kind not in ("onestep", "p2p1step") and (kind != "hardware" or settings.number("twoStepFlag")):
+        draft.row("twoStepFlag", NOT_NEEDED)
+        return False
+    if draft.one("transportSpecific") == 1 or any(settings.number("spp", port) >= 0 for port in settings.ports):
+        for key in ("twoStepFlag", "time_stamping"):
+            draft.differs(key, ONE_STEP, "nothing, unless a receiver cannot take Follow_Up")
+        return False
+    draft.row("twoStepFlag", KEPT, "port.one_step", "yes")
+    return True
 
 
 def _clock(draft: Draft, stamping: str) -> None:

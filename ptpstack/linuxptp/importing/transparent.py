@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptpstack.linuxptp.convert import SIMPLE
+from ptpstack.linuxptp.convert import SIMPLE, NotOursError
 from ptpstack.linuxptp.importing.draft import KEPT, NOT_NEEDED, Draft
 from ptpstack.linuxptp.keys import keys
 
@@ -13,6 +13,7 @@ _KEYS = {
     "ingressLatency": "ingress_latency_ns",
     "egressLatency": "egress_latency_ns",
 }
+TWO_STEP = "a transparent clock of ptpstack is two-step"
 
 
 def is_transparent(draft: Draft) -> bool:
@@ -48,7 +49,11 @@ def transparent(draft: Draft) -> dict[str, Any]:
             draft.refuse("delay_mechanism", f"linuxptp too wants {wanted} of a {kind}", f"use {wanted}", name)
     if kind == "P2P_TC":
         table = _links(draft)
-    identity = SIMPLE["identity"].ours(settings.value("clockIdentity"), settings.text("clockIdentity"))
+    try:
+        identity = SIMPLE["identity"].ours(settings.value("clockIdentity"), settings.text("clockIdentity"))
+    except NotOursError as error:
+        draft.refuse("clockIdentity", str(error), "write it as 001b21.fffe.aabbcc")
+        identity = None
     if identity is not None:
         table["clock_identity"] = identity
         draft.row("clockIdentity", KEPT, "transparent.clock_identity", identity)
@@ -56,6 +61,13 @@ def transparent(draft: Draft) -> dict[str, Any]:
         draft.refuse("clock_type", f"a transparent clock needs two ports, this has {len(settings.ports)}", "add -i")
     stamping = settings.text("time_stamping")
     table["port"] = []
+    if stamping in ("onestep", "p2p1step"):
+        draft.differs("time_stamping", TWO_STEP, "nothing, unless a receiver cannot take Follow_Up")
+    if not settings.number("twoStepFlag"):
+        draft.differs("twoStepFlag", TWO_STEP, "nothing, unless a receiver cannot take Follow_Up")
+    if settings.phc or draft.one("phc_index") >= 0:
+        reason = "the clock of the ports is taken, whatever its number"
+        draft.differs("phc_index", reason, "with another clock: write a [[clock]] with its device")
     if settings.named("time_stamping"):
         table["stamping"] = "software" if stamping == "software" else "hardware"
         draft.row("time_stamping", KEPT, "transparent.stamping", table["stamping"])
