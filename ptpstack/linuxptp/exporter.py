@@ -12,7 +12,18 @@ from typing import Any
 from ptpstack.config.dump import site_as_dict
 from ptpstack.config.model import Site
 from ptpstack.config.profiles import load_profile
-from ptpstack.config.schema import INSTANCE, NODE, PORT, SERVO, Table
+from ptpstack.config.schema import (
+    CLOCK,
+    GPTP,
+    INSTANCE,
+    MANAGEMENT,
+    NODE,
+    PORT,
+    SERVO,
+    TRANSPARENT,
+    UNICAST,
+    Table,
+)
 from ptpstack.linuxptp.convert import SIMPLE
 from ptpstack.linuxptp.exporting import parts
 from ptpstack.linuxptp.exporting.sheet import Sheet
@@ -23,8 +34,11 @@ from ptpstack.linuxptp.keys import keys
 _KNOWN = {
     "instance": {"name", "profile", "role", "clock", "external_port_configuration", "local_priority", "arb_is"},
     "port": {"interface", "stamping", "clock", "desired_state", "local_priority", "l2_group", "unicast", "listen_first"}
-    | {"one_step", "several_peers", "limit_delay_req", "limit_announce", "limit_signaling", "limit_management"},
+    | {"one_step", "several_peers"},
     "node": {"name", "control", "management", "management_read_only", "state_dir", "io_loop"},
+    "clock": {"name", "type", "device", "steer"},
+    "transparent": {"name", "clock", "delay_mechanism", "transport", "domain", "log_min_pdelay_req_interval"}
+    | {"clock_identity", "stamping"},
     "servo": {"type", "delay_filter", "delay_filter_length", "kp", "ki", "time_stamping_noise", *FORMULA.values()},
 }
 
@@ -64,34 +78,43 @@ def _instance(site: Site, document: dict[str, Any], index: int, clocks: dict[str
     parts.servo(sheet, instance["servo"])
     parts.feeds(sheet, instance)
     parts.sockets(sheet, node, settings.options.name if index else "")
-    for remark in _unsaid(instance, node, settings.profile_source):
-        sheet.remark(remark)
+    if instance["reference"]["type"] != "none":
+        sheet.remark(
+            f"instance.reference of type {instance['reference']['type']}: linuxptp has ts2phc, phc2sys and clockClass"
+        )
+    tables: list[tuple[Table, Mapping[str, Any], str]] = [
+        (NODE, node, "node"),
+        (CLOCK, clocks[instance["clock"]], "clock"),
+        (INSTANCE, instance, "instance"),
+        (MANAGEMENT, instance["management"], "management"),
+        (SERVO, instance["servo"], "servo"),
+    ]
+    for port in instance["port"]:
+        tables += [
+            (PORT, port, "port"),
+            (UNICAST, port.get("unicast", {}), "unicast"),
+            (GPTP, port.get("gptp", {}), "gptp"),
+        ]
+    parameters = load_profile(settings.profile_source).parameters
+    for table, values, name in tables:
+        for remark in _unsaid(table, values, name, parameters):
+            sheet.remark(remark)
     for edge in document["edge"]:
         sheet.remark(f"edge {edge['from']} to {edge['to']}: run phc2sys for it")
     return Exported(settings.options.name, sheet.text, tuple(sheet.options), tuple(sheet.remarks))
 
 
-def _unsaid(instance: Mapping[str, Any], node: Mapping[str, Any], profile: str) -> Iterator[str]:
+def _unsaid(table: Table, values: Mapping[str, Any], name: str, parameters: Mapping[str, Any]) -> Iterator[str]:
     """Keys that are not the default and that no row of the table takes over."""
     taken = {key.ours for key in keys().values() if key.ours and key.conversion not in ("none", "unneeded")}
-    parameters = load_profile(profile).parameters
-    reference = instance["reference"]
-    if reference["type"] != "none":
-        yield f"instance.reference of type {reference['type']}: linuxptp has ts2phc, phc2sys and clockClass"
-    for table, values, name in (
-        (NODE, node, "node"),
-        (INSTANCE, instance, "instance"),
-        (SERVO, instance["servo"], "servo"),
-        *((PORT, port, "port") for port in instance["port"]),
-    ):
-        for key, value in values.items():
-            if f"{name}.{key}" in taken or key in _KNOWN.get(name, ()) or isinstance(value, dict):
-                continue
-            if isinstance(value, list) and value and isinstance(value[0], dict):
-                if key != "port":
-                    yield f"{name}.{key}"
-            elif not _is_default(table, key, value, parameters):
-                yield f"{name}.{key} = {value}"
+    for key, value in values.items():
+        if f"{name}.{key}" in taken or key in _KNOWN.get(name, ()) or isinstance(value, dict):
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            if key != "port":
+                yield f"{name}.{key}"
+        elif not _is_default(table, key, value, parameters):
+            yield f"{name}.{key} = {value}"
 
 
 def _is_default(table: Table, key: str, value: Any, parameters: Mapping[str, Any]) -> bool:
@@ -128,4 +151,6 @@ def _transparent(table: dict[str, Any], node: dict[str, Any], clocks: dict[str, 
     if clock.get("steer") is False or (clock.get("steer") is None and table["stamping"] == "software"):
         sheet.put("free_running", "1")
     parts.node(sheet, node)
+    for remark in _unsaid(TRANSPARENT, table, "transparent", {}):
+        sheet.remark(remark)
     return Exported(table["name"], sheet.text, tuple(sheet.options), tuple(sheet.remarks))

@@ -1,4 +1,4 @@
-"""One-step transmission and the common link delay service, from linuxptp's files and back."""
+"""Options that came after the import: from linuxptp's files and back, and what cannot be told."""
 
 from __future__ import annotations
 
@@ -57,3 +57,16 @@ def test_a_transparent_clock_with_a_wrong_identity_is_refused_with_its_line() ->
     text = "[global]\nclock_type E2E_TC\nclockIdentity nonsense\n"
     _, imported = import_site([Settings(parse_config(text.encode(), "x.cfg"), ["eth1", "eth2"], [])])
     assert [(f.path, f.line) for f in imported.refused] == [("clockIdentity nonsense", 3)]
+
+
+def test_what_linuxptp_cannot_be_told_is_listed_for_every_table() -> None:
+    site = loads(
+        '[[clock]]\nname = "c"\ntype = "phc"\ndevice = "/dev/ptp0"\non_foreign_change = "yield"\n'
+        '[[instance]]\nclock = "c"\nmanagement = { network = false }\n'
+        '[[instance.port]]\ninterface = "eth1"\nlimit_announce = 5\nunicast = { serve = true, max_clients = 3 }\n'
+        '[[transparent]]\nname = "tc"\nsyntonise = false\nport = [{ interface = "eth2" }, { interface = "eth3" }]\n'
+    )
+    instance, transparent = export_site(site)
+    said = {remark.partition(" ")[0] for remark in instance.remarks}
+    assert {"clock.on_foreign_change", "management.network", "port.limit_announce", "unicast.max_clients"} <= said
+    assert transparent.remarks == ("transparent.syntonise = False",)
