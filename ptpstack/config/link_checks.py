@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from ptpstack.config.validate import Section
 
 #: what describes the link, or how its stamps are to be read
-_OF_THE_LINK = ("delay_asymmetry_ns", "ingress_latency_ns", "egress_latency_ns", "several_peers")
+_OF_THE_LINK = (
+    *("delay_asymmetry_ns", "ingress_latency_ns", "egress_latency_ns", "several_peers"),
+    *("allow_sources", "deny_sources"),
+)
 _GPTP = 1
 
 
@@ -27,6 +30,12 @@ def common_links(site: Site, sections: Section, report: Report) -> None:
                     table.at("delay_mechanism"),
                     "asCapable of IEEE 802.1AS is not told by the common service yet",
                     'use delay_mechanism = "P2P"',
+                )
+            if port.spp is not None:
+                report.warning(
+                    table.at("delay_mechanism"),
+                    "the peer delay messages of the common service are not signed",
+                    'use delay_mechanism = "P2P" where they have to be',
                 )
             mine = {key: getattr(port, key) for key in _OF_THE_LINK}
             theirs, where = first.setdefault(port.channel, (mine, table.path))

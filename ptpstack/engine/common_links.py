@@ -14,12 +14,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ptpstack.protocol.delay_common import COMMON_SDO_ID, CommonDelay, measures
+from ptpstack.protocol.delay_common import CommonDelay, measures
 from ptpstack.protocol.effects import Effect, LinkDelayMeasured
 from ptpstack.protocol.instance import Instance
 from ptpstack.protocol.management.table import Alone, ChannelFacts
 from ptpstack.protocol.neighbor_rate import scaled_rate_ratio
-from ptpstack.protocol.options import InstanceOptions, PortOptions
+from ptpstack.protocol.options import COMMON_SDO_ID, InstanceOptions, PortOptions
 from ptpstack.protocol.port import Port
 from ptpstack.timebase.units import sns_to_float_ns
 
@@ -54,6 +54,8 @@ def options_of(instances: Sequence[InstanceOptions]) -> InstanceOptions | None:
                 egress_latency_ns=(link or port).egress_latency_ns,
                 link_local=(link or port).link_local,
                 limit_delay_req=(link or port).limit_delay_req,
+                allow_sources=(link or port).allow_sources,
+                deny_sources=(link or port).deny_sources,
             )
     if first is None:
         return None

@@ -19,8 +19,6 @@ from ptpstack.wire.types import PortIdentity, PortState
 if TYPE_CHECKING:
     from ptpstack.protocol.port import Port
 
-#: sdoId of the service; its domainNumber is 0
-COMMON_SDO_ID = 0x200
 #: Requests in a row without an answer that leave a measurement valid.
 ALLOWED_LOST = 3
 
@@ -49,6 +47,9 @@ class CommonDelay(P2PDelay):
     def sync_received(self, now: int) -> None:
         """When is asked is the service's business."""
 
+    def interval_changed(self, now: int) -> None:
+        """Likewise."""
+
     def told(self, measured: LinkDelayMeasured, link: Port, now: int) -> None:
         """``link``, a port of the service, has measured."""
         port = self.port
@@ -63,5 +64,4 @@ class CommonDelay(P2PDelay):
 def measures(link: Port) -> bool:
     """serviceMeasurementValid of a port of the service."""
     delay = link.delay
-    assert isinstance(delay, P2PDelay)
-    return delay.neighbor is not None and delay.requester.unanswered <= ALLOWED_LOST
+    return isinstance(delay, P2PDelay) and delay.neighbor is not None and delay.requester.unanswered <= ALLOWED_LOST

@@ -20,6 +20,7 @@ from ptpstack.protocol.effects import PEER_DELAY, LinkDelayMeasured
 from ptpstack.protocol.link_mean import LinkMean
 from ptpstack.protocol.neighbor_rate import MOST
 from ptpstack.protocol.one_step import send_pdelay_resp
+from ptpstack.protocol.options import COMMON_SDO_ID
 from ptpstack.protocol.part import DelayMechanism, LinkView
 from ptpstack.protocol.pdelay_requester import ABSURD_SNS, CompletePdelay, PdelayRequester
 from ptpstack.protocol.pdelay_responder import PdelayResponder, Request
@@ -48,7 +49,6 @@ EARLY_AGE_NS = 20_000_000_000
 _GPTP = 1
 
 #: sdoId of the common service (16.6): what its ports measure is for others, who know whom they follow
-_COMMON = 0x200
 
 #: States in which a port takes no part.
 SILENT = (PortState.INITIALIZING, PortState.FAULTY, PortState.DISABLED)
@@ -305,7 +305,7 @@ class P2PDelay(DelayMechanism):
 
     def _report(self, measured: LinkDelayMeasured, asked_ns: int) -> None:
         port = self.port
-        if port.following or port.instance.options.sdo_id == _COMMON:
+        if port.following or port.instance.options.sdo_id == COMMON_SDO_ID:
             port.instance.emit(measured)
         else:
             self._early.append((measured, asked_ns))

@@ -12,6 +12,8 @@ from ptpstack.wire.types import ACCURACY_UNKNOWN, ClockIdentity, ClockQuality, T
 
 #: portDS.delayMechanism (8.2.15.4.4); AUTO is linuxptp's
 DELAY_MECHANISMS = ("E2E", "P2P", "COMMON_P2P", "AUTO", "NONE")
+#: sdoId of the common mean link delay service (16.6.3); its domainNumber is 0
+COMMON_SDO_ID = 0x200
 #: what slave event monitoring can tell (16.11)
 MONITORS = ("rx-sync-timing", "tx-event-timestamps")
 

@@ -12,6 +12,7 @@ from ptpstack.engine.engine import Engine
 from ptpstack.engine.plan import InstancePlan
 from ptpstack.engine.status import status
 from ptpstack.engine.trace import RecordedEngine, replay
+from ptpstack.protocol.management.table import Origin, Refusal, Request
 from ptpstack.protocol.neighbor_rate import scaled_rate_ratio
 from ptpstack.protocol.options import InstanceOptions, PortOptions
 from ptpstack.servo.options import ServoOptions
@@ -277,3 +278,25 @@ def test_the_servo_finds_out_that_the_service_shows_the_masters_clock() -> None:
     verdicts = [event.data for _, event in net.oc.events if "Pdelay_Req" in str(event.data)]
     assert verdicts
     assert "stamps Pdelay_Req by the clock of its Syncs" in str(verdicts[-1])
+
+
+def test_management_leaves_the_service_as_its_users_need_it() -> None:
+    net = Net((0, "COMMON_P2P", "COMMON_P2P"))
+    net.run(5)
+    links = net.gm.engine.links
+    assert links is not None
+    request = Request(links.instance.management, links.instance, links.instance.ports[0], Origin(0, "", "rw"), 0)
+    for change in (lambda: request.rebuild(bmca="default"), lambda: request.rebuild_port(delay_mechanism="E2E")):
+        with pytest.raises(Refusal, match="link delay service"):
+            change()
+    assert links.instance.ports[0].state is PortState.PASSIVE
+
+
+def test_an_interval_that_is_asked_of_a_user_of_the_service_starts_no_measurement_of_its_own() -> None:
+    net = Net((0, "COMMON_P2P", "COMMON_P2P"))
+    net.run(5)
+    port = net.oc.engine.instances["domain-0"].ports[0]
+    port.delay.interval_changed(0)
+    before = len([m for m in net.peer("oc", PdelayReq) if m.sdo_id == 0])
+    net.run(5)
+    assert len([m for m in net.peer("oc", PdelayReq) if m.sdo_id == 0]) == before == 0

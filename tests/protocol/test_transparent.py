@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ptpstack.protocol.effects import Send
 from ptpstack.protocol.options import TransparentOptions, TransparentPort
-from ptpstack.protocol.transparent.clock import MAX_PASSAGES, PASSAGE_NS, TransparentClock
+from ptpstack.protocol.transparent.clock import MAX_CARRIERS, MAX_PASSAGES, PASSAGE_NS, TransparentClock
 from ptpstack.protocol.transparent.syncs import MAX_EARLY
 from ptpstack.wire.codec import decode, encode
 from ptpstack.wire.messages import (
@@ -363,6 +363,16 @@ def test_other_versions_pass_as_by_a_bridge() -> None:
     old = bytes([0x00, 0x01]) + sync()[2:]
     bench.put("m", old)
     assert [(channel, octets) for channel, octets, _ in bench.sent] == [("a", old), ("b", old)]
+
+
+def test_what_waits_for_one_stamp_has_its_limit() -> None:
+    bench = Bench()
+    bench.hold_stamps = True
+    bench.put("m", sync())
+    for _ in range(2 * MAX_CARRIERS):
+        bench.put("m", follow_up())
+    assert sum(len(passage.carriers) for passage in bench.clock._passages.values()) == MAX_CARRIERS
+    assert bench.count("drop-too-many-waiting") > 0
 
 
 def test_what_is_kept_has_its_limits() -> None:

@@ -183,6 +183,21 @@ def test_TC_10_what_comes_by_a_link_that_is_not_measured_does_not_pass() -> None
     assert len(bench.got("m", Sync)) == 1
 
 
+def test_TC_10_a_neighbour_that_falls_silent_is_no_longer_believed() -> None:
+    bench = measured()
+    assert bench.shown("m")["mean_link_delay_ns"] == pytest.approx(500)
+    bench.neighbors["m"] = []
+    bench.run(SILENT + 2)
+    bench.sent.clear()
+    bench.put("m", sync())
+    assert bench.sent == []
+    assert bench.shown("m")["mean_link_delay_ns"] is None
+    assert "nobody answers" in bench.shown("m")["reason"]
+    bench.neighbors["m"] = [MASTER]
+    bench.run(2)
+    assert bench.shown("m")["reason"] == ""
+
+
 def test_TC_11_every_port_measures_its_link_whoever_is_heard_there() -> None:
     bench = Bench()
     bench.run(10)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ptpstack.protocol.effects import Effect
-from ptpstack.protocol.options import InstanceOptions, ManagementOptions
-from ptpstack.wire.management import WRONG_VALUE
+from ptpstack.protocol.options import COMMON_SDO_ID, InstanceOptions, ManagementOptions
+from ptpstack.wire.management import NOT_SUPPORTED, WRONG_VALUE
 
 if TYPE_CHECKING:
     from ptpstack.protocol.datasets import DataSets
@@ -140,6 +140,8 @@ class Request:
         self._rebuilt(replace(self.instance.configured, ports=tuple(ports)), self.port.number)
 
     def _rebuilt(self, options: InstanceOptions, only: int | None) -> None:
+        if options.sdo_id == COMMON_SDO_ID:
+            raise Refusal(NOT_SUPPORTED, "the link delay service is as the ports that use it need it")
         try:
             self.act(self.instance.rebuild(options, self.now, only))
         except ValueError as error:

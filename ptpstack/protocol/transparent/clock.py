@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 #: An event message is forgotten after this time: what belongs to it has come, or comes no more.
 PASSAGE_NS = 2_000_000_000
 MAX_PASSAGES = 4096
+#: What may wait for the stamps of one event message; a port needs one or two.
+MAX_CARRIERS = 128
 #: A longer residence is a clock that was set.
 MAX_RESIDENCE_SNS = 10 * SNS_PER_S
 
@@ -141,7 +143,7 @@ class TransparentClock:
             return []
         passage, channel = awaited
         port = self.ports[channel]
-        passage.awaited.discard(channel)
+        passage.awaited.pop(channel, None)
         if egress_sns is None:
             port.counters["sent-without-stamp"] += 1
         else:
@@ -219,7 +221,7 @@ class TransparentClock:
                 continue
             token = self._new_token()
             self._tokens[token] = (passage, channel)
-            passage.awaited.add(channel)
+            passage.awaited[channel] = token
             self.ports[channel].counters["sent"] += 1
             self._out.append(Send(channel, octets, address, token))
         self._stamp_within(passage)
@@ -275,7 +277,11 @@ class TransparentClock:
         residence = 0
         for passage, channel in carrier.needs:
             if channel in passage.awaited:
-                passage.carriers.append(carrier)
+                if len(passage.carriers) < MAX_CARRIERS:
+                    passage.carriers.append(carrier)
+                    return
+                for target in carrier.targets:
+                    self.ports[target].counters["drop-too-many-waiting"] += 1
                 return
             egress, ingress = passage.egress.get(channel), passage.ingress_sns
             if egress is None or ingress is None:
@@ -311,10 +317,9 @@ class TransparentClock:
 
     def _forget(self, key: bytes) -> None:
         passage = self._passages.pop(key)
-        for channel in passage.awaited:
+        for channel, token in passage.awaited.items():
             self.ports[channel].counters["stamp-never-reported"] += 1
-        if passage.awaited:
-            self._tokens = {t: seen for t, seen in self._tokens.items() if seen[0] is not passage}
+            self._tokens.pop(token, None)
         passage.awaited.clear()
         self._stamp_within(passage)
         waiting, passage.carriers = passage.carriers, []

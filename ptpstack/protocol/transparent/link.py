@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ptpstack.protocol.transparent.clock import TransparentClock
 
 _GPTP = 1
-#: Requests in a row without an answer until that is told as the reason for an unknown delay.
+#: Requests in a row without an answer after which the delay is no longer known, and that is told as the reason.
 SILENT = 3
 
 
@@ -46,6 +46,11 @@ class PeerLink:
         self.due_ns = 0
         #: domain and transport in which the neighbour asks
         self._asked_in: tuple[int, str] | None = None
+
+    @property
+    def mean_sns(self) -> int | None:
+        """meanLinkDelay, as long as the neighbour goes on answering."""
+        return self.mean.mean_sns if self._requester.unanswered <= SILENT else None
 
     def begin(self, now: int) -> None:
         """The port is up."""
@@ -148,13 +153,13 @@ class PeerLink:
 
     def why_not_measured(self) -> str:
         """Why there is no meanLinkDelay, or ""."""
-        if self.mean.mean_sns is not None:
+        if self.mean_sns is not None:
             return ""
         if not self._port.up:
             return "the link is down"
         if self._requester.several:
             return "more than one port answers: between here and the neighbour is a switch that knows no peer delay"
-        if self._requester.unanswered < SILENT:
+        if self._requester.unanswered <= SILENT:
             return "not measured yet"
         own = (self._clock.options.domain, self._clock.options.transport)
         if self._asked_in is None or self._asked_in == own:
@@ -165,7 +170,7 @@ class PeerLink:
         )
 
     def status(self) -> dict[str, Any]:
-        mean_sns, neighbor = self.mean.mean_sns, self.mean.neighbor
+        mean_sns, neighbor = self.mean_sns, self.mean.neighbor
         return {
             "neighbor": None if neighbor is None else str(neighbor),
             "mean_link_delay_ns": None if mean_sns is None else mean_sns / 65536.0,

@@ -26,10 +26,6 @@ class Mechanism:
     def start(self, now: int) -> None:
         """The first of all calls."""
 
-    def transmitted(self, token: int, egress_sns: int | None) -> bool:
-        """Whether it was a token of the mechanism's own messages."""
-        return False
-
     def link(self, port: Port, now: int) -> None:
         """``port.up`` has changed."""
 

@@ -54,7 +54,8 @@ class Passage:
     within: bool = False
     #: egress stamps by channel, None for one that will not come; a channel that is on the way is in ``awaited``
     egress: dict[str, int | None] = field(default_factory=dict)
-    awaited: set[str] = field(default_factory=set)
+    #: with the tokens of their stamps
+    awaited: dict[str, int] = field(default_factory=dict)
     carriers: list[Carrier] = field(default_factory=list)
 
 

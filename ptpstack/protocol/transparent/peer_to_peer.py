@@ -39,7 +39,7 @@ class PeerToPeer(Mechanism):
         self._links = {port.channel: PeerLink(clock, port, rng) for port in clock.ports.values() if not port.inside}
 
     def link_delay_sns(self, port: Port) -> int | None:
-        return 0 if port.inside else self._links[port.channel].mean.mean_sns
+        return 0 if port.inside else self._links[port.channel].mean_sns
 
     def start(self, now: int) -> None:
         for link in self._links.values():
