@@ -32,10 +32,10 @@ demo: $(RUN_STAMP)
 test: $(DEV_STAMP)
 	@tools/system-packages test
 	$(BIN)/python -m pytest -n 2 -m "not namespaces and not interop and not hardware" $(PYTEST_ARGS)
-	folder=$$(mktemp -d) && $(BIN)/python -m pytest -n 2 --dist loadfile --basetemp $$folder/t \
+	folder=$$(mktemp -d) && $(BIN)/python -m pytest -n 3 --dist loadfile --basetemp $$folder/t \
 	    -m "(namespaces or interop) and not hardware" $(PYTEST_ARGS) && rm -rf $$folder
 	@tools/system-packages hil
-	tools/hil/tests $(BIN)/python
+	HIL_GUESTS=2 tools/hil/tests $(BIN)/python
 
 hil: $(DEV_STAMP)
 	@tools/system-packages hil
