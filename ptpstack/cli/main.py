@@ -97,7 +97,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"ptpstack: there is no command {command!r}; {hint}", file=sys.stderr)
         return 2
     foreign = command is not None and COMMANDS[command][0] == LINUXPTP
-    options = None if foreign else build_parser(command).parse_args(arguments)
+    try:
+        options = None if foreign else build_parser(command).parse_args(arguments)
+    except SystemExit as end:
+        # as linuxptp's pmc ends
+        if end.code == 2 and command == "pmc" and "--linuxptp" in arguments:
+            return 255
+        raise
     try:
         if options is None:
             from ptpstack.cli.linuxptp import run

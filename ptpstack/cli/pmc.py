@@ -50,6 +50,8 @@ examples:
 exit status: 0 every request was answered; 1 some were refused or not answered; 2 usage, or nobody to ask.
 """
 _REFUSED, _UNAVAILABLE = 1, 2
+#: with --linuxptp
+_CANNOT_BEGIN = 255
 
 
 def _number(low: int, high: int, base: int = 10) -> Callable[[str], int]:
@@ -77,7 +79,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--linuxptp",
         action="store_true",
-        help="as linuxptp's pmc: UDP/IPv4 on eth0 or socket /var/run/ptp4l, its layout, exit status 0 whatever comes",
+        help="as linuxptp's pmc: UDP/IPv4 on eth0 or socket /var/run/ptp4l, its layout, ends with 0, or 255: no start",
     )
     parser.add_argument("-v", "--version", action="version", version=f"ptpstack {__version__}")
     parser.add_argument("-f", "--file", metavar="FILE", help="take transport, socket, domain, sdoId from a ptp4l.conf")
@@ -201,16 +203,24 @@ def _complete(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    status = _run(options)
-    # linuxptp's pmc ends with 0 when nobody answers, too, and scripts with `set -e` count on that
+    try:
+        _complete(options)
+        transport = _transport(options)
+    except (ManagementUnavailable, ConfigError) as error:
+        print(f"ptpstack pmc: {error}", file=sys.stderr)
+        # a socket that nobody serves is silence to linuxptp's pmc; without its file or interface it cannot begin
+        silence = options.transport == "local" and not isinstance(error, ConfigError)
+        theirs = 0 if silence else _CANNOT_BEGIN
+        return theirs if options.linuxptp else _UNAVAILABLE
+    status = _ask_all(transport, options)
+    # it ends with 0 when nobody answers, too, and scripts with `set -e` count on that
     return 0 if options.linuxptp else status
 
 
-def _run(options: argparse.Namespace) -> int:
+def _ask_all(transport: Transport, options: argparse.Namespace) -> int:
     try:
-        _complete(options)
         with ManagementClient(
-            _transport(options), domain=options.domain, sdo_id=options.major_sdo_id << 8, hops=options.hops
+            transport, domain=options.domain, sdo_id=options.major_sdo_id << 8, hops=options.hops
         ) as client:
             session = _Session(client, options)
             lines: Iterable[str] = options.commands or sys.stdin
@@ -221,6 +231,6 @@ def _run(options: argparse.Namespace) -> int:
                 for answer in client.answers(options.listen, options.listen):
                     session.show(answer)
             return session.status
-    except (ManagementUnavailable, ConfigError) as error:
+    except ManagementUnavailable as error:
         print(f"ptpstack pmc: {error}", file=sys.stderr)
         return _UNAVAILABLE

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import math
 import re
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from ptpstack.linuxptp.commands.lines import Steadiness, servo_letter, written_identity
+from ptpstack.engine.engine import Engine
+from ptpstack.linuxptp.commands.lines import PortLines, Steadiness, servo_letter, written_identity
 from ptpstack.linuxptp.commands.log import DEBUG, ERROR, INFO, WARNING, CommandLog
 from ptpstack.linuxptp.commands.statistics import Summary
 from ptpstack.servo.base import Command, ServoState
@@ -74,3 +77,20 @@ def test_steady_is_so_many_in_a_row() -> None:
     steady = Steadiness(100.0, 3)
     assert [steady.add(ns) for ns in (50, -99, 100, 1, 2, 3, -400)] == [False] * 5 + [True, False]
     assert not any(Steadiness(0.0, 1).add(0.0) for _ in range(3))
+
+
+@pytest.mark.parametrize(("interval", "lines"), [(0, 4), (1, 2), (1024, 0), (2**31 - 1, 0), (-(2**31), 4)])
+def test_a_summary_interval_of_any_length(interval: int, lines: int) -> None:
+    said: list[str] = []
+    clocks = {"c": SimpleNamespace(frequency_ppb=0.0)}
+    servo = SimpleNamespace(
+        estimate=lambda now: SimpleNamespace(value_ns=1.0),
+        path_delay_ns=lambda: None,
+        state=ServoState.TRACKING,
+        steering=True,
+    )
+    edge: Any = SimpleNamespace(instance="i", clock="c", name="e", log_interval=0, servo=servo)
+    port_lines = PortLines(cast(Engine, SimpleNamespace(clocks=clocks)), lambda _, text: said.append(text), interval)
+    for now in range(4):
+        port_lines.measured(edge, None, now)
+    assert len(said) == lines

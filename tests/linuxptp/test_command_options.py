@@ -156,6 +156,27 @@ def test_pmc_ends_with_0_as_linuxptp(capfd: pytest.CaptureFixture[str], tmp_path
     assert "no node serves it" in capfd.readouterr().err
 
 
+def test_pmc_that_cannot_begin_ends_as_linuxptp(tmp_path: Path) -> None:
+    for words in (["-f", str(tmp_path / "none"), "GET PRIORITY1"], ["-i", "nosuch0", "GET PRIORITY1"]):
+        assert main(["pmc", "--linuxptp", *words]) == common.FAILED
+        assert main(["pmc", *(["-4"] if "-i" in words else []), *words]) == 2
+    for words in (["--nokey"], ["-d", "many"]):
+        assert main(["pmc", "--linuxptp", *words]) == common.FAILED
+        with pytest.raises(SystemExit) as end:
+            main(["pmc", *words])
+        assert end.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [["phc2sys", "-s", "/dev/ptp99", "-O", "0"], ["ts2phc", "-c", "/dev/ptp99", "-s", "generic"]]
+)
+def test_a_failure_is_told_once_without_m_too(words: list[str], wrong: Callable[..., str]) -> None:
+    said = wrong(*words, "-q")
+    assert said.startswith(f"{words[0]}: ")
+    assert "/dev/ptp99" in said
+    assert wrong(*words, "-q", "-m").count("/dev/ptp99") == said.count("/dev/ptp99")
+
+
 def test_pmc_layout() -> None:
     head = "\t001122.fffe.334455-1 seq 0 RESPONSE MANAGEMENT "
     assert layout([f"{head}PRIORITY1", "\t\tpriority1 7"]) == [f"{head}PRIORITY1 ", "\t\tpriority1 7"]

@@ -12,6 +12,7 @@ from ptpstack import __version__
 if TYPE_CHECKING:
     from ptpstack.clocks.phc import LinuxPhc
     from ptpstack.clocks.system import SystemClock
+    from ptpstack.linuxptp.commands.log import CommandLog
     from ptpstack.linuxptp.settings import Settings
 
 #: linuxptp's programs end with -1 when they cannot do what they were asked for
@@ -67,6 +68,16 @@ def ran(name: str, usage: str, error: Exception) -> int:
         print(f"{name}: {error}", file=sys.stderr)
     print(usage, file=sys.stderr if wrong else sys.stdout)
     return FAILED if wrong else 0
+
+
+def failed(log: CommandLog, error: Exception) -> int:
+    """The exit status for what cannot be done. Who did not ask for a log on the terminal is told there as well."""
+    from ptpstack.linuxptp.commands.log import ERROR
+
+    log.log(ERROR, str(error))
+    if not log.verbose:
+        print(f"{log.name}: {error}", file=sys.stderr)
+    return FAILED
 
 
 def socket_of(settings: Settings) -> str:

@@ -163,11 +163,11 @@ class PortLines:
         clock = self.engine.clocks[edge.clock]
         offset, frequency, delay = estimate.value_ns, 0.0 - clock.frequency_ppb, edge.servo.path_delay_ns()
         steady = self.steadiness.add(offset)
-        count = 2.0 ** (self.summary_interval - (edge.log_interval or 0))
+        count = 2 ** max(0, min(31, self.summary_interval - (edge.log_interval or 0)))
         if count > 1:
             summary = self._summaries.get(edge.name)
             if summary is None or summary.size != count:
-                summary = self._summaries[edge.name] = Summary(int(min(count, 1 << 31)))
+                summary = self._summaries[edge.name] = Summary(count)
             text = summary.add(offset, frequency, delay)
             if text is not None:
                 self.log(INFO, text)

@@ -43,6 +43,7 @@ class CommandLog(Journal):
     ) -> None:
         super().__init__("info")
         self.name = name
+        self.verbose = verbose
         self.level = max(0, min(DEBUG, level))
         self._tag = tag
         self._streams = (_Terminal(sys.stdout, self._head), _Terminal(sys.stderr, self._head)) if verbose else ()

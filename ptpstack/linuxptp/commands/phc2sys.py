@@ -15,7 +15,7 @@ from ptpstack.config.model import ServoOptions
 from ptpstack.linuxptp.commands import common
 from ptpstack.linuxptp.commands.common import FAILED, Failed, Usage
 from ptpstack.linuxptp.commands.follow import SYSTEM, Follower, Graph, Way
-from ptpstack.linuxptp.commands.log import ERROR, INFO, NOTICE, WARNING, CommandLog
+from ptpstack.linuxptp.commands.log import INFO, NOTICE, WARNING, CommandLog
 from ptpstack.linuxptp.commands.ptp4l_link import Port, Ptp4lLink, UtcOffset
 from ptpstack.linuxptp.keys import ValueRefusedError, keys, renamed
 from ptpstack.linuxptp.reader import ConfigFile, Setting, read_config
@@ -105,8 +105,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return (_Automatic(asked) if asked.automatic else _Manual(asked)).run()
     except (Failed, ManagementUnavailable) as error:
-        asked.log.log(ERROR, str(error))
-        return FAILED
+        return common.failed(asked.log, error)
 
 
 def _check(asked: Asked, flags: dict[str, str]) -> None:
@@ -323,6 +322,9 @@ class _Manual(_Program):
 class _Automatic(_Program):
     """Source and sinks by the states of ptp4l's ports."""
 
+    #: when to choose again; None: it is chosen
+    _again_ns: int | None = None
+
     def begin(self) -> None:
         link = connected(self.asked)
         if not any(port.phc is not None for port in link.ports.values()):
@@ -332,6 +334,24 @@ class _Automatic(_Program):
         self.changed()
 
     def changed(self) -> None:
+        self._again_ns = None
+        try:
+            self._choose()
+        except ManagementUnavailable as error:
+            self.log.log(WARNING, f"ptp4l is not to be heard: {error}")
+            self._again_ns = self.follower.loop.now_ns() + _RETRY_NS
+            # what was followed leads no longer
+            self.follower.leave()
+            self.follower.idle()
+
+    def tick(self, now: int) -> int | None:
+        due = super().tick(now)
+        # with a node this is its turn, and it cannot be ended there
+        if self._again_ns is not None and now >= self._again_ns and self.follower.node is None:
+            self.changed()
+        return due if due is None or self._again_ns is None else min(due, self._again_ns)
+
+    def _choose(self) -> None:
         assert self.link is not None
         ports = list(self.link.ports.values())
         self.log.log(NOTICE, "reconfiguring after port state change")
@@ -341,11 +361,12 @@ class _Automatic(_Program):
             self.follower.leave()
             self.follower.idle()
             return
+        utc = self.link.utc_offset()
         labels = {f"/dev/ptp{port.phc}": port.interface for port in reversed(ports)}
         for sink in sinks:
             self.log.log(NOTICE, f"selecting {labels.get(sink, sink)} for synchronization")
         self.log.log(NOTICE, f"selecting {labels.get(source, source)} as the master clock")
-        self.follower.follow(Graph(source, sinks, self.system_offset_s(self.link.utc_offset()), labels))
+        self.follower.follow(Graph(source, sinks, self.system_offset_s(utc), labels))
 
 
 def choose(ports: Sequence[Port], system: int) -> tuple[str, tuple[str, ...]]:

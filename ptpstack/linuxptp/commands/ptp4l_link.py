@@ -108,11 +108,12 @@ class Ptp4lLink:
     def renew(self, now: int) -> int:
         """Renew the subscription when that is due, and ask how the ports are; when to call again."""
         if now >= self._renew_ns:
-            self._renew_ns = now + RENEWAL_NS
             for line in (_SUBSCRIBE, "GET PORT_DATA_SET"):
                 ask = parse(line)
                 assert isinstance(ask, Ask)
                 self._client.send(ask)
+            # what could not be sent is still due
+            self._renew_ns = now + RENEWAL_NS
         return self._renew_ns
 
     def heard(self) -> bool:

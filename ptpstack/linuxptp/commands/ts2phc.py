@@ -19,7 +19,7 @@ from ptpstack.linuxptp.commands import common
 from ptpstack.linuxptp.commands.common import FAILED, Failed, Usage
 from ptpstack.linuxptp.commands.follow import Follower, Way
 from ptpstack.linuxptp.commands.lines import servo_letter
-from ptpstack.linuxptp.commands.log import ERROR, INFO, NOTICE, CommandLog
+from ptpstack.linuxptp.commands.log import INFO, NOTICE, CommandLog
 from ptpstack.linuxptp.commands.phc2sys import end_of_program, way_of
 from ptpstack.linuxptp.keys import ValueRefusedError, keys, renamed
 from ptpstack.linuxptp.reader import ConfigFile, Setting, read_config
@@ -95,8 +95,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _run(asked)
     except Failed as error:
-        asked.log.log(ERROR, str(error))
-        return FAILED
+        return common.failed(asked.log, error)
     finally:
         signal.signal(signal.SIGTERM, before)
 
