@@ -99,6 +99,8 @@ def examine(
     result = Examination(names)
     look = _Look(result, wishes)
     look.machine()
+    if not names:
+        result.findings.append(links.NONE_UP("this machine", "there is nothing to look at or to listen on"))
     there = [name for name in names if look.interface(name, asked=asked, switch_on=switch_on)]
     if listen_s > 0:
         look.network(there, listen_s, progress)
@@ -166,6 +168,8 @@ class _Look:
 
     def network(self, names: Sequence[str], seconds: float, progress: Progress | None) -> None:
         census = Census()
+        if not names:
+            self._unseen("PTP on the wire", "no interface is up", "ip link set dev INTERFACE up")
         ears = [ear for name in names if (ear := self._ask(f"PTP on {name}", partial(Ear, name))) is not None]
         if ears:
             for ear in ears:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ptpstack.config.data import read_file
 from ptpstack.config.findings import ERROR as CONFIG_ERROR
 from ptpstack.config.findings import NOTE as CONFIG_NOTE
+from ptpstack.config.findings import UnreadableError
 from ptpstack.config.load import read_site
 from ptpstack.config.model import Site
 from ptpstack.doctor.findings import ERROR, WARNING, Finding, kind
 from ptpstack.doctor.machine.programs import SYSTEM
 from ptpstack.doctor.probes.daemons import phc_of
 from ptpstack.doctor.traffic.expected import Expected
+from ptpstack.linuxptp.keys import find
 
 CONFIGURATION = kind(
     "configuration-error",
@@ -25,6 +28,7 @@ CONFIGURATION_WARNING = kind(
     "The configuration has warnings",
     "`ptpstack check FILE` shows each with its line and fix.",
 )
+_IMPORT = "This is a file of linuxptp: `ptpstack import-linuxptp FILE` makes a site file of it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,28 @@ class Wishes:
 def read(path: str) -> tuple[Wishes, list[Finding]]:
     """UnreadableError (config.findings) when there is no reading the file."""
     site, told = read_site(path)  # what this machine lacks, the doctor finds by looking
+    advice = _IMPORT if site is None and _of_linuxptp(path) else None
     found = [
-        (CONFIGURATION if finding.severity == CONFIG_ERROR else CONFIGURATION_WARNING)(path, str(finding))
+        (CONFIGURATION if finding.severity == CONFIG_ERROR else CONFIGURATION_WARNING)(
+            path, str(finding), advice=advice
+        )
         for finding in told
         if finding.severity != CONFIG_NOTE
     ]
     return (Wishes() if site is None else wishes(site)), found
+
+
+def _of_linuxptp(path: str) -> bool:
+    """Whether it has the section [global], or a key of linuxptp with a value behind a blank."""
+    try:
+        text = read_file(path).decode("utf-8", "replace")
+    except UnreadableError:
+        return False
+    lines = [line.split(None, 1) for line in text.splitlines() if line.strip()]
+    return any(
+        words[0].casefold() == "[global]" or (find(words[0]) is not None and words[1:] and words[1][0] != "=")
+        for words in lines
+    )
 
 
 def wishes(site: Site) -> Wishes:

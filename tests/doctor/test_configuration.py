@@ -28,3 +28,14 @@ def test_its_warnings_are_findings_too(tmp_path: Path) -> None:
     )
     _, findings = read(str(site))
     assert [finding.id for finding in findings] == ["configuration-warning"]
+
+
+@pytest.mark.parametrize("text", ["[global]\n", "# ours\n[eth0]\nnetwork_transport L2\n", "[global]\npriority1 300\n"])
+def test_a_file_of_linuxptp_is_known_as_one(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "ptp4l.conf"
+    file.write_text(text)
+    _, (finding, *_) = read(str(file))
+    assert "ptpstack import-linuxptp FILE" in finding.advice
+    file.write_text("[[instance]]\npriority1 = 300 x\n")
+    _, (finding, *_) = read(str(file))
+    assert "ptpstack check FILE" in finding.advice

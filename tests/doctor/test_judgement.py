@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -238,12 +240,52 @@ def phc_of(interface: str) -> str:
         (["ptp4l", "-i", "eth0", "--serverOnly=1"], ()),
         (["ptp4l", "-i", "eth0", "-s"], ("/dev/ptp0",)),
         (["ptpstack", "oc", "-i", "eth0", "--steer"], (SYSTEM,)),
+        (["phc2sys", "-s", "eth0", "-O", "-37", "-E", "ntpshm", "-M", "2"], ()),
+        (["phc2sys", "-a", "-r", "--clock_servo=refclock_sock"], ()),
+        (["phc2sys", "-a", "-r", "-E", "linreg"], (SYSTEM,)),
+        (["ptp4l", "-i", "eth0", "--clock_servo", "ntpshm"], ()),
+        (["python3", "-P", "-m", "ptpstack", "ts2phc", "-c", "eth0"], ("/dev/ptp0",)),
+        (["python3", "-P", "-m", "ptpstack", "phc2sys", "-s", "eth0", "-c", "eth1", "-O", "0"], ("/dev/ptp1",)),
+        (["python3", "-P", "-m", "ptpstack", "ptp4l", "-i", "eth0", "-S"], (SYSTEM,)),
     ],
 )
 def test_what_a_program_steers_is_read_from_its_command_line(argv: list[str], steers: tuple[str, ...]) -> None:
     (program,) = programs([process(5, *argv)], phc_of)
     assert program.steers == steers
     assert program.how
+
+
+def test_options_that_are_not_understood_are_no_claim() -> None:
+    for name in ("phc2sys", "ts2phc", "ptp4l"):
+        (program,) = programs([process(5, name, "--of-the-future", "-c", "eth1")], phc_of)
+        assert (program.steers, "not understood" in program.how) == ((), True)
+    (program,) = programs([process(5, "chronyd", "-Y")], phc_of)
+    assert "not known" in program.how
+
+
+@pytest.mark.parametrize(
+    ("argv", "text", "steers"),
+    [
+        (["phc2sys", "-a", "-r"], "[global]\nclock_servo ntpshm\n", ()),
+        (["phc2sys", "-a", "-r", "-E", "pi"], "[global]\nclock_servo ntpshm\n", (SYSTEM,)),
+        (["ptp4l"], "[global]\nclock_servo refclock_sock\n[eth0]\n", ()),
+        (["ptp4l"], "[global]\ntime_stamping software\n[eth0]\n", (SYSTEM,)),
+        (["ptp4l", "-H"], "[global]\ntime_stamping software\n[eth0]\n", ("/dev/ptp0",)),
+        (["ptp4l", "-i", "eth1"], "[global]\n[eth0]\nmasterOnly 1\n[eth1]\nserverOnly 1\n", ()),
+        (["ptp4l", "-i", "eth1"], "[global]\n[eth0]\nmasterOnly 1\n", ("/dev/ptp1", "/dev/ptp0")),
+        (["ts2phc", "-c", "eth0"], "[global]\n[eth1]\n", ("/dev/ptp0", "/dev/ptp1")),
+        (["ts2phc"], "[eth0]\nts2phc.master 1\n[eth1]\n", ("/dev/ptp1",)),
+    ],
+)
+def test_what_a_program_steers_is_read_from_its_file(
+    argv: list[str], text: str, steers: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / "linuxptp.conf"
+    file.write_text(text)
+    (program,) = programs([process(os.getpid(), *argv, "-f", str(file))], phc_of)
+    assert program.steers == steers
+    (program,) = programs([process(os.getpid(), *argv, "-f", f"{file}.not")], phc_of)
+    assert "cannot be read" in program.how
 
 
 def test_who_may_not_set_the_system_clock_does_not() -> None:

@@ -231,3 +231,21 @@ def test_time_programs_are_named_with_their_clocks(tmp_path: Path) -> None:
     assert two["subject"] == "va"
     assert two["evidence"].count("ptp4l (pid ") == 2
     assert labs.found(answer, "port-shared", "ptp4l")
+
+
+def test_with_no_interface_up_nothing_is_heard_and_it_says_so() -> None:
+    with namespaces("m") as ns:
+        answer = labs.doctor(ns["m"], "--listen 1")
+    assert labs.found(answer, "no-interface-up")
+    assert answer["exit"] >= 1
+    (unseen,) = [entry for entry in answer["not_looked_at"] if entry["what"] == "PTP on the wire"]
+    assert unseen["why"] == "no interface is up"
+
+
+def test_an_asked_interface_that_is_off_is_not_listened_on() -> None:
+    with namespaces("m") as ns:
+        ns["m"].ip("link set lo down")
+        answer = labs.doctor(ns["m"], "-i lo --listen 1")
+    assert labs.found(answer, "link-off", "lo|")
+    assert not labs.found(answer, "no-interface-up")
+    assert [entry["why"] for entry in answer["not_looked_at"] if entry["what"] == "PTP on the wire"]

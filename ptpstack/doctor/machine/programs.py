@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import getopt
 import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from ptpstack.doctor.machine.proc import CAP_SYS_TIME, Process, own_network, read
+from ptpstack.config.findings import ConfigError, UnreadableError
+from ptpstack.doctor.machine.proc import CAP_SYS_TIME, Process, own_network
+from ptpstack.linuxptp.keys import ValueRefusedError, keys, renamed
+from ptpstack.linuxptp.reader import ConfigFile, Setting, read_config
+from ptpstack.linuxptp.settings import Settings, option
 
 SYSTEM = "the system clock"
 
@@ -32,6 +36,8 @@ PTP_PROGRAMS = {
 }
 CLOCK_PROGRAMS = {"phc2sys": "phc2sys", "ts2phc": "ts2phc"}
 _NODE_COMMANDS = frozenset({"run", "gm", "bc", "oc", "tc"})
+#: linuxptp's programs, which ptpstack has as commands, too -> kind
+_LINUXPTP = {"ptp4l": "ptp", "phc2sys": "clock", "ts2phc": "clock"}
 
 #: interface -> /dev/ptpN, "" when it has none
 PhcOf = Callable[[str], str]
@@ -86,18 +92,23 @@ def _name(process: Process) -> tuple[str, str] | None:
     for kind, table in (("ntp", NTP_PROGRAMS), ("ptp", PTP_PROGRAMS), ("clock", CLOCK_PROGRAMS)):
         if process.name in table:
             called = table[process.name]
-            return (kind, called) if called != "ptpstack" or _node_words(process.argv) else None
-    if process.name.startswith("python") and _node_words(process.argv):
-        return "ptp", "ptpstack"
+            if called != "ptpstack":
+                return kind, called
+    if process.name == "ptpstack" or process.name.startswith("python"):
+        command = _words(process.argv)[:1]
+        if command and command[0] in _NODE_COMMANDS:
+            return "ptp", "ptpstack"
+        if command and command[0] in _LINUXPTP:
+            return _LINUXPTP[command[0]], command[0]
     return None
 
 
-def _node_words(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """The command and arguments of a ptpstack node; () when it is none."""
+def _words(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The command of ptpstack and its arguments; () when it is none."""
     for number, word in enumerate(argv):
         rest = argv[number + 1 :]
         if (os.path.basename(word) == "ptpstack" or word.endswith("ptpstack/__main__.py")) and rest:
-            return rest if rest[0] in _NODE_COMMANDS else ()
+            return rest
     return ()
 
 
@@ -115,38 +126,88 @@ def _by_rights(process: Process, phc_of: PhcOf) -> _Told:
     return _Told((SYSTEM,), "that is what it is for, and it has CAP_SYS_TIME")
 
 
-def _options(process: Process, short: str) -> list[tuple[str, str]]:
-    arguments = list(process.argv[1:])
-    try:
-        return getopt.gnu_getopt([word for word in arguments if not word.startswith("--")], short)[0]
-    except getopt.GetoptError:
-        return []
+def _arguments(process: Process) -> list[str]:
+    """What follows the program's name, which an interpreter and options of its own may stand before."""
+    argv = process.argv
+    wanted = _words(argv)[:1] if process.name == "ptpstack" or process.name.startswith("python") else (process.name,)
+    at = next((number for number, word in enumerate(argv) if os.path.basename(word) in wanted), 0)
+    return list(argv[at + 1 :])
 
 
 def _chronyd(process: Process, phc_of: PhcOf) -> _Told:
-    options = {key for key, _ in _options(process, "46DdF:f:hL:l:mnP:pqQrRst:Uu:vx")}
+    try:
+        given, _ = getopt.gnu_getopt(
+            [word for word in _arguments(process) if not word.startswith("--")], "46DdF:f:hL:l:mnP:pqQrRst:Uu:vx"
+        )
+    except getopt.GetoptError:
+        return _Told((SYSTEM,), "that is what it is for; whether its command line forbids it is not known")
+    options = {key for key, _ in given}
     if options & {"-x", "-Q", "-p"}:
         return _Told((), "it was started with -x (or -Q, -p), so it does not touch the clock")
     return _by_rights(process, phc_of)
 
 
+def _linuxptp(process: Process, short: str) -> tuple[list[tuple[str, str]], Settings, str] | None:
+    """Options of a program of linuxptp, what holds by them and its file, and what is not known of that. None: its
+    command line is not one that is understood."""
+    long = [f"{name}=" for name in (*keys(), *renamed())]
+    try:
+        options = getopt.gnu_getopt(_arguments(process), short, long)[0]
+    except getopt.GetoptError:
+        return None
+    file, said, unknown = ConfigFile(""), list[Setting](), ""
+    for key, value in options:
+        if key == "-f":
+            try:
+                file, unknown = read_config(_inside(process, value)), ""
+            except ConfigError as error:
+                why = "cannot be read" if isinstance(error, UnreadableError) else "has errors, or is of a newer one"
+                file, unknown = ConfigFile(""), f"; its file {value} {why}"
+        elif key.startswith("--"):
+            with suppress(ValueRefusedError):
+                said.append(option(key[2:], value))
+    return options, Settings(file, [value for key, value in options if key == "-i"], said), unknown
+
+
+_NOT_UNDERSTOOD = _Told((), "its command line is not understood, so it is not known what it steers")
+
+
+def _fed(settings: Settings, options: Sequence[tuple[str, str]] = ()) -> str:
+    """The feed of another program that stands where a servo would steer; "" when there is none."""
+    servo = dict(options).get("-E") or settings.text("clock_servo")
+    return f"{servo}: it feeds another program, and steers nothing" if servo in ("ntpshm", "refclock_sock") else ""
+
+
 def _phc2sys(process: Process, phc_of: PhcOf) -> _Told:
-    options = _options(process, "arc:d:s:E:P:I:S:F:R:N:O:L:M:i:u:wn:xz:l:t:mqvhf:T:A:")
+    told = _linuxptp(process, "arc:d:s:E:P:I:S:F:R:N:O:L:M:i:u:wn:xz:l:t:mqvhf:T:A:")
+    if told is None:
+        return _NOT_UNDERSTOOD
+    options, settings, unknown = told
+    if feed := _fed(settings, options):
+        return _Told((), feed + unknown)
     targets = [value for key, value in options if key == "-c"]
     clocks = tuple(_clock(target, phc_of) for target in targets)
-    keys = [key for key, _ in options]
-    if not clocks and "-a" in keys:
-        clocks = (SYSTEM,) if "-r" in keys else ()
+    flags = [key for key, _ in options]
+    if not clocks and "-a" in flags:
+        clocks = (SYSTEM,) if "-r" in flags else ()
         how = "-a -r: whatever ptp4l follows, the system clock included" if clocks else "-a: hardware clocks only"
     else:
         clocks = clocks or (SYSTEM,)
         how = f"-c {' '.join(targets)}" if targets else "it has no -c, so it is the system clock"
-    return _Told(clocks, f"command line: {how}")
+    return _Told(clocks, f"command line: {how}{unknown}")
 
 
 def _ts2phc(process: Process, phc_of: PhcOf) -> _Told:
-    targets = [value for key, value in _options(process, "c:f:hi:l:mqs:t:v") if key == "-c"]
-    return _Told(tuple(_clock(target, phc_of) for target in targets), "command line: -c")
+    told = _linuxptp(process, "ac:f:hi:l:mqs:t:v")
+    if told is None:
+        return _NOT_UNDERSTOOD
+    options, settings, unknown = told
+    targets = [value for key, value in options if key == "-c"]
+    sections = [name for name in settings.file.ports if not settings.number("ts2phc.master", name)]
+    names = dict.fromkeys((*targets, *sections))
+    where = [*(["-c"] if targets else []), *(["sections of its file"] if sections else [])]
+    how = f"command line: {' and '.join(where) or 'no clock is named'}"
+    return _Told(tuple(_clock(name, phc_of) for name in names), how + unknown)
 
 
 def _clock(target: str, phc_of: PhcOf) -> str:
@@ -160,50 +221,26 @@ def _nothing(interface: str) -> str:
 
 
 def _ptp4l(process: Process, phc_of: PhcOf) -> _Told:
-    options = _options(process, "AEPH246Sf:i:p:sl:mqvh")
-    settings: dict[str, str] = {}
-    interfaces = [value for key, value in options if key == "-i"]
-    for path in [value for key, value in options if key == "-f"]:
-        for section, key, value in linuxptp_settings(read(_inside(process, path))):
-            if section == "global":
-                settings[key] = value
-            elif key == "" and "." not in section and section not in ("unicast_master_table",):
-                interfaces.append(section)
-    keys = {key for key, _ in options}
-    if "-S" in keys:
-        settings["time_stamping"] = "software"
-    if "-H" in keys:
-        settings["time_stamping"] = "hardware"
-    for word, following in zip(process.argv[1:], (*process.argv[2:], ""), strict=False):
-        if word.startswith("--"):
-            key, equals, value = word[2:].partition("=")
-            settings[key] = value if equals else following
-    names = tuple(dict.fromkeys(interfaces))
-    domain = settings.get("domainNumber", "0")
-    number = int(domain) if domain.isdigit() else None
-    if settings.get("free_running") == "1":
+    told = _linuxptp(process, "AEPH246SLf:i:p:sl:mqvh")
+    if told is None:
+        return _NOT_UNDERSTOOD
+    options, settings, unknown = told
+    # these win over the file
+    flags = {key for key, _ in options}
+    names, number = settings.ports, settings.number("domainNumber")
+    if feed := _fed(settings):
+        return _Told((), feed + unknown, names, number)
+    if settings.number("free_running"):
         return _Told((), "free_running 1: it steers nothing", names, number)
-    if "1" in (settings.get("serverOnly"), settings.get("masterOnly")):
+    if all(settings.number("serverOnly", name) for name in names or ("",)):
         return _Told((), "serverOnly 1: it steers nothing", names, number)
-    only = "-s" in keys or "1" in (settings.get("clientOnly"), settings.get("slaveOnly"))
-    when = "client only" if only else "as long as it is a client"
-    if settings.get("time_stamping", "hardware") == "software":
+    only = "-s" in flags or bool(settings.number("clientOnly"))
+    when = ("client only" if only else "as long as it is a client") + unknown
+    software = "-S" in flags or ("-H" not in flags and settings.text("time_stamping") == "software")
+    if software:
         return _Told((SYSTEM,), f"software time stamps: it steers the system clock, {when}", names, number, not only)
     clocks = tuple(dict.fromkeys(clock for name in names if (clock := phc_of(name)))) or process.clocks or ()
     return _Told(clocks, f"hardware time stamps: it steers its interface's clock, {when}", names, number, not only)
-
-
-def linuxptp_settings(text: str) -> list[tuple[str, str, str]]:
-    """(section, key, value) of a linuxptp file; a section itself comes as (section, "", "")."""
-    section, found = "global", []
-    for line in text.splitlines():
-        words = line.partition("#")[0].split(None, 1)
-        if words and (head := re.fullmatch(r"\[(.+)\]", " ".join(words))):
-            section = head[1].strip()
-            found.append((section, "", ""))
-        elif words:
-            found.append((section, words[0], words[1].strip() if len(words) > 1 else ""))
-    return found
 
 
 def _inside(process: Process, path: str) -> Path:
@@ -215,7 +252,7 @@ def _inside(process: Process, path: str) -> Path:
 def _ptpstack(process: Process, phc_of: PhcOf) -> _Told:
     from ptpstack.config.load import read_site
 
-    words = _node_words(process.argv)
+    words = _words(process.argv)
     interfaces = [after for word, after in pairwise(words) if word in ("-i", "--interface")]
     how = "command line"
     clocks: list[str] = [SYSTEM] if "--steer" in words else []

@@ -15,6 +15,12 @@ NO_INTERFACE = kind(
     "There is no such interface",
     "`ptpstack interfaces` lists those that are here; an interface in another network namespace is not.",
 )
+NONE_UP = kind(
+    "no-interface-up",
+    WARNING,
+    "No Ethernet interface is switched on",
+    "`ip link set dev INTERFACE up`, or name where to look: `-i INTERFACE`; `ptpstack interfaces` lists them.",
+)
 LINK_OFF = kind("link-off", ERROR, "The interface is switched off", "`ip link set dev INTERFACE up`.")
 NO_CARRIER = kind(
     "no-carrier", ERROR, "The interface has no carrier", "Look at the cable, the optics and the port at the other end."
