@@ -255,6 +255,12 @@ def test_what_a_program_steers_is_read_from_its_command_line(argv: list[str], st
     assert program.how
 
 
+def test_a_command_of_ptpstack_that_goes_by_linuxptps_name() -> None:
+    shim = process(5, "python3", "-P", "-m", "ptpstack", "ts2phc", "-c", "eth0")
+    (program,) = programs([replace(shim, name="ts2phc")], phc_of)
+    assert (program.name, program.kind, program.steers) == ("ts2phc", "clock", ("/dev/ptp0",))
+
+
 def test_options_that_are_not_understood_are_no_claim() -> None:
     for name in ("phc2sys", "ts2phc", "ptp4l"):
         (program,) = programs([process(5, name, "--of-the-future", "-c", "eth1")], phc_of)
