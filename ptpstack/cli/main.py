@@ -86,6 +86,17 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """``--phc2sys OPTIONS`` as one word: argparse takes a value that begins with a dash for options of ours."""
+    words: list[str] = []
+    for word in arguments:
+        if words and words[-1] == "--phc2sys":
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = next((a for a in arguments if not a.startswith("-")), None)
@@ -98,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     foreign = command is not None and COMMANDS[command][0] == LINUXPTP
     try:
-        options = None if foreign else build_parser(command).parse_args(arguments)
+        options = None if foreign else build_parser(command).parse_args(_joined(arguments))
     except SystemExit as end:
         # as linuxptp's pmc ends
         if end.code == 2 and command == "pmc" and "--linuxptp" in arguments:

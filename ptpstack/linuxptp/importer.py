@@ -168,9 +168,11 @@ def _rest(draft: Draft, program: str = "ptp4l") -> None:
             )
         elif setting.value == key.default or key.conversion == "unneeded":
             draft.rows[setting] = Row(setting, NOT_NEEDED, remark=key.remark)
-        elif key.conversion == "none":
-            draft.rows[setting] = Row(setting, DIFFERS, remark=key.remark)
+        elif key.conversion == "none" or (program == "ts2phc" and key.conversion != "ts2phc"):
             reason = key.remark or "ptpstack has no such thing"
+            if key.conversion != "none":
+                reason = f"not taken over to {key.ours}: a reference has no such key"
+            draft.rows[setting] = Row(setting, DIFFERS, remark=reason)
             what = f"{key.name} {setting.text}"
             draft.findings.append(Finding(NOTE, what, reason, "see docs/linuxptp.md", setting.line, setting.file))
         else:

@@ -48,12 +48,19 @@ def test_phc2sys_becomes_an_edge(tmp_path: Path) -> None:
     assert [c.steer for c in site.clocks] == [True, True]
 
 
+@pytest.mark.parametrize("given", [["--phc2sys", "-s eth1 -w"], ["--phc2sys", "-ar"], ["--phc2sys=-ar"]])
+def test_options_of_phc2sys_are_not_ours(given: list[str], tmp_path: Path) -> None:
+    out = str(tmp_path / "site.toml")
+    assert main(["import-linuxptp", write(tmp_path, "[global]\n[eth1]\n"), *given, "-o", out]) == 0
+    assert [(edge.source, edge.target) for edge in load_site(out).edges] == [("clock", "system")]
+
+
 def test_ts2phc_becomes_a_reference(tmp_path: Path) -> None:
     out = str(tmp_path / "site.toml")
     pulses = write(tmp_path, "[global]\n[eth1]\nts2phc.channel 1\nts2phc.extts_correction -40\n", "ts2phc.conf")
     assert main(["import-linuxptp", write(tmp_path, "[global]\n"), pulses, "-i", "eth1", "-o", out]) == 0
     reference = load_site(out).instances[0].reference
-    assert (reference.type, reference.channel, reference.pin, reference.delay_ns) == ("pps", 1, 0, 40.0)
+    assert (reference.type, reference.channel, reference.pin, reference.delay_ns) == ("pps", 1, None, 40.0)
 
 
 def test_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,6 +71,8 @@ def test_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["import-linuxptp", str(tmp_path / "none.conf")]) == 2
     assert main(["import-linuxptp", write(tmp_path, "[global]\n"), "--set", "foo=1"]) == 1
     assert main(["import-linuxptp", write(tmp_path, "[global]\n"), "--phc2sys=--foo"]) == 1
+    assert main(["import-linuxptp", write(tmp_path, "[global]\n"), "--phc2sys", 'x" y']) == 1
+    assert "No closing quotation" in capsys.readouterr().err
     assert main(["import-linuxptp", write(tmp_path, "[global]\ntime_stamping legacy\n[a]\n")]) == 1
     assert "nothing is written" in capsys.readouterr().err
 

@@ -13,6 +13,7 @@ from ptpstack.linuxptp.commands.follow import Way
 from ptpstack.linuxptp.commands.pmc import layout, options_of
 from ptpstack.linuxptp.commands.ptp4l_link import Port
 from ptpstack.linuxptp.importer import import_site
+from ptpstack.linuxptp.phc2sys import parse
 from ptpstack.wire.types import PortState
 
 Said = Callable[[], str]
@@ -42,6 +43,8 @@ def test_what_is_wrong_is_named(wrong: Callable[..., str], tmp_path: Path) -> No
     assert "no source" in wrong("phc2sys", "-c", "CLOCK_REALTIME", "-O", "0")
     assert "Give -w (ask ptp4l) or -O SECONDS" in wrong("phc2sys", "-s", "CLOCK_REALTIME")
     assert "goes without -s" in wrong("phc2sys", "-a", "-w")
+    assert "0..255" in wrong("phc2sys", "-a", "-E", "ntpshm", "-M", "256")
+    assert "out of the range" in wrong("phc2sys", "-a", "-R", "nan")
     assert "kernel PPS device is not read" in wrong("phc2sys", "-d", "/dev/pps0", "-O", "0")
     assert "no such interface" in wrong("phc2sys", "-s", "nope0", "-O", "0")
     assert "NMEA is not read" in wrong("ts2phc", "-c", "/dev/ptp99", "-s", "nmea")
@@ -103,8 +106,7 @@ def test_who_may_not_set_the_system_clock_measures_it(monkeypatch: pytest.Monkey
 
 
 def way(*words: str) -> Way:
-    given, _ = common.options([*words, "-q"], phc2sys._SHORT, ["clock_servo=", "refclock_sock_address="])
-    return phc2sys._asked(given).way
+    return phc2sys._asked(parse([*words, "-q", "-s", "CLOCK_REALTIME"])).way
 
 
 def test_phc2sys_servo_and_rate() -> None:

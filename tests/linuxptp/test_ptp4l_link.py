@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from ptpstack.linuxptp.commands import phc2sys
-from ptpstack.linuxptp.commands.log import CommandLog
-from ptpstack.linuxptp.commands.phc2sys import Asked, _Automatic
+from ptpstack.linuxptp.commands.phc2sys import _Automatic
 from ptpstack.linuxptp.commands.ptp4l_link import RENEWAL_NS, Port, Ptp4lLink, UtcOffset
-from ptpstack.linuxptp.settings import Settings
+from ptpstack.linuxptp.phc2sys import parse
 from ptpstack.node.management_client import ManagementUnavailable
 from ptpstack.timebase.units import NS_PER_S
 from ptpstack.wire.types import PortState
@@ -43,9 +42,7 @@ def test_a_renewal_that_failed_is_due_still() -> None:
 
 
 def test_who_does_not_tell_the_time_scale_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    program = _Automatic(
-        Asked(Settings(), CommandLog("phc2sys", use_syslog=False), phc2sys.way_of(Settings(), 0, 5, 0), system=1)
-    )
+    program = _Automatic(phc2sys._asked(parse(["-a", "-r", "-q"])))
     answers: list[UtcOffset | None] = [None, None, UtcOffset(37, True)]
 
     def utc_offset() -> UtcOffset:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 
 from ptpstack.config.findings import ConfigError
@@ -17,9 +17,8 @@ from ptpstack.linuxptp.commands.common import FAILED, Failed, Usage
 from ptpstack.linuxptp.commands.follow import SYSTEM, Follower, Graph, Way
 from ptpstack.linuxptp.commands.log import INFO, NOTICE, WARNING, CommandLog
 from ptpstack.linuxptp.commands.ptp4l_link import Port, Ptp4lLink, UtcOffset
-from ptpstack.linuxptp.keys import ValueRefusedError, keys, renamed
-from ptpstack.linuxptp.reader import ConfigFile, Setting, read_config
-from ptpstack.linuxptp.settings import Settings, option
+from ptpstack.linuxptp.phc2sys import FEEDS, Phc2sys, parse, servo_named
+from ptpstack.linuxptp.settings import Settings
 from ptpstack.node.management_client import ManagementUnavailable
 from ptpstack.timebase.units import NS_PER_S
 from ptpstack.wire.types import PortState
@@ -31,7 +30,7 @@ usage: phc2sys -a [-r] [-r] [OPTION...]
 which clocks: a PTP hardware clock (/dev/ptp0), an interface (its clock), or CLOCK_REALTIME
   -a           as the ports of ptp4l say: the clock of its slave port is the source, those of the others follow
   -r           CLOCK_REALTIME follows, too; twice: and is the source while no port is a slave
-  -s CLOCK     source
+  -s CLOCK     source (-i is the same)
   -c CLOCK     sink (default CLOCK_REALTIME); repeatable
   -O SECONDS   sink minus source (0)
   -w           wait for ptp4l, and take TAI - UTC from it
@@ -57,106 +56,48 @@ examples:
   phc2sys -s eth0 -O -37 -E ntpshm -M 2 -m       for ntpd and chronyd; sets nothing
 A node of ptpstack needs none of this: ports on several clocks are tied by themselves, and an [[edge]] does the rest.
 """
-_SHORT = "ac:d:f:hl:mn:qrs:t:u:vwxz:E:F:I:L:M:N:O:P:R:S:"
-#: short options that are keys of the configuration by another name
-_KEYS = {"-P": "pi_proportional_const", "-I": "pi_integral_const", "-S": "step_threshold", "-F": "first_step_threshold"}
-_KEYS |= {"-E": "clock_servo", "-M": "ntpshm_segment", "-n": "domainNumber", "-z": "uds_address", "-t": "message_tag"}
-_KEYS |= {"-l": "logging_level", "-L": "sanity_freq_limit"}
-_FLAGS = {"-m": ("verbose", "1"), "-q": ("use_syslog", "0"), "-x": ("kernel_leap", "0")}
-_MOST_OFFSET_S = 1 << 40
 _RETRY_NS = NS_PER_S
 
 
 @dataclass(slots=True)
 class Asked:
-    settings: Settings
+    program: Phc2sys
     log: CommandLog
     way: Way
-    automatic: bool = False
-    #: 0: CLOCK_REALTIME stays out of it; 1: it may follow; 2: it may lead, too
-    system: int = 0
-    source: str = ""
-    sinks: list[str] = field(default_factory=list)
-    #: None: not given
-    offset_s: int | None = None
-    wait: bool = False
+    #: devices, or CLOCK_REALTIME
+    source: str
+    sinks: list[str]
     #: clocks by the names they were given
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        return self.program.settings
 
 
 def main(arguments: Sequence[str]) -> int:
     """0 clean end, 255 wrong command line, or it cannot be done."""
     try:
-        given, rest = common.options(arguments, _SHORT, [f"{name}=" for name in (*keys(), *renamed())])
-        flags = dict(given)
-        if "-v" in flags:
+        program = parse(arguments)
+        if program.shows == "-v":
             return common.show_version()
-        if "-h" in flags:
-            raise Usage
-        if rest:
-            raise Usage(f"{rest[0]!r} is no option")
-        asked = _asked(given)
-        _check(asked, flags)
+        if program.shows or program.refusal:
+            raise Usage(program.refusal if not program.shows else "")
+        asked = _asked(program)
     except Usage as error:
         return common.ran("phc2sys", USAGE, error)
     except (ConfigError, Failed) as error:
         print(f"phc2sys: {error}", file=sys.stderr)
         return FAILED
     try:
-        return (_Automatic(asked) if asked.automatic else _Manual(asked)).run()
+        return (_Automatic(asked) if program.automatic else _Manual(asked)).run()
     except (Failed, ManagementUnavailable) as error:
         return common.failed(asked.log, error)
 
 
-def _check(asked: Asked, flags: dict[str, str]) -> None:
-    if asked.automatic:
-        if asked.source or asked.sinks or asked.wait or asked.offset_s is not None:
-            raise Usage("-a finds clocks and offsets by itself: it goes without -s, -c, -w and -O")
-        return
-    if "-d" in flags:
-        raise Usage(
-            "-d: a kernel PPS device is not read; stamp the pulse with a PTP hardware clock (ptpstack ts2phc), or give "
-            "the device to chronyd (refclock PPS)"
-        )
-    if asked.system:
-        raise Usage("-r belongs to -a; name the sink with -c CLOCK_REALTIME")
-    if not asked.source:
-        raise Usage("no source: give -s CLOCK, or -a")
-    if not asked.wait and asked.offset_s is None:
-        raise Usage("how far are the clocks to be apart? Give -w (ask ptp4l) or -O SECONDS")
-
-
-def _asked(given: Sequence[tuple[str, str]]) -> Asked:
-    file, said, rate, samples, summary = ConfigFile(""), list[Setting](), 1.0, 5, 0
-    automatic, system, source, sinks, offset, wait = False, 0, "", list[str](), None, False
-    labels: dict[str, str] = {}
-    for flag, value in given:
-        try:
-            if flag in _KEYS or flag in _FLAGS or flag.startswith("--"):
-                name, text = _FLAGS.get(flag, (_KEYS.get(flag, flag[2:]), value))
-                said.append(option(name, text))
-            elif flag == "-f":
-                file = read_config(value)
-            elif flag == "-s":
-                source = _clock(value)
-                labels[source] = value
-            elif flag == "-c":
-                sinks.append(_clock(value))
-                labels[sinks[-1]] = SYSTEM if sinks[-1] == SYSTEM else value
-            elif flag == "-O":
-                offset = common.whole(flag, value, -_MOST_OFFSET_S, _MOST_OFFSET_S)
-            elif flag == "-R":
-                rate = common.number(flag, value, 1e-9, 128.0)
-            elif flag == "-N":
-                samples = common.whole(flag, value, 1, 25)
-            elif flag == "-u":
-                summary = common.whole(flag, value, 0, 1 << 31)
-        except ValueRefusedError as error:
-            raise Usage(f"{flag} {value}: {error}; {error.fix}") from None
-        automatic |= flag == "-a"
-        wait |= flag == "-w"
-        system += flag == "-r"
-    settings = Settings(file, (), said)
+def _asked(program: Phc2sys) -> Asked:
+    """Failed for a clock that is not there."""
+    settings = program.settings
     log = CommandLog(
         "phc2sys",
         level=settings.number("logging_level"),
@@ -164,25 +105,17 @@ def _asked(given: Sequence[tuple[str, str]]) -> Asked:
         use_syslog=bool(settings.number("use_syslog")),
         tag=settings.text("message_tag"),
     )
-    way = way_of(settings, round(-math.log2(rate)), samples, summary)
-    if source and not sinks:
-        sinks = [SYSTEM]
-    return Asked(settings, log, way, automatic, system, source, sinks, offset, wait, labels)
-
-
-def _clock(name: str) -> str:
-    return SYSTEM if name.upper() == SYSTEM else common.device_of(name)
+    way = way_of(settings, round(-math.log2(program.rate_hz)), program.readings, program.summary)
+    names = [] if program.automatic else [program.source, *program.steers]
+    devices = [name if name == SYSTEM else common.device_of(name) for name in names]
+    labels = dict(zip(devices, names, strict=True))
+    return Asked(program, log, way, devices[0] if devices else "", devices[1:], labels)
 
 
 def way_of(settings: Settings, log_interval: int, samples: int, summary: int) -> Way:
     """Servo and feeds from keys: who names no servo and no constant of one gets our own. Usage."""
-    kind = settings.text("clock_servo") if settings.named("clock_servo") else ""
-    constants = ("pi_proportional_const", "pi_integral_const")
-    if not kind and any(settings.named(name) for name in constants):
-        kind = "pi"
-    if kind == "ntpshm" and not 0 <= settings.number("ntpshm_segment") <= 255:
-        raise Usage("-M: a segment is 0..255")
-    feeding = kind in ("ntpshm", "refclock_sock")
+    kind = servo_named(settings)
+    feeding = kind in FEEDS
     servo = ServoOptions(
         type="pi" if feeding else kind or "estimator",
         kp=settings.real("pi_proportional_const") or (0.7 if kind == "pi" else 0.0),
@@ -287,14 +220,14 @@ class _Program:
 
 class _Manual(_Program):
     def begin(self) -> None:
-        asked = self.asked
+        asked, program = self.asked, self.asked.program
         # of the system clock: what its time lacks to be the source's
-        given = 0 if asked.offset_s is None else asked.offset_s
+        given = 0 if program.offset_s is None else program.offset_s
         offset: int | None = given if asked.source == SYSTEM else -given
-        if asked.wait:
+        if program.waits:
             link = connected(asked)
             self._await_synchronised(link)
-            if asked.offset_s is None:
+            if program.offset_s is None:
                 offset = self.system_offset_s(link.utc_offset())
             self.listen(link)
         devices = [clock for clock in asked.sinks if clock != SYSTEM]
@@ -355,7 +288,7 @@ class _Automatic(_Program):
         assert self.link is not None
         ports = list(self.link.ports.values())
         self.log.log(NOTICE, "reconfiguring after port state change")
-        source, sinks = choose(ports, self.asked.system)
+        source, sinks = choose(ports, self.asked.program.system)
         if not source or not sinks:
             self.log.log(NOTICE, "nothing to synchronize")
             self.follower.leave()

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from ptpstack.config.findings import ERROR, WARNING
+from ptpstack.linuxptp.commands.common import SYSTEM
 from ptpstack.linuxptp.lint.rule import Suspicion, can_follow
-from ptpstack.linuxptp.phc2sys import SYSTEM, Phc2sys
+from ptpstack.linuxptp.phc2sys import Phc2sys
 from ptpstack.linuxptp.settings import Settings
 
 Found = Iterator[tuple[Phc2sys, str, str]]
@@ -75,19 +76,19 @@ def _software(sets: Sequence[Settings], programs: Sequence[Phc2sys]) -> Found:
 def _waits(sets: Sequence[Settings], programs: Sequence[Phc2sys]) -> Found:
     """phc2sys that asks ptp4l at another domain, transportSpecific or socket."""
     for p in programs:
-        if not (p.automatic or p.waits) or p.config:
+        if not (p.automatic or p.waits):
             continue
         for s in sets:
             domain = s.number("domainNumber")
-            if domain not in (p.domains or [0]):
+            if domain not in p.domains:
                 yield p, f"{s.file.path} has domain {domain}: ptp4l never answers", f"add -n {domain}"
             path = s.text("uds_address")
             if s.named("uds_address") and path not in (p.sockets or ["/var/run/ptp4l", "/var/run/ptp/ptp4l"]):
                 yield p, f"{s.file.path} has its socket at {path}", f"add -z {path}"
             port = s.ports[0] if s.ports else ""
-            if s.number("transportSpecific", port):
-                number = s.number("transportSpecific", port)
-                yield p, f"{s.file.path} has transportSpecific {number}", f"add transportSpecific {number} by -f FILE"
+            number = s.number("transportSpecific", port)
+            if number != p.settings.number("transportSpecific"):
+                yield p, f"{s.file.path} has transportSpecific {number}", f"add --transportSpecific={number}"
 
 
 @_rule("phc2sys-automatic-idle", WARNING)
@@ -114,8 +115,4 @@ def _rate(sets: Sequence[Settings], programs: Sequence[Phc2sys]) -> Found:
     """Corrections so rare that the clock wanders in between."""
     for p in programs:
         if p.rate_hz < 1 / 16:
-            yield (
-                p,
-                f"a correction every {1 / p.rate_hz:g} s" if p.rate_hz else "no correction ever",
-                "use -R 1 or more",
-            )
+            yield p, f"a correction every {1 / p.rate_hz:g} s", "use -R 1 or more"
