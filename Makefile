@@ -35,7 +35,7 @@ test: $(DEV_STAMP)
 	folder=$$(mktemp -d) && $(BIN)/python -m pytest -n 3 --dist loadfile --basetemp $$folder/t \
 	    -m "(namespaces or interop) and not hardware" $(PYTEST_ARGS) && rm -rf $$folder
 	@tools/system-packages hil
-	HIL_GUESTS=2 tools/hil/tests $(BIN)/python
+	tools/hil/tests $(BIN)/python
 
 hil: $(DEV_STAMP)
 	@tools/system-packages hil
