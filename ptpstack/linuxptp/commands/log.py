@@ -9,10 +9,13 @@ import sys
 import syslog
 import time
 from collections.abc import Callable
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from ptpstack.engine.effects import Event
 from ptpstack.node.journal import LEVELS, Journal, sentence
+
+if TYPE_CHECKING:
+    from ptpstack.linuxptp.settings import Settings
 
 ERROR, WARNING, NOTICE, INFO, DEBUG = 3, 4, 5, 6, 7
 _NAMES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -52,6 +55,17 @@ class CommandLog(Journal):
             syslog.openlog(name)
         #: renders events; None: in our own words
         self.lines: Callable[[Event, int], list[tuple[int, str]] | None] | None = None
+
+    @classmethod
+    def of(cls, name: str, settings: Settings) -> CommandLog:
+        """As ``logging_level``, ``verbose``, ``use_syslog`` and ``message_tag`` say."""
+        return cls(
+            name,
+            level=settings.number("logging_level"),
+            verbose=bool(settings.number("verbose")),
+            use_syslog=bool(settings.number("use_syslog")),
+            tag=settings.text("message_tag"),
+        )
 
     def _head(self, severity: int) -> str:
         return f"{self.name}{self._stamp()}: {self._tagged(severity)}"

@@ -98,13 +98,7 @@ def main(arguments: Sequence[str]) -> int:
 def _asked(program: Phc2sys) -> Asked:
     """Failed for a clock that is not there."""
     settings = program.settings
-    log = CommandLog(
-        "phc2sys",
-        level=settings.number("logging_level"),
-        verbose=bool(settings.number("verbose")),
-        use_syslog=bool(settings.number("use_syslog")),
-        tag=settings.text("message_tag"),
-    )
+    log = CommandLog.of("phc2sys", settings)
     way = way_of(settings, round(-math.log2(program.rate_hz)), program.readings, program.summary)
     names = [] if program.automatic else [program.source, *program.steers]
     devices = [name if name == SYSTEM else common.device_of(name) for name in names]

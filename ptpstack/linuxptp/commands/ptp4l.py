@@ -104,13 +104,7 @@ def _asked(given: Sequence[tuple[str, str]]) -> Asked:
         fix = f"; {error.fix}" if isinstance(error, ValueRefusedError) else ""
         raise Usage(f"{flag} {value}: {error}{fix}") from None
     settings = Settings(file, interfaces, said, phc)
-    log = CommandLog(
-        "ptp4l",
-        level=settings.number("logging_level"),
-        verbose=bool(settings.number("verbose")),
-        use_syslog=bool(settings.number("use_syslog")),
-        tag=settings.text("message_tag"),
-    )
+    log = CommandLog.of("ptp4l", settings)
     return Asked(settings, log)
 
 
@@ -130,11 +124,7 @@ def _run(asked: Asked) -> int:
     try:
         runner = _runner(site, log)
     except (StartError, KeyFileError, AssemblyError, ControlSocketError, PrivilegeError) as error:
-        if not settings.number("verbose"):
-            # who starts it by hand looks at the terminal, whatever the log goes to
-            print(f"ptp4l: {error}", file=sys.stderr)
-        log.log(ERROR, str(error))
-        return FAILED
+        return common.failed(log, error)
     _speak(runner, settings, log)
     return runner.run()
 

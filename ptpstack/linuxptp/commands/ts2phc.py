@@ -126,13 +126,7 @@ def _asked(given: Sequence[tuple[str, str]]) -> Asked:
         raise Usage("-s nmea: NMEA is not read; let chronyd set CLOCK_REALTIME from the receiver, and use -s generic")
     if not sinks:
         raise Usage("no sink: give -c CLOCK, or a section [CLOCK] in the file")
-    log = CommandLog(
-        "ts2phc",
-        level=settings.number("logging_level"),
-        verbose=bool(settings.number("verbose")),
-        use_syslog=bool(settings.number("use_syslog")),
-        tag=settings.text("message_tag"),
-    )
+    log = CommandLog.of("ts2phc", settings)
     asked = Asked(settings, log, way_of(settings, 0, 5, 0))
     for name in sinks:
         device = common.device_of(name)
